@@ -1,0 +1,246 @@
+/*
+ * The IMAP session (RFC 3501, 9051; 2342 NAMESPACE, 3502 MULTIAPPEND, 4315
+ * UIDPLUS, 4959 SASL-IR, 6154 SPECIAL-USE, 7888 LITERAL+).
+ *
+ * Two ways to use it. The calls that ask something (list, status, fetch) wait
+ * for their answer. Uploading is submit/reap: session_append_*() only queue
+ * bytes, session_poll() moves bytes both ways, session_reap() hands out what has
+ * ended, in command order. Several sessions can share one session_poll().
+ *
+ * One function writes commands; in a read-only session it refuses all that could
+ * change something (ERR_READONLY). libetpan, as the grammar of some responses,
+ * lives in imap/etpan.c and nowhere else.
+ */
+#ifndef MAILHOIST_IMAP_SESSION_H
+#define MAILHOIST_IMAP_SESSION_H
+
+#include "base/arena.h"
+#include "message/message.h"
+
+struct session;
+
+enum session_security {
+	SECURITY_TLS,	   /* imaps */
+	SECURITY_STARTTLS, /* imap: STARTTLS or no login */
+	SECURITY_PLAIN,	   /* no TLS: refused unless the peer is on loopback or allow_plaintext */
+};
+
+/* Secrets come late and go early: called once for each login; writes at most `size` bytes
+ * (no NUL) and returns the length, or -1. */
+struct secret_source {
+	int (*get)(void *context, char *secret, size_t size, struct err *err);
+	void *context;
+};
+
+struct session_options {
+	const char *host, *port; /* port NULL: 993 or 143 */
+	enum session_security security;
+	bool allow_plaintext;
+	const char *user;
+	const char *authzid; /* NULL, or whom to act for (SASL PLAIN, proxy login) */
+	const char *mechanism; /* NULL: the best of both; or "PLAIN", "LOGIN", "SCRAM-SHA-256", ... */
+	struct secret_source secret;
+	const char *ca_file, *tls_fingerprint;
+	bool read_only; /* only commands that cannot change anything are written */
+	int timeout_ms; /* without progress; 0: the defaults (connect 30 s, greeting 60 s,
+			   continuation 120 s, reply 300 s + size / 20 kB/s) */
+	int trace_fd;	/* -1, or where the conversation is copied to (secrets and literals left
+			   out) */
+};
+
+/* What the server can do; `after` login. */
+enum capability {
+	CAP_LITERAL_PLUS = 1u << 0,
+	CAP_LITERAL_MINUS = 1u << 1,
+	CAP_MULTIAPPEND = 1u << 2,
+	CAP_UIDPLUS = 1u << 3,
+	CAP_SPECIAL_USE = 1u << 4,
+	CAP_CREATE_SPECIAL_USE = 1u << 5,
+	CAP_NAMESPACE = 1u << 6,
+	CAP_LIST_EXTENDED = 1u << 7,
+	CAP_LIST_STATUS = 1u << 8,
+	CAP_CONDSTORE = 1u << 9,
+	CAP_MOVE = 1u << 10,
+	CAP_UNSELECT = 1u << 11,
+	CAP_ID = 1u << 12,
+	CAP_SASL_IR = 1u << 13,
+	CAP_STARTTLS = 1u << 14,
+	CAP_LOGINDISABLED = 1u << 15,
+	CAP_QUOTA = 1u << 16,
+	CAP_APPENDLIMIT = 1u << 17,
+	CAP_COMPRESS = 1u << 18,
+	CAP_ENABLE = 1u << 19,
+	CAP_ESEARCH = 1u << 20,
+	CAP_GMAIL = 1u << 21, /* X-GM-EXT-1 */
+	CAP_STATUS_SIZE = 1u << 22,
+};
+
+/* Connect, secure, log in, read capabilities and namespace. Errors: ERR_CONNECT, ERR_TLS,
+ * ERR_AUTH (RETRY_NEVER: a wrong password is never tried twice), ERR_UNAVAILABLE ("too many
+ * connections": RETRY_LATER), ERR_PROTOCOL. */
+int session_open(const struct session_options *options, struct session **out, struct err *err);
+
+/* LOGOUT if the session is healthy, close, free. NULL does nothing. */
+void session_close(struct session *s);
+
+uint32_t session_capabilities(const struct session *s); /* CAP_* */
+uint64_t session_append_limit(const struct session *s);	/* octets; 0: none known */
+const char *session_prefix(const struct session *s);	/* personal namespace, UTF-8, "" or "INBOX." */
+char session_separator(const struct session *s);	/* hierarchy separator; 0 if none (NIL) */
+const char *session_server_name(const struct session *s); /* greeting or ID, for reports */
+
+/* True when the session can no longer be used (line lost, protocol broken). */
+bool session_is_dead(const struct session *s);
+
+/* ---- folders ---- */
+
+enum folder_attribute {
+	ATTR_NOSELECT = 1u << 0, /* also \NonExistent */
+	ATTR_NOINFERIORS = 1u << 1,
+	ATTR_SUBSCRIBED = 1u << 2,
+};
+
+struct listed_folder {
+	const char *wire_name; /* exactly as the server spells it (mUTF-7, its separator) */
+	const char *name;      /* UTF-8 of the whole wire name; the wire name if undecodable */
+	char separator;	       /* 0: NIL */
+	uint32_t attributes;   /* ATTR_* */
+	enum role role;	       /* by SPECIAL-USE or XLIST attribute; INBOX is ROLE_INBOX */
+};
+
+/* All folders of the personal namespace and INBOX. The array and texts belong to the arena. */
+int session_list(struct session *s, struct arena *a, struct listed_folder **out, size_t *n,
+		 struct err *err);
+
+/* One folder by its wire name: 1, or 0 if it is not listed, or -1. */
+int session_list_one(struct session *s, const char *wire_name, struct arena *a,
+		     struct listed_folder *out, struct err *err);
+
+struct folder_status {
+	uint32_t uidvalidity, uidnext, messages;
+	uint64_t highestmodseq; /* 0: not known */
+};
+int session_status(struct session *s, const char *wire_name, struct folder_status *out,
+		   struct err *err);
+
+/* CREATE (with USE where the server can and `role` is a special use), then LIST: *out is what the
+ * server made of the name. "Already exists" is no error. 1: there it is; 0: refused, *err tells
+ * why (err.text has the server's words) but the session goes on; -1. */
+int session_create(struct session *s, const char *wire_name, enum role role, struct arena *a,
+		   struct listed_folder *out, struct err *err);
+
+/* A refusal is ignored. */
+int session_subscribe(struct session *s, const char *wire_name, struct err *err);
+
+/* ---- reading ---- */
+
+struct selected {
+	uint32_t uidvalidity, uidnext, messages;
+	bool keywords_allowed; /* PERMANENTFLAGS has \* */
+	uint32_t permanent_flags; /* FLAG_* that can be kept */
+	size_t n_keywords;
+	const char **keywords; /* of PERMANENTFLAGS, in the session until the next select */
+};
+/* EXAMINE: 0, or -1 (ERR_REFUSED, SCOPE_FOLDER if the folder cannot be opened). */
+int session_examine(struct session *s, const char *wire_name, struct selected *out,
+		    struct err *err);
+int session_unselect(struct session *s, struct err *err); /* UNSELECT, or EXAMINE of nothing */
+
+struct index_row {
+	uint32_t uid;
+	uint64_t size;
+	int64_t internaldate;
+	struct flag_set flags;	/* keywords in the arena given to session_index_next() */
+	struct slice header;	/* the KEY_FIELDS, raw; valid until the next call */
+};
+/* UID FETCH first:* (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (...)]) of the
+ * examined folder; session_index_next() delivers rows as they come: 1, 0 at the end, -1. A row
+ * below `first` ("n:*" delivers the last message even then) is left out. A tagged NO is -1 even
+ * after rows: a cut index would make duplicates. */
+int session_index_start(struct session *s, uint32_t first, struct err *err);
+int session_index_next(struct session *s, struct arena *a, struct index_row *out,
+		       struct err *err);
+
+/* UID FETCH uids (BODY.PEEK[section]<0.octets>) for the given UIDs of the examined folder, streamed:
+ * never a whole message in memory. `section` is "", "HEADER" or "TEXT"; octets 0: all of it. */
+enum chunk_kind { CHUNK_BEGIN, CHUNK_BYTES, CHUNK_END };
+struct fetch_chunk {
+	enum chunk_kind kind;
+	uint32_t uid;
+	struct slice bytes; /* CHUNK_BYTES; valid until the next call */
+	uint64_t total;	    /* CHUNK_BEGIN: octets to come */
+};
+int session_fetch_start(struct session *s, const uint32_t *uids, size_t n, const char *section,
+			uint64_t octets, struct err *err);
+/* 1 a chunk, 0 the end, -1. UIDs that no longer exist are silently missing. Every CHUNK_BEGIN is
+ * followed by CHUNK_BYTES (any number) and CHUNK_END. */
+int session_fetch_next(struct session *s, struct fetch_chunk *out, struct err *err);
+
+/* ---- uploading: submit and reap ---- */
+
+/* One message of an APPEND. */
+struct append_spec {
+	uint32_t flags; /* FLAG_* */
+	const char *const *keywords;
+	size_t n_keywords;
+	int64_t internaldate;
+	uint64_t size; /* octets that will follow, exactly */
+	bool synchronising; /* wait for "+" before the octets; else LITERAL+ (the caller knows that
+			       the server has it) */
+};
+
+/* Keywords that may stand on an APPEND line at all: [A-Za-z0-9$_.-]{1,50}. Others are dropped by
+ * the planner and reported; the writer refuses them (ERR_INTERNAL). */
+bool session_keyword_ok(const char *keyword);
+
+/* Octets that may be queued now without growing the output beyond its window (256 KiB). */
+size_t session_room(const struct session *s);
+
+/* Begin an APPEND to `wire_name`; returns its ticket (> 0) by which its end is recognised, or -1.
+ * Then for each message session_append_message(), its octets by session_append_bytes(), and after
+ * the last one session_append_end(). All of these only queue. */
+int64_t session_append_begin(struct session *s, const char *wire_name, struct err *err);
+int session_append_message(struct session *s, const struct append_spec *spec, struct err *err);
+int session_append_bytes(struct session *s, const void *bytes, size_t len, struct err *err);
+int session_append_end(struct session *s, struct err *err);
+
+/* After a synchronising message: has the server said "+"? 1 yes (go on with its octets), 0 not
+ * yet (poll), -1 no: the command was refused before its octets (its result can be reaped; do not
+ * call session_append_end()). */
+int session_may_continue(struct session *s);
+
+/* A command that does nothing, to keep the session alive or to separate refusals. Queued. */
+int session_noop(struct session *s, struct err *err);
+
+/* Wait until something can be done on any of the `n` sessions (room, results) or `timeout_ms` has
+ * passed; moves bytes both ways. 0, or -1 when interrupted by a signal (ERR_INTERRUPTED). What
+ * happens to a single session shows in session_reap(). */
+int session_poll(struct session *const *sessions, size_t n, int timeout_ms, struct err *err);
+
+enum refusal {
+	REFUSAL_NONE,
+	REFUSAL_NO_FOLDER, /* TRYCREATE, NONEXISTENT */
+	REFUSAL_TOO_BIG,
+	REFUSAL_QUOTA,
+	REFUSAL_CONTENT,
+	REFUSAL_FLAGS,
+	REFUSAL_PERMISSION,
+	REFUSAL_THROTTLED,
+	REFUSAL_SERVER,	 /* SERVERBUG, UNAVAILABLE, ... */
+	REFUSAL_SYNTAX,	 /* BAD */
+	REFUSAL_OTHER,
+};
+struct append_result {
+	int64_t ticket;
+	bool ok;
+	uint32_t uidvalidity;	/* of APPENDUID; 0: none */
+	uint32_t first_uid, last_uid; /* of APPENDUID's set when it is one ascending range */
+	size_t n_uids;		/* number of UIDs in it */
+	enum refusal refusal;
+	const char *text; /* the server's words; valid until the next call */
+};
+/* The next ended APPEND in command order: 1; 0: none has ended; -1: the session is dead and all
+ * tickets not reaped are in doubt. */
+int session_reap(struct session *s, struct append_result *out, struct err *err);
+
+#endif

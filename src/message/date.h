@@ -1,0 +1,34 @@
+/*
+ * Dates as mail writes them: RFC 5322 3.3 with its obsolete forms, the From_
+ * line's ctime and its many variants (mail-stores.md 3.1).
+ */
+#ifndef MAILHOIST_MESSAGE_DATE_H
+#define MAILHOIST_MESSAGE_DATE_H
+
+#include "base/clock.h"
+#include "base/slice.h"
+
+/* What INTERNALDATE can hold on every server we know (mail-stores.md 8). */
+#define INTERNALDATE_MIN INT64_C(86400)	     /* 1970-01-02T00:00:00Z */
+#define INTERNALDATE_MAX INT64_C(2147385600) /* 2038-01-18T00:00:00Z */
+
+/* "Thu, 13 Sep 2001 12:30:05 +0200 (CEST)": UTC seconds, or TIME_NONE if it is no possible date.
+ * Accepts comments, missing weekday, two- and three-digit years, obsolete and common zone names;
+ * an unknown or missing zone counts as UTC. */
+int64_t date_parse(struct slice text);
+
+/* The date behind the sender in a From_ line; *zone_known tells whether a zone stood there. */
+int64_t date_parse_from_line(struct slice text, bool *zone_known);
+
+/* The date at the end of a Received value (behind the last ';'), or TIME_NONE. */
+int64_t date_parse_received(struct slice value);
+
+/* Clamp to INTERNALDATE_MIN .. min(INTERNALDATE_MAX, now + 1 day). */
+int64_t date_clamp(int64_t t, int64_t now, bool *clamped);
+
+/* `"13-Sep-2001 12:30:05 +0000"` with its quotes (RFC 3501 date-time); buf needs 29 bytes. */
+void date_format_imap(char buf[29], int64_t t);
+/* Parse a date-time (without quotes); TIME_NONE if it is none. */
+int64_t date_parse_imap(struct slice text);
+
+#endif

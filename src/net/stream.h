@@ -1,0 +1,53 @@
+/*
+ * A byte stream to a server: TCP, on it TLS (OpenSSL, verified), under the
+ * caller's poll loop. Reading and writing never block and never wait for each
+ * other: a peer that stops reading cannot keep us from reading (imap-client.md
+ * 1.7). Only stream_connect() and stream_starttls() wait, with a deadline.
+ */
+#ifndef MAILHOIST_NET_STREAM_H
+#define MAILHOIST_NET_STREAM_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+
+struct stream;
+
+struct stream_options {
+	const char *host; /* DNS name or address; also the name that the certificate must bear */
+	const char *port; /* number or service */
+	bool tls;	  /* TLS from the first byte */
+	const char *ca_file;	    /* PEM; NULL: the system's */
+	const char *tls_fingerprint; /* "sha256:HEX" of the certificate: accepted instead of a chain */
+	int connect_timeout_ms; /* for TCP and for the TLS handshake, each */
+};
+
+/* Connect, trying all addresses. Waits. Errors: ERR_CONNECT, ERR_TLS (the text names the reason:
+ * expired, wrong host name, unknown CA, ...; RETRY_NEVER). */
+int stream_connect(const struct stream_options *options, struct stream **out, struct err *err);
+void stream_close(struct stream *s); /* close_notify if it can go at once; NULL does nothing */
+
+/* Start TLS on a plain stream. Waits. The caller has made sure that nothing it read is left over
+ * (STARTTLS injection, CVE-2011-0411); bytes still in the socket before the handshake are refused
+ * here. */
+int stream_starttls(struct stream *s, struct err *err);
+
+bool stream_is_tls(const struct stream *s);
+bool stream_is_loopback(const struct stream *s); /* the peer's address is 127/8 or ::1 */
+const char *stream_peer(const struct stream *s); /* "host:port" for messages */
+
+int stream_fd(const struct stream *s);
+/* POLLIN, POLLOUT that poll(2) should wait for; `want_write`: the caller has bytes to send. */
+short stream_events(const struct stream *s, bool want_write);
+/* TLS may hold decrypted bytes that poll(2) does not see. */
+bool stream_has_pending(const struct stream *s);
+
+/* Bytes moved; 0: would block; -1: ERR_EOF (closed, also without close_notify), ERR_CONNECT. */
+ssize_t stream_read(struct stream *s, void *bytes, size_t len, struct err *err);
+ssize_t stream_write(struct stream *s, const void *bytes, size_t len, struct err *err);
+
+/* Channel binding for SCRAM-*-PLUS (RFC 9266 tls-exporter): number of bytes, 0 if there is none. */
+size_t stream_channel_binding(const struct stream *s, uint8_t out[32]);
+
+#endif
