@@ -16,7 +16,7 @@ FLAVOUR  ?= release
 
 # ---- flags -------------------------------------------------------------------
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes \
-            -Wmissing-prototypes -Wwrite-strings -Wformat=2 -Wundef -Wvla
+            -Wmissing-prototypes -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wno-format-truncation
 COMMON   := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DMAILHOIST_VERSION='"$(VERSION)"' \
             -Isrc $(WARN) -g -fno-strict-aliasing -fno-strict-overflow
 HARDEN   := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
@@ -50,17 +50,21 @@ all: build/release/mailhoist ## the hardened release program
 define flavour
 build/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	$$(CC_$(1)) $$(COMMON) $$(CFLAGS_$(1)) $$(CPPFLAGS) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
+	@echo "  CC  $$@"
+	@$$(CC_$(1)) $$(COMMON) $$(CFLAGS_$(1)) $$(CPPFLAGS) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
 build/$(1)/libmailhoist.a: $$(LIB_SRC:%.c=build/$(1)/%.o)
 	@rm -f $$@
 	@$$(AR) rcs $$@ $$^
 build/$(1)/mailhoist: build/$(1)/src/cli/main.o build/$(1)/libmailhoist.a
-	$$(CC_$(1)) $$(CFLAGS_$(1)) $$(LDFLAGS_$(1)) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+	@echo "  LD  $$@"
+	@$$(CC_$(1)) $$(CFLAGS_$(1)) $$(LDFLAGS_$(1)) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 build/$(1)/unit: $$(UNIT_SRC:%.c=build/$(1)/%.o) build/$(1)/libmailhoist.a
-	$$(CC_$(1)) $$(CFLAGS_$(1)) $$(LDFLAGS_$(1)) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcriterion
+	@echo "  LD  $$@"
+	@$$(CC_$(1)) $$(CFLAGS_$(1)) $$(LDFLAGS_$(1)) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcriterion
 build/$(1)/tools/%: build/$(1)/tests/tools/%.o build/$(1)/libmailhoist.a
 	@mkdir -p $$(@D)
-	$$(CC_$(1)) $$(CFLAGS_$(1)) $$(LDFLAGS_$(1)) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+	@echo "  LD  $$@"
+	@$$(CC_$(1)) $$(CFLAGS_$(1)) $$(LDFLAGS_$(1)) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 -include $$(LIB_SRC:%.c=build/$(1)/%.d) $$(UNIT_SRC:%.c=build/$(1)/%.d) build/$(1)/src/cli/main.d
 -include $$(TOOL_SRC:%.c=build/$(1)/%.d)
 endef
