@@ -1,0 +1,119 @@
+/*
+ * The steps that carry things out: filling the journal from the sources and from
+ * the server, resolving what an earlier process left open, uploading, verifying.
+ *
+ * All steps work on one `struct transfer`, which the caller fills and owns. They
+ * keep nothing in memory that grows with the number of messages: what must be
+ * remembered is in the journal. Each step may be repeated; each stops at the next
+ * safe place when a signal asks for it (ERR_INTERRUPTED).
+ *
+ * What concerns one message or one folder does not stop a step: it is written
+ * into the journal (unreadable items, refused or failed uploads, notices) and
+ * counted in `tally`. A step returns -1 only for what stops the account or the run.
+ */
+#ifndef MAILHOIST_TRANSFER_TRANSFER_H
+#define MAILHOIST_TRANSFER_TRANSFER_H
+
+#include "base/progress.h"
+#include "imap/session.h"
+#include "journal/journal.h"
+#include "transfer/source_set.h"
+
+enum verify_level {
+	VERIFY_NONE,
+	VERIFY_SIZE,   /* size, flags and date of every message */
+	VERIFY_HEADER, /* and the header fields of keys.h */
+	VERIFY_FULL,   /* and every octet, fetched back */
+};
+
+/* Limits and waiting times. All can be shortened by tests; 0 means the default. */
+struct transfer_options {
+	uint32_t batch_messages; /* of one MULTIAPPEND; 100 */
+	uint64_t batch_octets;	 /* 8 MiB */
+	uint64_t window_octets;	 /* sent, but not yet acknowledged; 8 MiB */
+	uint64_t sync_above;	 /* octets from which a literal waits for "+"; 1 MiB */
+	uint32_t quiet_poll_ms;	 /* between two looks at a mailbox after a lost line; 2,000 */
+	uint32_t quiet_min_ms;	 /* since the line was lost; 5,000 */
+	uint32_t quiet_max_ms;	 /* then go on anyway; 60,000 */
+	uint32_t retry_max;	 /* reconnects, or pauses after a throttle, without progress; 8 */
+	uint32_t retry_first_ms; /* the first pause, doubled each time; 1,000 */
+	uint32_t retry_most_ms;	 /* the longest; 60,000 */
+};
+
+/* What the steps met and the exit status depends on. */
+struct transfer_tally {
+	uint64_t items, items_cached, items_unreadable; /* gather */
+	uint64_t source_errors; /* folders or sources that could not be read to their end */
+	uint64_t folders_blind; /* folders of the server that could not be examined */
+	uint64_t remote_messages, remote_new;		/* index */
+	uint64_t recovered, replanned;			/* recover */
+	uint64_t uploaded, uploaded_octets;		/* upload */
+	uint64_t refused, failed, flags_dropped;	/* of these messages: see the journal */
+	uint64_t reconnects;
+	uint64_t verified, altered, differs, missing; /* verify; altered: in a documented way */
+};
+
+struct transfer {
+	struct journal *journal;
+	int64_t run;
+	const struct session_options *connect; /* also for connecting again */
+	struct session *session;	       /* NULL until transfer_connect(); closed by
+						* transfer_disconnect() */
+	struct source_set *sources;	       /* the caller's */
+	const struct transfer_options *options; /* NULL: all defaults */
+	const struct progress *progress;	/* may be NULL */
+	struct transfer_tally tally;
+	int64_t lost_at_ms; /* when the line was last lost (monotonic), 0: not in this process */
+};
+
+/* Open the session if there is none or it is dead. What may pass by (no route, too many
+ * connections, line cut in the greeting) is tried again retry_max times with growing pauses,
+ * shown as a note; then ERR_CONNECT or what it was, with RETRY_LATER. A refused login is never
+ * tried again. */
+int transfer_connect(struct transfer *t, struct err *err);
+void transfer_disconnect(struct transfer *t);
+
+/* Sleep, but wake up for a stop signal (ERR_INTERRUPTED). */
+int transfer_pause(struct transfer *t, uint32_t ms, struct err *err);
+
+/* ---- gather.c: from the sources into the journal ---- */
+
+/* Scan every source of the set: stores whose fingerprint is known and at least 2 s older than the
+ * scan that took it are not read again. Errors of a folder or source become notices
+ * ("source-error") and tally.source_errors. */
+int gather(struct transfer *t, struct err *err);
+
+/* ---- index.c: from the server into the journal ---- */
+
+/* LIST, then every folder that can be selected, incrementally. A folder that the server does not
+ * let us examine becomes a notice ("folder-blind"): nothing can be matched there. */
+int index_account(struct transfer *t, struct err *err);
+
+/* One folder: makes the journal's rows equal to what the server holds. f is updated. 1: done, 0: the
+ * folder cannot be examined or is gone (*err tells why, the session goes on), -1. */
+int index_folder(struct transfer *t, struct remote_folder *f, struct err *err);
+
+/* ---- recover.c: what an earlier process, or a lost line, left in doubt ---- */
+
+/* For every folder with in-flight uploads: wait until it is quiet, index it, match in order
+ * (DESIGN 4.4). Afterwards nothing is in flight. */
+int recover(struct transfer *t, struct err *err);
+
+/* ---- resolve.c: match candidates that need a look at the bodies ---- */
+int resolve(struct transfer *t, struct err *err);
+
+/* ---- upload.c ---- */
+
+/* Create the target folders that are missing and upload everything the run has planned. Loses the
+ * line, reconnects and recovers by itself within the limits. ERR_QUOTA when the account is full,
+ * ERR_TEMPFAIL or ERR_CONNECT when the server does not answer any more, ERR_INTERRUPTED: all
+ * resumable; what is stored is in the journal. */
+int upload(struct transfer *t, struct err *err);
+
+/* ---- verify.c ---- */
+
+/* Check what this run stored (run), or all that the server should hold for its items, present
+ * ones included (`mailhoist verify`: present true). Findings go to the journal and the tally. */
+int verify(struct transfer *t, enum verify_level level, bool present, struct err *err);
+
+#endif
