@@ -1,0 +1,11 @@
+/*
+ * The kinds of source there are; source_kinds[] in source.c lists them.
+ */
+#ifndef MAILHOIST_SOURCE_KINDS_H
+#define MAILHOIST_SOURCE_KINDS_H
+
+#include "source/source.h"
+
+extern const struct source_ops source_mbox;
+
+#endif
