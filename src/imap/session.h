@@ -89,7 +89,8 @@ const char *session_prefix(const struct session *s);	/* personal namespace, UTF-
 char session_separator(const struct session *s);	/* hierarchy separator; 0 if none (NIL) */
 const char *session_server_name(const struct session *s); /* greeting or ID, for reports */
 
-/* True when the session can no longer be used (line lost, protocol broken). */
+/* True when the session can no longer be used (line lost, protocol broken). Every call then fails
+ * with the reason. */
 bool session_is_dead(const struct session *s);
 
 /* ---- folders ---- */
@@ -135,16 +136,22 @@ int session_subscribe(struct session *s, const char *wire_name, struct err *err)
 /* ---- reading ---- */
 
 struct selected {
-	uint32_t uidvalidity, uidnext, messages;
-	bool keywords_allowed; /* PERMANENTFLAGS has \* */
-	uint32_t permanent_flags; /* FLAG_* that can be kept */
+	uint32_t uidvalidity, uidnext, messages; /* uidnext 0: not told (Courier) */
+	bool keywords_allowed; /* PERMANENTFLAGS has \*, or the server did not say */
+	uint32_t permanent_flags; /* FLAG_* that can be kept; all when the server did not say */
 	size_t n_keywords;
 	const char **keywords; /* of PERMANENTFLAGS, in the session until the next select */
 };
-/* EXAMINE: 0, or -1 (ERR_REFUSED, SCOPE_FOLDER if the folder cannot be opened). */
+/* EXAMINE: 0, or -1 (ERR_REFUSED, SCOPE_FOLDER if the folder cannot be opened). Dovecot answers
+ * EXAMINE with empty PERMANENTFLAGS: to learn which flags a target keeps, use session_select(). */
 int session_examine(struct session *s, const char *wire_name, struct selected *out,
 		    struct err *err);
-int session_unselect(struct session *s, struct err *err); /* UNSELECT, or EXAMINE of nothing */
+/* SELECT; refused in a read-only session. Not needed for uploading: leave it with
+ * session_unselect() once the permanent flags are known. */
+int session_select(struct session *s, const char *wire_name, struct selected *out,
+		   struct err *err);
+/* UNSELECT where the server has it; otherwise the folder just stays open until the next one. */
+int session_unselect(struct session *s, struct err *err);
 
 struct index_row {
 	uint32_t uid;
@@ -156,7 +163,8 @@ struct index_row {
 /* UID FETCH first:* (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (...)]) of the
  * examined folder; session_index_next() delivers rows as they come: 1, 0 at the end, -1. A row
  * below `first` ("n:*" delivers the last message even then) is left out. A tagged NO is -1 even
- * after rows: a cut index would make duplicates. */
+ * after rows, and so is an answer that could not be read: a cut index would make duplicates. A
+ * header above 1 MiB is cut there. Starting another command gives up the rest of the rows. */
 int session_index_start(struct session *s, uint32_t first, struct err *err);
 int session_index_next(struct session *s, struct arena *a, struct index_row *out,
 		       struct err *err);
@@ -173,7 +181,7 @@ struct fetch_chunk {
 int session_fetch_start(struct session *s, const uint32_t *uids, size_t n, const char *section,
 			uint64_t octets, struct err *err);
 /* 1 a chunk, 0 the end, -1. UIDs that no longer exist are silently missing. Every CHUNK_BEGIN is
- * followed by CHUNK_BYTES (any number) and CHUNK_END. */
+ * followed by CHUNK_BYTES (any number) and CHUNK_END. Starting another command gives up the rest. */
 int session_fetch_next(struct session *s, struct fetch_chunk *out, struct err *err);
 
 /* ---- uploading: submit and reap ---- */
@@ -198,7 +206,11 @@ size_t session_room(const struct session *s);
 
 /* Begin an APPEND to `wire_name`; returns its ticket (> 0) by which its end is recognised, or -1.
  * Then for each message session_append_message(), its octets by session_append_bytes(), and after
- * the last one session_append_end(). All of these only queue. */
+ * the last one session_append_end(). All of these only queue, and nothing is sent before
+ * session_poll(). Several messages need CAP_MULTIAPPEND. session_append_bytes() takes at most
+ * session_room() octets. A message whose octets cannot be had after all (the source changed)
+ * leaves no way but session_close(): nothing of this APPEND is stored then. A BAD to octets that
+ * were sent without waiting for "+" ends the session: the server may be reading mail as commands. */
 int64_t session_append_begin(struct session *s, const char *wire_name, struct err *err);
 int session_append_message(struct session *s, const struct append_spec *spec, struct err *err);
 int session_append_bytes(struct session *s, const void *bytes, size_t len, struct err *err);
@@ -212,9 +224,11 @@ int session_may_continue(struct session *s);
 /* A command that does nothing, to keep the session alive or to separate refusals. Queued. */
 int session_noop(struct session *s, struct err *err);
 
-/* Wait until something can be done on any of the `n` sessions (room, results) or `timeout_ms` has
- * passed; moves bytes both ways. 0, or -1 when interrupted by a signal (ERR_INTERRUPTED). What
- * happens to a single session shows in session_reap(). */
+/* One round: wait until bytes can move on any of the `n` sessions or `timeout_ms` has passed, and
+ * move them both ways. Does not wait while results can be reaped or a session is dead. 0, or -1
+ * when a signal asked to stop (ERR_INTERRUPTED; the round was done all the same, so that a caller
+ * may go on calling to let what is on its way end). What happened shows in session_room(),
+ * session_may_continue() and session_reap(). */
 int session_poll(struct session *const *sessions, size_t n, int timeout_ms, struct err *err);
 
 enum refusal {
