@@ -1,6 +1,7 @@
 # mailhoist: one Makefile for everything; `make help` lists the targets.
 # Flavours live side by side below build/: release (what is installed), dev (warnings are errors,
 # fault points compiled in: what the tests run), asan (dev under ASan and UBSan), fuzz.
+# What takes more than a line of shell is a script in scripts/.
 
 VERSION  := 0.1.0
 PREFIX   ?= /usr/local
@@ -12,13 +13,15 @@ ifeq ($(origin CC),default)
 CC       := gcc
 endif
 CLANG    ?= clang
-FLAVOUR  ?= release
+JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
+FUZZ_SECONDS ?= 60
 
 # ---- flags -------------------------------------------------------------------
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes \
             -Wmissing-prototypes -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wno-format-truncation
 COMMON   := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DMAILHOIST_VERSION='"$(VERSION)"' \
-            -Isrc $(WARN) -g -fno-strict-aliasing -fno-strict-overflow
+            -Isrc $(WARN) -g -fno-strict-aliasing -fno-strict-overflow \
+            -ffile-prefix-map=$(CURDIR)=.
 HARDEN   := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
 LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 # -letpan by hand: its .pc file asks for a non-PIE program.
@@ -42,8 +45,6 @@ FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZERS   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRC))
 
 .DEFAULT_GOAL := all
-.PHONY: all help check check-unit check-asan check-cli check-servers check-crash check-fuzz fuzz \
-        lint format bench demo install uninstall dist clean deps
 all: build/release/mailhoist ## the hardened release program
 
 # One set of rules for each flavour.
@@ -53,6 +54,7 @@ build/$(1)/%.o: %.c
 	@echo "  CC  $$@"
 	@$$(CC_$(1)) $$(COMMON) $$(CFLAGS_$(1)) $$(CPPFLAGS) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
 build/$(1)/libmailhoist.a: $$(LIB_SRC:%.c=build/$(1)/%.o)
+	@mkdir -p $$(@D)
 	@rm -f $$@
 	@$$(AR) rcs $$@ $$^
 build/$(1)/mailhoist: build/$(1)/src/cli/main.o build/$(1)/libmailhoist.a
@@ -76,17 +78,65 @@ $(foreach f,release dev asan fuzz,$(eval $(call flavour,$(f))))
 .SECONDARY:
 
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c build/fuzz/libmailhoist.a
-	$(CLANG) $(COMMON) $(CFLAGS_fuzz) $(LDFLAGS_fuzz) -o $@ $^ $(LIBS)
+	@echo "  LD  $@"
+	@$(CLANG) $(COMMON) $(CFLAGS_fuzz) $(LDFLAGS_fuzz) -o $@ $^ $(LIBS)
 
 # ---- tests -------------------------------------------------------------------
-check: check-unit ## all tests
-check-unit: build/dev/unit ## unit and wire tests
-	scripts/run-unit.sh build/dev/unit
+# scripts/check.sh FLAVOUR SUITE... runs the suites one after the other, sums them up, and fails
+# when any of them failed. Only the building is parallel.
+built = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
+TESTED = unit mailhoist
+check: ## all tests
+	@$(built) $(TESTED:%=build/dev/%) build/release/mailhoist $(FUZZERS)
+	@scripts/check.sh dev unit fuzz cli servers crash
+check-asan: ## all tests with address and undefined-behaviour sanitizers, leaks included
+	@$(built) $(TESTED:%=build/asan/%) build/release/mailhoist $(FUZZERS)
+	@scripts/check.sh asan unit fuzz cli servers crash
+check-unit: ## unit and wire tests
+	@$(built) build/dev/unit
+	@scripts/check.sh dev unit
+check-cli check-servers check-crash: check-%: ## one suite: command line, real servers, crashes
+	@$(built) build/dev/mailhoist build/release/mailhoist
+	@scripts/check.sh dev $*
+check-crash-long: ## every passage of every fault point, cuts at more offsets
+	@$(built) build/dev/mailhoist
+	@CRASH_LONG=1 scripts/check.sh dev crash
+check-kill: ## 20 random kill -9 during a run over 4,000 messages
+	@$(built) build/dev/mailhoist
+	@scripts/check.sh dev kill
+check-fuzz: ## replay of every fuzz corpus
+	@$(built) $(FUZZERS)
+	@scripts/check.sh fuzz fuzz
+fuzz: ## fuzz each parser for FUZZ_SECONDS (60)
+	@$(built) $(FUZZERS)
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
+bench: ## throughput beside a raw blaster and other programs
+	@$(built) build/release/mailhoist build/release/tools/blaster
+	@scripts/bench.sh
+demo: ## a migration to a throw-away server, to look at
+	@scripts/demo.sh
 
-include scripts/targets.mk
+# ---- the source --------------------------------------------------------------
+lint: ## include directions, style, static analysis, scripts, man page
+	@scripts/lint.sh
+format: ## put all C files into the house style
+	clang-format -i $(wildcard src/*/*.[ch] tests/*/*.[ch])
+deps: ## install what building and testing needs
+	scripts/install-deps
 
-# ---- house -------------------------------------------------------------------
+# ---- the product -------------------------------------------------------------
+install: build/release/mailhoist ## into PREFIX (/usr/local), below DESTDIR
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
+	install -m 755 build/release/mailhoist $(DESTDIR)$(BINDIR)/mailhoist
+	install -m 644 src/cli/mailhoist.1 $(DESTDIR)$(MANDIR)/man1/mailhoist.1
+uninstall: ## take it out again
+	rm -f $(DESTDIR)$(BINDIR)/mailhoist $(DESTDIR)$(MANDIR)/man1/mailhoist.1
+dist: ## source archive of the committed state
+	@mkdir -p build
+	git archive --prefix=mailhoist-$(VERSION)/ HEAD | gzip -9n >build/mailhoist-$(VERSION).tar.gz
 clean: ## remove what was built
 	rm -rf build
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
+	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1\t/p' Makefile | expand -t 20
+.PHONY: all check check-asan check-unit check-cli check-servers check-crash check-crash-long \
+        check-kill check-fuzz fuzz bench demo lint format deps install uninstall dist clean help

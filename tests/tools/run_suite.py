@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Runs the Python tests of one suite: run_suite.py SUITE [PATTERN]
+
+A suite is a folder in tests/; its files test_*.py hold unittest cases. PATTERN picks tests by a part
+of their name. One line for each test, then "SUITE: N passed, N failed, N skipped"; the exit status is
+0 when all passed.
+"""
+import pathlib
+import sys
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(HERE))
+
+
+class Lines(unittest.TestResult):
+    """One line for each test, the reason below it when it failed."""
+
+    def __init__(self):
+        super().__init__()
+        self.passed = self.failed = 0
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.begun = time.monotonic()
+        self.subtest_failed = False
+
+    def line(self, word, test, detail=""):
+        seconds = time.monotonic() - getattr(self, "begun", time.monotonic())
+        name = test.id()
+        print(f"{word:4} {name} ({seconds:.1f} s){detail}", flush=True)
+
+    def fail(self, test, err):
+        self.failed += 1
+        self.line("FAIL", test)
+        print(self._exc_info_to_string(err, test), flush=True)
+
+    def addSuccess(self, test):
+        if not self.subtest_failed:
+            self.passed += 1
+            self.line("ok", test)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.fail(test, err)
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.fail(test, err)
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self.subtest_failed = True
+            self.fail(subtest, err)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.line("skip", test, ": " + reason)
+
+
+def all_tests(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from all_tests(test)
+        else:
+            yield test
+
+
+def main():
+    suite = sys.argv[1]
+    pattern = sys.argv[2] if len(sys.argv) > 2 else ""
+    folder = HERE.parent / suite
+    found = unittest.defaultTestLoader.discover(str(folder), "test_*.py", str(folder))
+    chosen = unittest.TestSuite(t for t in all_tests(found) if pattern in t.id())
+    result = Lines()
+    chosen.run(result)
+    print(f"{suite}: {result.passed} passed, {result.failed} failed, {len(result.skipped)} skipped")
+    sys.exit(0 if result.failed == 0 and result.passed > 0 else 1)
+
+
+main()
