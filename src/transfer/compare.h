@@ -7,7 +7,6 @@
 #define MAILHOIST_TRANSFER_COMPARE_H
 
 #include "base/buf.h"
-#include "message/canon.h"
 
 enum compare_change {
 	CHANGE_NUL = 1u << 0,	      /* NUL became 0x80: Dovecot */
@@ -21,8 +20,8 @@ struct compare {
 	bool in_header;	   /* of the local message */
 	bool differs;
 	bool held_cr;	   /* a local CR that the server may have dropped */
-	uint8_t previous;  /* last local octet */
-	uint8_t remote_extra; /* octets that came behind the local end */
+	uint8_t previous;  /* last local octet that the server has too */
+	uint8_t tail;	   /* octets of one side behind the end of the other */
 	uint32_t line_len; /* of the local header line, capped */
 	uint32_t changes;  /* CHANGE_* */
 	uint64_t offset;   /* local octets compared */
@@ -45,23 +44,5 @@ bool compare_end(struct compare *c);
 
 /* Names of the changes for people, comma-separated. */
 void compare_add_changes(struct buf *out, uint32_t changes);
-
-/* The two streams put together: the local side is pulled from a message on disk. */
-struct content {
-	struct canon *canon; /* the caller's */
-	struct compare compare;
-	struct slice local; /* not compared yet */
-	uint64_t skip;	    /* local octets still to be left out */
-	bool local_ended;
-};
-
-/* Begin with a message; `skip` local octets (its header) are left out, the comparison is then of
- * the body alone. */
-void content_begin(struct content *c, struct canon *canon, const struct body *body,
-		   const struct canon_rules *rules, uint64_t skip);
-/* The next octets from the server. 0 (also when they differ), or -1: the local file. */
-int content_feed(struct content *c, struct slice remote, struct err *err);
-/* The server has sent all; `prefix`: it was asked for the beginning only. *same tells. */
-int content_end(struct content *c, bool prefix, bool *same, struct err *err);
 
 #endif
