@@ -1,0 +1,340 @@
+/*
+ * Canonical bytes. See canon.h for what they are.
+ *
+ * The reader works on a window of the file: at the start of each line it has
+ * LOOKAHEAD bytes before it (or the end), so that a quoted From_ line or a header
+ * name is always seen whole. What is copied unchanged is copied in runs, not line
+ * by line: a message that has CR LF already costs one memcpy a window.
+ */
+#include "message/canon.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOW ((size_t)128 << 10)
+#define LOOKAHEAD ((size_t)1 << 10)	 /* longest name or run of '>' that is recognised */
+#define OUT_SIZE (2 * WINDOW + 2 * LOOKAHEAD) /* every byte may be a LF that becomes CR LF */
+#define LONG_LINE 998			 /* RFC 5322 2.1.1 */
+
+struct canon {
+	struct body body;
+	struct canon_rules rules;
+	uint64_t next;	 /* offset in the body of the next byte to read */
+	size_t pos, end; /* what is left of the window: in[pos..end) */
+	uint32_t stripped; /* STRIP_* bits already removed */
+	uint64_t line_len; /* of the line so far, without its end */
+	bool in_header, at_line_start, skipping, finished;
+	bool after_content_length; /* the field just removed was Content-Length */
+	bool last_was_cr;	   /* the last byte put out was a CR that is not part of a line end */
+	bool window_has_cr;
+	bool header_has_field;
+	size_t out_len;
+	struct canon_notes notes;
+	char in[WINDOW];
+	char out[OUT_SIZE];
+};
+
+struct canon *canon_new(void)
+{
+	return malloc(sizeof(struct canon));
+}
+
+void canon_free(struct canon *c)
+{
+	free(c);
+}
+
+void canon_start(struct canon *c, const struct body *body, const struct canon_rules *rules)
+{
+	memset(c, 0, offsetof(struct canon, in));
+	c->body = *body;
+	c->rules = *rules;
+	c->in_header = true;
+	c->at_line_start = true;
+}
+
+void canon_notes(const struct canon *c, struct canon_notes *out)
+{
+	*out = c->notes;
+	if (c->in_header)
+		out->header_len = out->wire_len;
+}
+
+/* Keep what is left of the window, fill it up. */
+static int refill(struct canon *c, struct err *err)
+{
+	size_t left = c->end - c->pos;
+	uint64_t more = c->body.len - c->next;
+	ssize_t n;
+
+	memmove(c->in, c->in + c->pos, left);
+	c->pos = 0;
+	c->end = left;
+	if (more > WINDOW - left)
+		more = WINDOW - left;
+	n = fd_pread(c->body.fd, c->in + left, (size_t)more, c->body.off + c->next, err);
+	if (n < 0)
+		return -1;
+	if ((uint64_t)n < more)
+		return err_set(err, ERR_CHANGED, SCOPE_MESSAGE, RETRY_NEVER,
+			       "the file became shorter while it was read");
+	if (c->rules.eol == EOL_CR)
+		for (char *p = c->in + left, *e = p + n; (p = memchr(p, '\r', (size_t)(e - p)));)
+			*p = '\n';
+	for (const char *p = c->in + left, *e = p + n; (p = memchr(p, 0, (size_t)(e - p))); p++)
+		c->notes.nul_count++;
+	c->next += (uint64_t)n;
+	c->end += (size_t)n;
+	c->window_has_cr = memchr(c->in, '\r', c->end) != NULL;
+	return 0;
+}
+
+static bool at_end_of_file(const struct canon *c)
+{
+	return c->next == c->body.len;
+}
+
+static void put(struct canon *c, const char *bytes, size_t len)
+{
+	memcpy(c->out + c->out_len, bytes, len);
+	c->out_len += len;
+}
+
+/* ---- headers ---- */
+
+static const struct {
+	const char *name;
+	uint32_t bit;
+} strip_names[] = {
+	{ "status", STRIP_STATUS },
+	{ "x-status", STRIP_X_STATUS },
+	{ "x-keywords", STRIP_X_KEYWORDS },
+	{ "x-uid", STRIP_X_UID },
+	{ "x-imap", STRIP_X_IMAP },
+	{ "x-imapbase", STRIP_X_IMAPBASE },
+	{ "content-length", STRIP_CONTENT_LENGTH },
+	{ "lines", STRIP_LINES },
+	{ "x-mozilla-status", STRIP_X_MOZILLA_STATUS },
+	{ "x-mozilla-status2", STRIP_X_MOZILLA_STATUS2 },
+	{ "x-mozilla-keys", STRIP_X_MOZILLA_KEYS },
+	{ "x-account-key", STRIP_X_ACCOUNT_KEY },
+	{ "x-uidl", STRIP_X_UIDL },
+	{ "x-evolution", STRIP_X_EVOLUTION },
+	{ "x-evolution-source", STRIP_X_EVOLUTION_SOURCE },
+	{ "x-tuid", STRIP_X_TUID },
+	{ "x-offlineimap", STRIP_X_OFFLINEIMAP },
+};
+
+/* The STRIP_* bit of the field that starts at `line`, 0 if it is none of them. */
+static uint32_t strip_bit(struct slice line)
+{
+	struct slice name = slice_head(line, 0);
+
+	while (name.len < line.len && line.ptr[name.len] > 32 && line.ptr[name.len] != ':')
+		name.len++;
+	line = slice_from(line, name.len);
+	while (line.len > 0 && (line.ptr[0] == ' ' || line.ptr[0] == '\t'))
+		line = slice_from(line, 1);
+	if (line.len == 0 || line.ptr[0] != ':')
+		return 0;
+	if (slice_istarts(name, SLICE_LIT("x-kmail-")))
+		return STRIP_X_KMAIL;
+	for (size_t i = 0; i < sizeof(strip_names) / sizeof(strip_names[0]); i++)
+		if (slice_ieq(name, slice_str(strip_names[i].name)))
+			return strip_names[i].bit;
+	return 0;
+}
+
+/* Whether the field that starts at `line` is to be left out. */
+static bool strips(struct canon *c, struct slice line)
+{
+	uint32_t bit;
+	bool behind = c->after_content_length;
+
+	c->after_content_length = false;
+	if (!c->rules.strip)
+		return false;
+	bit = strip_bit(line) & c->rules.strip;
+	if (!bit || (c->stripped & bit))
+		return false;
+	if (bit == STRIP_LINES && !behind)
+		return false;
+	if (bit != STRIP_X_KMAIL)
+		c->stripped |= bit; /* only the first one is the store's */
+	c->after_content_length = bit == STRIP_CONTENT_LENGTH;
+	c->notes.repairs |= REPAIR_STRIPPED;
+	return true;
+}
+
+static void end_header(struct canon *c, size_t line_end)
+{
+	c->in_header = false;
+	c->skipping = false;
+	c->notes.header_len = c->notes.wire_len + c->out_len + line_end;
+	if (!c->header_has_field)
+		c->notes.repairs |= NOTE_NO_HEADER;
+}
+
+/* At the start of a header line: shall it be left out? Ends the header at an empty line. */
+static void begin_header_line(struct canon *c, struct slice line)
+{
+	bool empty = line.ptr[0] == '\n' || (line.len > 1 && line.ptr[0] == '\r' && line.ptr[1] == '\n');
+
+	if (empty) {
+		end_header(c, 2);
+		return;
+	}
+	if (line.ptr[0] == ' ' || line.ptr[0] == '\t')
+		return; /* a folded line shares the fate of its field */
+	c->skipping = strips(c, line);
+	if (!c->header_has_field && memchr(line.ptr, ':', line.len))
+		c->header_has_field = true;
+}
+
+/* ---- bodies ---- */
+
+/* The length of a run of '>' if "From " follows it, else 0. */
+static size_t quoted_from(struct slice line)
+{
+	size_t n = 0;
+
+	while (n < line.len && line.ptr[n] == '>')
+		n++;
+	if (n == 0 || !slice_starts(slice_from(line, n), SLICE_LIT("From ")))
+		return 0;
+	return n;
+}
+
+static bool unquotes(const struct canon *c, struct slice line)
+{
+	size_t n = line.ptr[0] == '>' ? quoted_from(line) : 0;
+
+	if (c->rules.quoting == QUOTING_MBOXRD)
+		return n > 0;
+	return c->rules.quoting == QUOTING_MBOXO && n == 1;
+}
+
+/* ---- one line or piece of a line ---- */
+
+static void begin_line(struct canon *c)
+{
+	struct slice line = slice_of(c->in + c->pos, c->end - c->pos);
+
+	c->at_line_start = false;
+	c->line_len = 0;
+	line = slice_head(line, LOOKAHEAD);
+	if (c->in_header) {
+		begin_header_line(c, line);
+	} else if (c->rules.quoting != QUOTING_NONE && unquotes(c, line)) {
+		c->pos++;
+		c->notes.repairs |= REPAIR_UNQUOTED;
+	}
+}
+
+static bool has_8bit(const char *p, size_t len)
+{
+	unsigned char all = 0;
+
+	for (size_t i = 0; i < len; i++)
+		all |= (unsigned char)p[i];
+	return all & 0x80;
+}
+
+static void note_text(struct canon *c, const char *p, size_t len)
+{
+	c->line_len += len;
+	if (c->line_len > LONG_LINE)
+		c->notes.repairs |= NOTE_LONG_LINE;
+	if (c->in_header && has_8bit(p, len))
+		c->notes.repairs |= NOTE_8BIT_HEADER;
+	if (!c->window_has_cr)
+		return;
+	for (const char *q = p, *e = p + len; (q = memchr(q, '\r', (size_t)(e - q))); q++) {
+		c->notes.cr_count++;
+		c->notes.repairs |= NOTE_BARE_CR;
+	}
+}
+
+/* Text of a line without its end, followed by CR LF or nothing. */
+static void put_text(struct canon *c, const char *p, size_t len, bool line_end)
+{
+	if (c->skipping)
+		return;
+	note_text(c, p, len);
+	put(c, p, len);
+	if (len > 0)
+		c->last_was_cr = p[len - 1] == '\r';
+	if (!line_end)
+		return;
+	if (c->last_was_cr) {
+		c->notes.cr_cr_lf_count++;
+		c->notes.repairs |= NOTE_CR_CR_LF;
+	}
+	put(c, "\r\n", 2);
+	c->last_was_cr = false;
+}
+
+/* One line, or what the window holds of it. */
+static void one_line(struct canon *c)
+{
+	const char *p, *lf;
+	size_t left, len;
+
+	if (c->at_line_start)
+		begin_line(c);
+	p = c->in + c->pos;
+	left = c->end - c->pos;
+	lf = memchr(p, '\n', left);
+	if (lf) {
+		len = (size_t)(lf - p);
+		c->pos += len + 1;
+		if (len > 0 && p[len - 1] == '\r')
+			len--;
+		put_text(c, p, len, true);
+		c->at_line_start = true;
+		return;
+	}
+	/* A CR at the end of the window may belong to a LF that is not there yet. */
+	len = left;
+	if (!at_end_of_file(c) && len > 0 && p[len - 1] == '\r')
+		len--;
+	put_text(c, p, len, false);
+	c->pos += len;
+}
+
+static void finish(struct canon *c)
+{
+	c->finished = true;
+	if (!c->at_line_start || c->body.len == 0) {
+		put_text(c, "", 0, true);
+		c->notes.repairs |= REPAIR_FINAL_EOL;
+	}
+	if (c->in_header)
+		end_header(c, 0);
+	if (c->notes.nul_count)
+		c->notes.repairs |= NOTE_NUL;
+}
+
+int canon_next(struct canon *c, struct slice *out, struct err *err)
+{
+	c->out_len = 0;
+	while (c->out_len == 0 && !c->finished) {
+		if (!at_end_of_file(c) && refill(c, err) != 0)
+			return -1;
+		while (c->pos < c->end && (at_end_of_file(c) || c->end - c->pos > LOOKAHEAD)) {
+			/* The last byte of a window may be a CR that has to wait. */
+			size_t before = c->pos;
+
+			one_line(c);
+			if (c->pos == before && !c->at_line_start)
+				break;
+		}
+		if (c->pos == c->end && at_end_of_file(c))
+			finish(c);
+	}
+	if (c->out_len == 0)
+		return 0;
+	c->notes.wire_len += c->out_len;
+	*out = slice_of(c->out, c->out_len);
+	return 1;
+}
