@@ -12,12 +12,16 @@
 #define INTERNALDATE_MIN INT64_C(86400)	     /* 1970-01-02T00:00:00Z */
 #define INTERNALDATE_MAX INT64_C(2147385600) /* 2038-01-18T00:00:00Z */
 
-/* "Thu, 13 Sep 2001 12:30:05 +0200 (CEST)": UTC seconds, or TIME_NONE if it is no possible date.
- * Accepts comments, missing weekday, two- and three-digit years, obsolete and common zone names;
- * an unknown or missing zone counts as UTC. */
+/* "Thu, 13 Sep 2001 12:30:05 +0200 (CEST)": UTC seconds, or TIME_NONE if it is no possible date
+ * since 1900. Accepts comments, folding, a missing weekday or time, two- and three-digit years,
+ * obsolete and common zone names, ctime, ISO 8601, AM and PM, and junk behind the date; an unknown
+ * or missing zone counts as UTC. */
 int64_t date_parse(struct slice text);
 
-/* The date behind the sender in a From_ line; *zone_known tells whether a zone stood there. */
+/* The date in a From_ line: pass the whole line, or what stands behind its "From ". TIME_NONE
+ * unless everything from some weekday to the line's end is one whole date (with a time; the zone
+ * may be missing), which "remote from HOST" may follow: so this also tells a From_ line from a line
+ * of text. *zone_known (set on success) tells whether a zone that we know stood there. */
 int64_t date_parse_from_line(struct slice text, bool *zone_known);
 
 /* The date at the end of a Received value (behind the last ';'), or TIME_NONE. */
