@@ -12,15 +12,29 @@ enum dialect { DIALECT_NONE, DIALECT_STATUS, DIALECT_MOZILLA, DIALECT_EVOLUTION 
 
 struct dialect_facts {
 	enum dialect dialect;
-	uint32_t strip; /* STRIP_* */
+	uint32_t
+		strip; /* STRIP_*: of the metadata that the dialect added; without Content-Length */
 	bool expunged, partial, queued, feed;
-	bool imap_store; /* the writer keeps the true arrival date (Dovecot, mutt, c-client) */
-	bool pseudo;	 /* folder-internal message: never carried */
+	bool pseudo; /* folder-internal message: never carried */
+
+	/* What tells a store that keeps the true arrival date (mail-stores.md 5). */
+	bool has_imap_base; /* X-IMAP or X-IMAPbase: the first message of Dovecot's and c-client's
+			     */
+	bool has_uid;	    /* X-UID of the STATUS dialect */
+	bool has_length;    /* Content-Length is there, its value is a number: */
+	uint64_t length;
+	bool lines_follow;     /* Lines directly behind it, as mutt writes them */
+	bool dropped_keywords; /* the flag_set is full: there may be more */
 };
 
-/* `header` is the stored header block (any line ends). `mozilla_possible`: the From_ line is
- * Mozilla's, or the store is Thunderbird's. Flags and keywords are added to *flags. */
+/* `header` is the stored header block (LF or CR LF; of a CR-only file with its CRs made LFs).
+ * `mozilla_possible`: the From_ line is Mozilla's, or the store is Thunderbird's. Flags and
+ * keywords are added to *flags, their texts to the arena. */
 void dialect_read(struct slice header, bool mozilla_possible, struct arena *a,
 		  struct flag_set *flags, struct dialect_facts *out);
+
+/* The bits of dialect_facts that say what became of a message: expunged or flagged \Deleted,
+ * queued, feed item, partial, in this order. */
+enum message_state dialect_state(const struct dialect_facts *facts, const struct flag_set *flags);
 
 #endif
