@@ -2,19 +2,27 @@
  * The journal: one SQLite file for each account. It remembers what was found
  * (items), what the server holds (index), what was decided (plan lines) and what
  * became of it (uploads). Everything that must survive a kill is here, and
- * everything that would grow with the mailbox.
+ * everything that would grow with the mailbox. It holds no secrets.
  *
- * Tables (journal.c has the schema):
- *   run      one line for each plan, run, apply, verify
- *   store    a folder of a source, with the fingerprint of its last scan
- *   item     a message of a store, as the last scan found it: the scan cache
- *   folder   a folder of the server: names, role, UIDVALIDITY, UIDNEXT
- *   remote   a message of the server: UID, size, date, flags, match keys
- *   line     one line of a run's plan: what shall happen to an item, and why
- *   upload   exactly-once state of one message in one folder, keyed by its content
- *            (folder name, SHA-256, copy): survives moved sources and new runs
+ * Tables (schema.c has them, with the reasons):
+ *   run        one row for each plan, run, apply, verify
+ *   store      one scan of a folder of a source, with its fingerprint; a new scan is a new
+ *              store, so that lines of earlier runs keep their items
+ *   run_store  which stores a run works on, and the target folder of each
+ *   item       a message of a store, as the scan found it: the scan cache
+ *   folder     a folder of the server, or one that a plan wants: names, role, UIDVALIDITY...
+ *   remote     a message of the server: UID, size, date, flags, match keys
+ *   candidate  "this content may be that message of the server": the verdicts (match/)
+ *   line       one line of a run's plan: what shall happen to an item, and why
+ *   upload     exactly-once state of one message in one folder, keyed by its content
+ *              (folder, SHA-256, copy): survives moved sources and new runs
+ *   notice     what the user should know
  *
  * One process at a time: journal_open() takes a lock. Times are UTC seconds.
+ *
+ * The order of a run: journal_run_start, stores and items, folders and remote rows, recovery of
+ * doubts, plan_folders, match_prepare, candidates, match_finish, plan_lines, uploads,
+ * verification, journal_run_finish, report.
  */
 #ifndef MAILHOIST_JOURNAL_JOURNAL_H
 #define MAILHOIST_JOURNAL_JOURNAL_H
@@ -37,22 +45,49 @@ void journal_close(struct journal *j);
 struct db *journal_db(struct journal *j); /* for queries of match/, plan/ and report/ */
 const char *journal_dir(const struct journal *j); /* the account's state directory */
 
-/* Transactions; they do not nest. Committed = on disk (synchronous=FULL). */
+/* Transactions; they do not nest. Committed = on disk (synchronous=FULL). Every function below may
+ * be called within one or not; only journal_mark_inflight() insists on its own. Items and remote
+ * rows want large ones (some thousand rows). After a failed journal_commit() nothing of the
+ * transaction is there. */
 int journal_begin(struct journal *j, struct err *err);
 int journal_commit(struct journal *j, struct err *err);
 void journal_rollback(struct journal *j);
 
 /* ---- runs ---- */
-enum run_kind { RUN_PLAN, RUN_RUN, RUN_APPLY, RUN_VERIFY };
+enum run_kind { RUN_PLAN, RUN_RUN, RUN_APPLY, RUN_VERIFY, RUN_KIND_COUNT };
+const char *run_kind_name(enum run_kind kind); /* "plan", "run", "apply", "verify" */
+
+/* How many runs keep all their lines. Older ones keep what was uploaded, refused or failed, and
+ * their balance. journal_run_start() clears up. */
+#define RUNS_KEPT_WHOLE 4
+
+/* `options_json` is what the caller wants to find again (sources, mapping); no secrets. */
 int journal_run_start(struct journal *j, enum run_kind kind, const char *options_json,
 		      int64_t *run, struct err *err);
+/* Ends the run and writes down its balance. Call it before the report is made. */
 int journal_run_finish(struct journal *j, int64_t run, int exit_status, struct err *err);
+
+struct run {
+	int64_t id;
+	enum run_kind kind;
+	const char *options_json;
+	int64_t started, finished; /* finished: TIME_NONE while it runs, or if it was killed */
+	int exit_status;
+	bool whole; /* all lines are still there: the plan can be applied */
+};
+/* The newest run with an id below `before` (0: the newest of all): 1, 0, -1. */
+int journal_run_previous(struct journal *j, int64_t before, struct arena *a, struct run *out,
+			 struct err *err);
+int journal_run_get(struct journal *j, int64_t run, struct arena *a, struct run *out,
+		    struct err *err); /* 1, 0, -1 */
 
 /* ---- scan ---- */
 
-/* A store is keyed by (kind, source path, folder path). *fresh: its fingerprint equals
- * `fingerprint` (not ""), so that its items can be used as they are. Otherwise its items have been
- * forgotten and it is to be filled; journal_store_done() then makes the fingerprint valid. */
+/* A store is keyed by (kind, source path, folder path). *fresh: its fingerprint and options equal
+ * those of `key` (fingerprint not ""), so that its items can be used as they are. Otherwise *store
+ * is a new, empty one that is to be filled: all its items before the next store is begun;
+ * journal_store_done() then makes the fingerprint valid, and counts. Either way the store belongs
+ * to the run from now on. */
 struct store_key {
 	const char *kind, *source, *location;
 	const char *const *folder; /* components */
@@ -70,9 +105,41 @@ int journal_item_add(struct journal *j, int64_t store, const struct message *m, 
 int journal_item_unreadable(struct journal *j, int64_t store, const char *locator,
 			    const char *reason, struct err *err);
 
+/* A store of a run, for reports. */
+struct store_info {
+	int64_t id;
+	const char *kind, *source, *location;
+	const char *const *folder;
+	size_t depth;
+	enum role role;
+	uint64_t found;	    /* items that the scan saw */
+	int64_t target;	    /* folder id, or 0 */
+	const char *target_name; /* UTF-8, or NULL */
+};
+/* Stores of a run in id order: pass the last id (0 first). 1, 0, -1. */
+int journal_store_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
+		       struct store_info *out, struct err *err);
+
+/* What the user should know. `store` 0: it concerns the run alone; else it belongs to the store
+ * and is shown again by every run that uses the store's cached scan. */
+struct journal_notice {
+	int64_t id;
+	int64_t store;
+	const char *kind; /* "in-use", "expunged", "folder-merged", ...: stable */
+	uint64_t count;
+	const char *location; /* file or folder, or NULL */
+	const char *text;     /* one line for the user */
+};
+int journal_notice_add(struct journal *j, int64_t run, const struct journal_notice *n,
+		       struct err *err);
+/* In id order: pass the last id (0 first). 1, 0, -1. */
+int journal_notice_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
+			struct journal_notice *out, struct err *err);
+
 /* ---- server index ---- */
 struct remote_folder {
 	int64_t id;
+	bool exists; /* the server lists it; false: a target that is to be created */
 	const char *wire_name, *name; /* wire form, and UTF-8 */
 	char separator;
 	uint32_t attributes; /* ATTR_* of imap/session.h, stored as they are */
@@ -80,8 +147,9 @@ struct remote_folder {
 	uint32_t uidvalidity, uidnext, messages; /* as of the last complete index; 0: none */
 	uint64_t highestmodseq;
 };
-/* Insert or update by wire name; keeps the index state. *id is set. Folders not put since
- * journal_folders_begin() are gone from the server and are dropped by journal_folders_end(). */
+/* Insert or update by wire name what the server lists; keeps the index state. f->id is set. Folders
+ * not put since journal_folders_begin() are gone from the server: journal_folders_end() forgets
+ * their messages (their ids stay, for the uploads of earlier runs). */
 int journal_folders_begin(struct journal *j, struct err *err);
 int journal_folder_put(struct journal *j, struct remote_folder *f, struct err *err);
 int journal_folders_end(struct journal *j, struct err *err);
@@ -89,11 +157,35 @@ int journal_folder_by_wire(struct journal *j, const char *wire_name, struct aren
 			   struct remote_folder *out, struct err *err); /* 1, 0, -1 */
 int journal_folder_get(struct journal *j, int64_t id, struct arena *a, struct remote_folder *out,
 		       struct err *err); /* 1, 0, -1 */
-/* Iterate in id order: pass the last id (0 first). 1, 0, -1. */
+/* Iterate over the folders that exist, in id order: pass the last id (0 first). 1, 0, -1. */
 int journal_folder_next(struct journal *j, int64_t after, struct arena *a,
 			struct remote_folder *out, struct err *err);
 
-/* Forget rows of a folder: all (UIDVALIDITY changed, or messages vanished). */
+/* A target that may not exist yet: the id of the folder of that wire name, made (not existing) if
+ * it is new. For plan/. */
+int journal_folder_want(struct journal *j, const struct remote_folder *f, int64_t *id,
+			struct err *err);
+/* The server made `made` (as LIST shows it: wire_name, name, separator, attributes, role) of the
+ * wanted folder `target`. Lines and uploads of the target follow; the name the plan had is
+ * remembered, so that later plans go to the same folder. If `made` is another folder of ours, the
+ * two become one: *folder is the id to go on with. */
+int journal_folder_created(struct journal *j, int64_t run, int64_t target,
+			   const struct remote_folder *made, int64_t *folder, struct err *err);
+/* The folder that the server once made of a wanted wire name: 1, 0, -1. */
+int journal_folder_made_of(struct journal *j, const char *wanted_wire_name, struct arena *a,
+			   struct remote_folder *out, struct err *err);
+/* Renamings for the report: what was wanted and what the server has; pass the last `folder` id
+ * (0 first). */
+struct renaming {
+	int64_t id;
+	const char *wanted, *made; /* UTF-8 */
+};
+int journal_renaming_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
+			  struct renaming *out, struct err *err);
+
+/* Forget rows of a folder: all (UIDVALIDITY changed, or messages vanished). Until
+ * journal_folder_indexed() nothing is matched against the folder. Verdicts about messages that
+ * come back under the same UIDVALIDITY survive. */
 int journal_remote_clear(struct journal *j, int64_t folder, struct err *err);
 struct remote_row {
 	int64_t folder;
@@ -109,6 +201,15 @@ int journal_remote_put(struct journal *j, const struct remote_row *row, struct e
 int journal_folder_indexed(struct journal *j, int64_t folder, uint32_t uidvalidity,
 			   uint32_t uidnext, uint32_t messages, uint64_t highestmodseq,
 			   struct err *err);
+/* After a run, so that the next one need not fetch what we ourselves uploaded: take our stored
+ * uploads with known UIDs into the index. *complete: the index then has exactly `messages` rows,
+ * and the folder is marked as indexed up to these values; otherwise nothing has been changed and
+ * the next run fetches what is new. */
+int journal_folder_absorb(struct journal *j, int64_t folder, uint32_t uidvalidity,
+			  uint32_t uidnext, uint32_t messages, uint64_t highestmodseq,
+			  bool *complete, struct err *err);
+/* Rows in the index of a folder. */
+int journal_remote_count(struct journal *j, int64_t folder, uint32_t *out, struct err *err);
 
 /* ---- plan lines ---- */
 enum action {
@@ -131,6 +232,26 @@ enum match_level { /* which level decided; 0 none */
 	MATCH_JOURNAL, /* we uploaded it in an earlier run */
 };
 const char *match_level_name(enum match_level level);
+
+/* Reason codes of plan lines: stable words for scripts. The refusals' own ("quota", "content", ...)
+ * come from transfer/. */
+#define REASON_PRESENT	   "present"	   /* in its target folder */
+#define REASON_STORED	   "stored"	   /* uploaded by an earlier run */
+#define REASON_STORED_GONE "stored-gone"   /* ... and since deleted or moved: final, not sent again */
+#define REASON_ELSEWHERE   "elsewhere"	   /* on the server in another folder */
+#define REASON_DUPLICATE   "duplicate"	   /* an identical local message has the same target */
+#define REASON_OTHER_BODY  "other-body"	   /* uploaded although its Message-ID is on the server */
+#define REASON_DELETED	   "deleted"
+#define REASON_OUTBOX	   "outbox"
+#define REASON_FEED	   "feed"
+#define REASON_PARTIAL	   "partial"
+#define REASON_NOT_IN_PLAN "not-in-plan"   /* apply: the saved plan did not have it */
+#define REASON_UNREADABLE  "unreadable"
+#define REASON_UNDECIDED   "undecided"	   /* a candidate on the server could not be compared */
+#define REASON_IN_DOUBT	   "in-doubt"	   /* sent by an earlier process; not yet known whether it is there */
+#define REASON_TOO_BIG	   "too-big"	   /* over the server's APPENDLIMIT */
+#define REASON_MISSING	   "missing"	   /* verify: not on the server */
+const char *reason_text(const char *code); /* one sentence in English; the code if unknown */
 
 enum line_outcome {
 	OUTCOME_OPEN,	   /* upload still to be done */
@@ -163,11 +284,13 @@ struct upload {
 	const char *locator;
 	const char *store_location; /* file or folder, for messages */
 	uint8_t sha256[SHA256_LEN];
-	uint64_t wire_len;
+	uint64_t wire_len, header_len;
 	uint64_t nul_count, cr_count, cr_cr_lf_count;
+	uint32_t repairs; /* enum repair */
 	int64_t internaldate;
-	struct flag_set flags; /* as the plan decided: only what the server can keep */
+	struct flag_set flags; /* as the plan decided: keywords that can stand on an APPEND line */
 	struct match_keys keys;
+	uint8_t essence[KEY_LEN];
 	const char *message_id, *subject, *from;
 	enum upload_state state;
 	int64_t seq; /* order of submission; 0: never submitted */
@@ -175,17 +298,19 @@ struct upload {
 	uint32_t uid;			    /* 0: not known */
 };
 
-/* Target folders of a run that have open uploads: in name order; pass the last id (0 first). */
+/* Target folders of a run that have open uploads: in name order; pass the last id (0 first). A target
+ * whose `exists` is false is to be created first (plan_name(), journal_folder_created()). */
 int journal_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			struct remote_folder *out, struct err *err);
 
 /* Up to `max` UPLOAD_PLANNED uploads of one target, grouped by equal flag sets, then in scan
- * order; pass the last upload's id as *cursor (0 first; it is advanced). Returns their number,
- * or -1. Rows that became refused or failed in this run are not delivered again. */
+ * order; *cursor is 0 first, and is advanced. Returns their number, or -1. Rows that became refused
+ * or failed in this run are not delivered again. */
 int journal_uploads_next(struct journal *j, int64_t run, int64_t target, size_t max,
 			 struct arena *a, struct upload *out, int64_t *cursor, struct err *err);
 
-/* All n become inflight with increasing seq, in one transaction, on disk on return. */
+/* All n become inflight with increasing seq, in a transaction of its own, on disk on return. Rows
+ * that are not UPLOAD_PLANNED are an error (ERR_INTERNAL). */
 int journal_mark_inflight(struct journal *j, const int64_t *uploads, size_t n,
 			  uint32_t uidvalidity, uint32_t base_uidnext, struct err *err);
 /* n uploads in order: stored with UIDs first_uid, first_uid + 1, ... (0: UIDs not known). Call
@@ -202,6 +327,15 @@ int journal_mark_verified(struct journal *j, const int64_t *uploads, size_t n, s
 /* Verification found a difference: the upload stays stored, the line gets the finding. */
 int journal_mark_differs(struct journal *j, int64_t upload, const char *finding,
 			 struct err *err);
+/* The UID of a stored upload, found later (a server without UIDPLUS). */
+int journal_mark_uid(struct journal *j, int64_t upload, uint32_t uid, struct err *err);
+
+/* Refused uploads of a run of which no copy has been kept in the sidecar yet: also those that the
+ * plan refused itself (REASON_TOO_BIG). As journal_uploads_next(), over all targets. Once the copy
+ * is on disk: journal_mark_kept(). */
+int journal_unkept_next(struct journal *j, int64_t run, size_t max, struct arena *a,
+			struct upload *out, int64_t *cursor, struct err *err);
+int journal_mark_kept(struct journal *j, int64_t upload, struct err *err);
 
 /* In-flight rows of any earlier process, by target and seq: what recovery has to resolve.
  * Targets first: 1, 0, -1; then the rows of one, as journal_uploads_next(). */
@@ -210,10 +344,67 @@ int journal_doubt_target_next(struct journal *j, int64_t after, struct arena *a,
 int journal_doubts_next(struct journal *j, int64_t target, size_t max, struct arena *a,
 			struct upload *out, int64_t *cursor_seq, struct err *err);
 
-/* Stored uploads of a run (or of the account: run 0) in one target by UID, for verification;
- * uid 0 come first. */
-int journal_stored_next(struct journal *j, int64_t run, int64_t target, size_t max,
-			struct arena *a, struct upload *out, int64_t *cursor, struct err *err);
+/* Folders in which a run has something to verify: stored uploads, not yet verified, among them those
+ * of a killed earlier run that this run found stored. Pass the last id (0 first). 1, 0, -1. */
+int journal_verify_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
+			       struct remote_folder *out, struct err *err);
+/* These uploads in one folder by UID; uid 0 come first. Run 0: of the account, also verified ones.
+ * Those of another UIDVALIDITY than the folder's are left out (`uidvalidity`: the current one). */
+int journal_stored_next(struct journal *j, int64_t run, int64_t target, uint32_t uidvalidity,
+			size_t max, struct arena *a, struct upload *out, int64_t *cursor,
+			struct err *err);
+
+/* The same for `mailhoist verify`: lines of the run that are on the server (PRESENT, ELSEWHERE), by
+ * folder and UID of the server's copy: first the folders, then the lines of one. out->id is 0,
+ * out->line and out->uid are set (uid 0: stored by us, UID not known). */
+int journal_present_folder_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
+				struct remote_folder *out, struct err *err);
+int journal_present_next(struct journal *j, int64_t run, int64_t folder, size_t max,
+			 struct arena *a, struct upload *out, int64_t *cursor, struct err *err);
+int journal_line_verified(struct journal *j, int64_t line, struct err *err);
+int journal_line_differs(struct journal *j, int64_t line, const char *finding, struct err *err);
+
+/* ---- lines, for reports ---- */
+enum line_filter {
+	LINES_ALL,
+	LINES_REFUSED,	/* outcome refused or failed */
+	LINES_DIFFERS,	/* verification found something */
+	LINES_NOT_SENT, /* elsewhere, excluded */
+	LINES_OPEN,
+};
+struct line {
+	int64_t id, item;
+	struct store_info store;
+	const char *locator, *message_id, *subject, *from;
+	enum message_state state;
+	uint32_t repairs;
+	bool has_sha256; /* false: unreadable */
+	uint8_t sha256[SHA256_LEN];
+	uint64_t size; /* wire_len */
+	int64_t internaldate;
+	enum date_source date_source;
+	struct flag_set flags; /* as the source has them */
+	enum action action;
+	enum match_level level;
+	enum line_outcome outcome;
+	const char *target;   /* UTF-8 name of the target folder, or NULL */
+	const char *found_in; /* PRESENT, ELSEWHERE: where the server's copy lies, or NULL */
+	uint32_t uid;	      /* of the server's copy; 0: not known */
+	const char *reason;   /* code, or "" */
+	const char *text;     /* details, or NULL: the server's words, the finding */
+	bool verified, differs;
+	const char *twin; /* DUPLICATE: locator of the message it equals, or NULL */
+};
+struct line_cursor {
+	sqlite3_stmt *statement;
+	int64_t run;
+};
+/* Lines of a run in scan order. One iteration at a time; journal_lines_end() also before its end. */
+int journal_lines_begin(struct journal *j, int64_t run, enum line_filter filter,
+			struct line_cursor *out, struct err *err);
+int journal_lines_next(struct journal *j, struct line_cursor *cursor, struct arena *a,
+		       struct line *out, struct err *err); /* 1, 0, -1 */
+void journal_lines_end(struct line_cursor *cursor);
 
 /* ---- the balance ---- */
 struct balance {
@@ -222,7 +413,7 @@ struct balance {
 	uint64_t bytes[OUTCOME_COUNT];
 	uint64_t verified, differs;
 };
-/* Of a whole run (store 0) or one store. */
+/* Of a whole run (store 0), or of one of its stores (quick once the run is finished). */
 int journal_balance(struct journal *j, int64_t run, int64_t store, struct balance *out,
 		    struct err *err);
 /* found == sum of all outcomes, and nothing open. */

@@ -1,0 +1,17 @@
+/*
+ * What special folders are called in many languages and programs.
+ */
+#ifndef MAILHOIST_PLAN_SPECIAL_NAMES_H
+#define MAILHOIST_PLAN_SPECIAL_NAMES_H
+
+#include "base/arena.h"
+#include "message/message.h"
+
+/* The role that a folder of this name (one component, UTF-8) has, or ROLE_NONE. Compared without
+ * case and in NFC. Names that are ambiguous between languages give ROLE_NONE. */
+enum role special_name_role(struct slice name, struct arena *scratch);
+
+/* What to call a new folder of that role: "Sent", "Drafts", ...; NULL for roles without one. */
+const char *special_name_usual(enum role role);
+
+#endif
