@@ -120,22 +120,6 @@ struct store_info {
 int journal_store_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 		       struct store_info *out, struct err *err);
 
-/* What the user should know. `store` 0: it concerns the run alone; else it belongs to the store
- * and is shown again by every run that uses the store's cached scan. */
-struct journal_notice {
-	int64_t id;
-	int64_t store;
-	const char *kind; /* "in-use", "expunged", "folder-merged", ...: stable */
-	uint64_t count;
-	const char *location; /* file or folder, or NULL */
-	const char *text;     /* one line for the user */
-};
-int journal_notice_add(struct journal *j, int64_t run, const struct journal_notice *n,
-		       struct err *err);
-/* In id order: pass the last id (0 first). 1, 0, -1. */
-int journal_notice_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
-			struct journal_notice *out, struct err *err);
-
 /* ---- server index ---- */
 struct remote_folder {
 	int64_t id;
