@@ -109,6 +109,11 @@ int source_set_add(struct source_set *set, const char *spec, struct err *err)
 	return 0;
 }
 
+const struct source_options *source_set_options(const struct source_set *set)
+{
+	return &set->options;
+}
+
 size_t source_set_count(const struct source_set *set)
 {
 	return set->n;

@@ -18,6 +18,7 @@ void source_set_free(struct source_set *set); /* closes them */
  * it again from another working directory. The same store twice: ERR_USAGE. */
 int source_set_add(struct source_set *set, const char *spec, struct err *err);
 
+const struct source_options *source_set_options(const struct source_set *set);
 size_t source_set_count(const struct source_set *set);
 struct source *source_set_get(const struct source_set *set, size_t i);
 const char *source_set_kind(const struct source_set *set, size_t i);

@@ -42,7 +42,7 @@ struct transfer_options {
 
 /* What the steps met and the exit status depends on. */
 struct transfer_tally {
-	uint64_t items, items_cached, items_unreadable; /* gather */
+	uint64_t items, items_unreadable, stores_cached; /* gather */
 	uint64_t source_errors; /* folders or sources that could not be read to their end */
 	uint64_t folders_blind; /* folders of the server that could not be examined */
 	uint64_t remote_messages, remote_new;		/* index */

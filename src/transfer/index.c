@@ -1,0 +1,299 @@
+/*
+ * From the server into the journal: one row for each message of the account.
+ *
+ * A folder costs one STATUS when nothing has changed in it. New messages alone
+ * are fetched from the old UIDNEXT on; if the numbers then do not add up,
+ * something was expunged and the folder is read as a whole. Each folder is one
+ * transaction, so an interrupted index is an old index, never half a new one.
+ */
+#include <inttypes.h>
+
+#include "base/stop.h"
+#include "base/text.h"
+#include "message/keys.h"
+#include "transfer/internal.h"
+
+#define LIST_ARENA_MAX (256u << 20) /* names of all folders of an account: 100,000 and more */
+#define ROW_ARENA_MAX (1u << 20)
+#define KEYWORDS_TEXT_MAX 16384
+#define ROWS_PER_UPDATE 500
+
+/* ---- rows ---- */
+
+struct rows {
+	struct transfer *t;
+	const struct remote_folder *folder;
+	struct arena arena;
+	struct buf keywords, phase;
+	uint64_t count;
+	uint32_t last_uid;
+};
+
+static void rows_release(struct rows *r)
+{
+	arena_release(&r->arena);
+	buf_release(&r->keywords);
+	buf_release(&r->phase);
+}
+
+static void join_keywords(struct buf *out, const struct flag_set *flags)
+{
+	buf_reset(out);
+	for (size_t i = 0; i < flags->n_keywords; i++) {
+		if (i > 0)
+			buf_addc(out, ' ');
+		buf_adds(out, flags->keywords[i]);
+	}
+}
+
+static int put_row(struct rows *r, const struct index_row *row, struct err *err)
+{
+	struct remote_row remote = {
+		.folder = r->folder->id,
+		.uid = row->uid,
+		.size = row->size,
+		.internaldate = row->internaldate,
+		.flags = row->flags.system,
+	};
+
+	if (keys_from_header(row->header, &remote.keys, err) < 0)
+		return -1;
+	join_keywords(&r->keywords, &row->flags);
+	if (r->keywords.len > 0)
+		remote.keywords = buf_cstr(&r->keywords);
+	return journal_remote_put(r->t->journal, &remote, err);
+}
+
+/* Fetch and keep all rows from UID `first` on. */
+static int put_rows(struct rows *r, uint32_t first, struct err *err)
+{
+	struct index_row row;
+	int got;
+
+	r->count = 0;
+	r->last_uid = 0;
+	if (session_index_start(r->t->session, first, err) < 0)
+		return -1;
+	for (;;) {
+		if (r->count % ROWS_PER_UPDATE == 0) {
+			progress_update(r->t->progress, buf_cstr(&r->phase), r->count,
+					r->folder->messages, 0);
+			if (stop_check(err) < 0)
+				return -1;
+		}
+		arena_reset(&r->arena);
+		got = session_index_next(r->t->session, &r->arena, &row, err);
+		if (got <= 0)
+			return got;
+		if (put_row(r, &row, err) < 0)
+			return -1;
+		r->count++;
+		if (row.uid > r->last_uid)
+			r->last_uid = row.uid;
+	}
+}
+
+/* ---- a folder ---- */
+
+/* Nothing came, nothing went. Flags may have changed: matching does not look at them. */
+static bool unchanged(const struct remote_folder *f, const struct folder_status *now)
+{
+	return f->uidvalidity != 0 && f->uidvalidity == now->uidvalidity && f->uidnext != 0 &&
+	       f->uidnext == now->uidnext && f->messages == now->messages;
+}
+
+static int read_whole(struct rows *r, struct err *err)
+{
+	if (journal_remote_clear(r->t->journal, r->folder->id, err) < 0)
+		return -1;
+	return put_rows(r, 1, err);
+}
+
+/* Within a transaction: the rows of the folder, which is open, become those of the server. */
+static int read_changes(struct rows *r, const struct selected *sel, uint32_t *messages,
+			struct err *err)
+{
+	const struct remote_folder *f = r->folder;
+
+	if (f->uidvalidity == sel->uidvalidity && f->uidnext != 0 && sel->messages >= f->messages) {
+		if (put_rows(r, f->uidnext, err) < 0)
+			return -1;
+		if (f->messages + r->count == sel->messages) {
+			*messages = sel->messages;
+			return 0;
+		}
+	}
+	if (read_whole(r, err) < 0)
+		return -1;
+	*messages = (uint32_t)r->count;
+	return 0;
+}
+
+static int read_folder(struct rows *r, struct remote_folder *f, const struct folder_status *status,
+		       const struct selected *sel, struct err *err)
+{
+	struct remote_folder now = *f;
+
+	now.uidvalidity = sel->uidvalidity;
+	now.highestmodseq = status->highestmodseq;
+	if (read_changes(r, sel, &now.messages, err) < 0)
+		return -1;
+	now.uidnext = status->uidvalidity == sel->uidvalidity ? status->uidnext : 0;
+	if (now.uidnext < sel->uidnext)
+		now.uidnext = sel->uidnext;
+	if (now.uidnext <= r->last_uid)
+		now.uidnext = r->last_uid + 1;
+	if (journal_folder_indexed(r->t->journal, f->id, now.uidvalidity, now.uidnext,
+				   now.messages, now.highestmodseq, err) < 0)
+		return -1;
+	r->t->tally.remote_new += r->count;
+	*f = now;
+	return 0;
+}
+
+/* The server does not let us in, or the folder is gone: the session itself is fine. */
+static bool is_folder_refusal(const struct err *err)
+{
+	return err->code == ERR_REFUSED && err->scope <= SCOPE_FOLDER;
+}
+
+int index_folder(struct transfer *t, struct remote_folder *f, struct err *err)
+{
+	CLEANUP(rows_release) struct rows r = {
+		.t = t,
+		.folder = f,
+		.arena = ARENA_INIT(ROW_ARENA_MAX),
+		.keywords = BUF_INIT(KEYWORDS_TEXT_MAX),
+		.phase = BUF_INIT(1024),
+	};
+	struct folder_status status;
+	struct selected sel;
+
+	if (session_status(t->session, f->wire_name, &status, err) < 0)
+		return is_folder_refusal(err) ? 0 : -1;
+	if (unchanged(f, &status))
+		return 1;
+	if (session_examine(t->session, f->wire_name, &sel, err) < 0)
+		return is_folder_refusal(err) ? 0 : -1;
+	buf_adds(&r.phase, "reading '");
+	text_add_safe(&r.phase, slice_str(f->name), 60);
+	buf_adds(&r.phase, "' on the server");
+	if (!buf_cstr(&r.phase))
+		return buf_ok(&r.phase, "folder name", err);
+	if (journal_begin(t->journal, err) < 0)
+		return -1;
+	if (read_folder(&r, f, &status, &sel, err) < 0) {
+		journal_rollback(t->journal);
+		return is_folder_refusal(err) ? 0 : -1;
+	}
+	if (journal_commit(t->journal, err) < 0)
+		return -1;
+	return 1;
+}
+
+/* ---- the account ---- */
+
+static int put_folders(struct transfer *t, const struct listed_folder *list, size_t n,
+		       struct err *err)
+{
+	if (journal_folders_begin(t->journal, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		struct remote_folder f = {
+			.wire_name = list[i].wire_name,
+			.name = list[i].name,
+			.separator = list[i].separator,
+			.attributes = list[i].attributes,
+			.role = list[i].role,
+		};
+
+		if (journal_folder_put(t->journal, &f, err) < 0)
+			return -1;
+	}
+	return journal_folders_end(t->journal, err);
+}
+
+static void free_arena(struct arena *a)
+{
+	arena_release(a);
+}
+
+static int list_account(struct transfer *t, struct err *err)
+{
+	CLEANUP(free_arena) struct arena a = ARENA_INIT(LIST_ARENA_MAX);
+	struct listed_folder *list;
+	size_t n;
+
+	if (session_list(t->session, &a, &list, &n, err) < 0)
+		return -1;
+	if (journal_begin(t->journal, err) < 0)
+		return -1;
+	if (put_folders(t, list, n, err) < 0) {
+		journal_rollback(t->journal);
+		return -1;
+	}
+	return journal_commit(t->journal, err);
+}
+
+/* Nothing can be matched in it: the user has to know. */
+static int note_blind(struct transfer *t, const struct remote_folder *f, const struct err *cause,
+		      struct err *err)
+{
+	t->tally.folders_blind++;
+	progress_note(t->progress, "'%s' cannot be read on the server, nothing is compared with it: %s",
+		      f->name, cause->text);
+	return transfer_notice(t, 0, "folder-blind", 1, f->name, cause->text, err);
+}
+
+/* One folder, over new connections if the line is lost. */
+static int index_patiently(struct transfer *t, struct remote_folder *f, struct err *err)
+{
+	struct transfer_options o = transfer_limits(t);
+
+	for (uint32_t attempt = 0;; attempt++) {
+		struct err cause = ERR_INIT;
+		int got = index_folder(t, f, &cause);
+
+		if (got > 0)
+			return 0;
+		if (got == 0)
+			return note_blind(t, f, &cause, err);
+		if (!transfer_line_lost(&cause) || attempt >= o.retry_max) {
+			*err = cause;
+			return err_prefix(err, "'%s'", f->name);
+		}
+		progress_note(t->progress, "%s; connecting again", cause.text);
+		if (transfer_pause(t, transfer_backoff_ms(t, attempt), err) < 0)
+			return -1;
+		transfer_disconnect(t);
+		if (transfer_connect(t, err) < 0)
+			return -1;
+		t->tally.reconnects++;
+	}
+}
+
+int index_account(struct transfer *t, struct err *err)
+{
+	CLEANUP(free_arena) struct arena a = ARENA_INIT(ROW_ARENA_MAX);
+	struct remote_folder f;
+	int64_t after = 0;
+	int got;
+
+	if (transfer_connect(t, err) < 0 || list_account(t, err) < 0)
+		return -1;
+	for (;;) {
+		arena_reset(&a);
+		got = journal_folder_next(t->journal, after, &a, &f, err);
+		if (got <= 0)
+			break;
+		after = f.id;
+		if (f.attributes & ATTR_NOSELECT)
+			continue;
+		if (stop_check(err) < 0 || index_patiently(t, &f, err) < 0)
+			return -1;
+		t->tally.remote_messages += f.messages;
+	}
+	if (got < 0)
+		return -1;
+	return session_unselect(t->session, err);
+}
