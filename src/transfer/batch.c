@@ -1,0 +1,105 @@
+/*
+ * Why these numbers: MULTIAPPEND of 100 cost Dovecot a fiftieth of single APPENDs;
+ * providers cut clients that pipeline hard, so Gmail gets four commands at most;
+ * a literal without "+" may only follow an APPEND line that the server has
+ * accepted before, because some servers run the text of a mail as commands when
+ * they reject the line (imap-client.md 5).
+ */
+#include "transfer/batch.h"
+
+#define COMMANDS_MAX 64	      /* single APPENDs in flight */
+#define COMMANDS_MAX_GMAIL 4
+#define COMMANDS_MAX_SYNC 2   /* one ahead: its "+" comes when the first is done */
+
+struct shape shape_of(uint32_t capabilities, uint64_t append_limit,
+		      const struct transfer_options *options)
+{
+	struct shape s = {
+		.messages = 1,
+		.octets = options->batch_octets,
+		.window = options->window_octets,
+		.commands = COMMANDS_MAX,
+		.append_limit = append_limit,
+	};
+
+	if (capabilities & CAP_MULTIAPPEND)
+		s.messages = options->batch_messages;
+	if (capabilities & CAP_LITERAL_PLUS)
+		s.plain_max = options->sync_above;
+	else if (capabilities & CAP_LITERAL_MINUS)
+		s.plain_max = LITERAL_MINUS_MAX;
+	else
+		s.commands = COMMANDS_MAX_SYNC;
+	if (capabilities & CAP_GMAIL)
+		s.commands = COMMANDS_MAX_GMAIL;
+	return s;
+}
+
+struct shape shape_careful(const struct shape *s)
+{
+	struct shape careful = *s;
+
+	careful.messages = 1;
+	careful.commands = 1;
+	careful.plain_max = 0;
+	return careful;
+}
+
+/* Above half of the limit the server may count differently: let it refuse before the octets. */
+static bool near_limit(const struct shape *s, uint64_t size)
+{
+	return s->append_limit != 0 && size > s->append_limit / 2;
+}
+
+static bool waits_by_size(const struct shape *s, uint64_t size)
+{
+	return size > s->plain_max || near_limit(s, size);
+}
+
+bool batch_waits(const struct shape *s, uint64_t size, bool proven)
+{
+	return !proven || waits_by_size(s, size);
+}
+
+/* Servers without LITERAL+ let every message wait: that is no reason to send them singly. */
+static bool goes_alone(const struct shape *s, uint64_t size)
+{
+	return near_limit(s, size) || (s->plain_max > LITERAL_MINUS_MAX && size > s->plain_max);
+}
+
+size_t batch_cut(const struct shape *s, const struct upload *uploads, size_t n)
+{
+	uint64_t octets = uploads[0].wire_len;
+	size_t i = 1;
+
+	if (goes_alone(s, octets))
+		return 1;
+	while (i < n && i < s->messages && !goes_alone(s, uploads[i].wire_len) &&
+	       octets + uploads[i].wire_len <= s->octets)
+		octets += uploads[i++].wire_len;
+	return i;
+}
+
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ p[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
+	return hash;
+}
+
+uint64_t flag_set_hash(const struct flag_set *flags)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	hash = hash_bytes(hash, &flags->system, sizeof(flags->system));
+	for (size_t i = 0; i < flags->n_keywords; i++) {
+		const char *k = flags->keywords[i];
+
+		while (*k)
+			hash = hash_bytes(hash, k++, 1);
+		hash = hash_bytes(hash, k, 1); /* the NUL: "a b" is not "ab" */
+	}
+	return hash;
+}

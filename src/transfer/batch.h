@@ -1,0 +1,39 @@
+/*
+ * The shape of an upload: how many messages go into one APPEND, which of them
+ * wait for the server's "+", how much may be on its way. Pure functions of what
+ * the server can do (imap-client.md 3.2, 6.1; servers.md 5.3).
+ */
+#ifndef MAILHOIST_TRANSFER_BATCH_H
+#define MAILHOIST_TRANSFER_BATCH_H
+
+#include "transfer/transfer.h"
+
+#define LITERAL_MINUS_MAX 4096 /* RFC 7888 5 */
+
+struct shape {
+	uint32_t messages;     /* of one command */
+	uint64_t octets;       /* of one command, unless its first message alone has more */
+	uint64_t window;       /* octets not acknowledged, above which no command is begun */
+	uint32_t commands;     /* the same in commands */
+	uint64_t plain_max;    /* octets up to which a literal needs no "+": 0 none */
+	uint64_t append_limit; /* 0: none known */
+};
+
+struct shape shape_of(uint32_t capabilities, uint64_t append_limit,
+		      const struct transfer_options *options);
+
+/* One message at a time, each waiting for "+": for finding out which one a server chokes on. */
+struct shape shape_careful(const struct shape *s);
+
+/* How many of the next `n` messages (n > 0) go into one command. A message that waits for its "+"
+ * because of its size goes alone, so that its refusal spoils nothing else. */
+size_t batch_cut(const struct shape *s, const struct upload *uploads, size_t n);
+
+/* Does this message wait for "+"? `proven`: the server has accepted an APPEND line with these flags
+ * in this folder. */
+bool batch_waits(const struct shape *s, uint64_t size, bool proven);
+
+/* Identity of a flag set, for telling whether it is proven. */
+uint64_t flag_set_hash(const struct flag_set *flags);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * batch.h: how uploads are cut into commands, and which literals wait for "+".
+ */
+#include <criterion/criterion.h>
+
+#include "transfer/batch.h"
+
+static const struct transfer_options options = {
+	.batch_messages = 3,
+	.batch_octets = 1000,
+	.window_octets = 4000,
+	.sync_above = 500,
+};
+
+#define ALL (CAP_MULTIAPPEND | CAP_LITERAL_PLUS)
+
+static const struct {
+	const char *name;
+	uint32_t capabilities;
+	uint64_t append_limit;
+	uint64_t sizes[5];
+	size_t n, want;
+} cuts[] = {
+	{ "one message", ALL, 0, { 100 }, 1, 1 },
+	{ "by number", ALL, 0, { 1, 1, 1, 1 }, 4, 3 },
+	{ "by octets, just", ALL, 0, { 500, 500, 1 }, 3, 2 },
+	{ "by octets, over", ALL, 0, { 500, 400, 101 }, 3, 2 },
+	{ "a big one goes alone", ALL, 0, { 501, 1 }, 2, 1 },
+	{ "before a big one", ALL, 0, { 1, 501 }, 2, 1 },
+	{ "too big for a batch", ALL, 0, { 5000, 1 }, 2, 1 },
+	{ "half the limit", ALL, 300, { 150, 150, 1 }, 3, 3 },
+	{ "near the limit", ALL, 300, { 1, 151, 1 }, 3, 1 },
+	{ "no MULTIAPPEND", CAP_LITERAL_PLUS, 0, { 1, 1 }, 2, 1 },
+	{ "MULTIAPPEND, literals wait", CAP_MULTIAPPEND, 0, { 600, 1, 1 }, 3, 3 },
+	{ "MULTIAPPEND, LITERAL-", CAP_MULTIAPPEND | CAP_LITERAL_MINUS, 0, { 600, 1, 1 }, 3, 3 },
+};
+
+Test(transfer, batch_cut)
+{
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+		struct shape s = shape_of(cuts[i].capabilities, cuts[i].append_limit, &options);
+		static struct upload uploads[5];
+
+		for (size_t k = 0; k < cuts[i].n; k++)
+			uploads[k].wire_len = cuts[i].sizes[k];
+		cr_expect_eq(batch_cut(&s, uploads, cuts[i].n), cuts[i].want, "%s",
+			     cuts[i].name);
+	}
+}
+
+static const struct {
+	const char *name;
+	uint32_t capabilities;
+	uint64_t append_limit, size;
+	bool proven, want;
+} waits[] = {
+	{ "small, proven", ALL, 0, 100, true, false },
+	{ "small, first of its flags", ALL, 0, 100, false, true },
+	{ "at the bound", ALL, 0, 500, true, false },
+	{ "over the bound", ALL, 0, 501, true, true },
+	{ "near the limit", ALL, 300, 151, true, true },
+	{ "LITERAL-, 4096", CAP_LITERAL_MINUS, 0, 4096, true, false },
+	{ "LITERAL-, 4097", CAP_LITERAL_MINUS, 0, 4097, true, true },
+	{ "no LITERAL+", CAP_MULTIAPPEND, 0, 1, true, true },
+};
+
+Test(transfer, batch_waits)
+{
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		struct shape s = shape_of(waits[i].capabilities, waits[i].append_limit, &options);
+
+		cr_expect_eq(batch_waits(&s, waits[i].size, waits[i].proven), waits[i].want, "%s",
+			     waits[i].name);
+	}
+}
+
+Test(transfer, batch_careful)
+{
+	struct shape s = shape_of(ALL, 0, &options), careful = shape_careful(&s);
+	struct upload two[2] = { { .wire_len = 1 }, { .wire_len = 1 } };
+
+	cr_expect_eq(batch_cut(&careful, two, 2), 1);
+	cr_expect(batch_waits(&careful, 1, true));
+	cr_expect_eq(careful.commands, 1);
+}
+
+Test(transfer, flag_set_hash)
+{
+	struct flag_set none = { 0 }, seen = { .system = FLAG_SEEN };
+	struct flag_set ab = { .n_keywords = 2, .keywords = { "a", "b" } };
+	struct flag_set a_b = { .n_keywords = 1, .keywords = { "ab" } };
+
+	cr_expect_neq(flag_set_hash(&none), flag_set_hash(&seen));
+	cr_expect_neq(flag_set_hash(&ab), flag_set_hash(&a_b));
+	cr_expect_eq(flag_set_hash(&ab), flag_set_hash(&ab));
+}
