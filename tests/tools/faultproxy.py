@@ -108,8 +108,8 @@ class FaultProxy:
         try:
             if reset:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            else:
-                sock.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads from it
+            # The thread that reads from it must wake up: until then the socket stays open.
+            sock.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
         except OSError:
             pass
         sock.close()
