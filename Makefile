@@ -111,8 +111,8 @@ fuzz: ## fuzz each parser for FUZZ_SECONDS (60)
 	@$(built) $(FUZZERS)
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
 bench: ## throughput beside a raw blaster and other programs
-	@$(built) build/release/mailhoist build/release/tools/blaster
-	@scripts/bench.sh
+	@$(built) build/release/mailhoist build/release/tools/blaster build/release/tools/scanbench
+	@scripts/bench.py
 demo: ## a migration to a throw-away server, to look at
 	@scripts/demo.sh
 
