@@ -133,14 +133,14 @@ class Refusals(rig.ProgramTest):
             pass
         result = self.hoist("plan", self.source, "--state", self.state, "--to",
                             f"imap://me@127.0.0.1:{server.port}", password=CANARY,
-                            status=rig.CONNECT, env={"MAILHOIST_RETRY_MAX": "0"})
+                            status=rig.CONNECT, env={"MAILHOIST_HURRY": "1"})
         self.assertRegex(result.err, "(?i)refused")
         self.assertIn(str(server.port), result.err)
 
     def test_host_that_does_not_exist(self):
         result = self.hoist("plan", self.source, "--state", self.state, "--to",
                             "imaps://me@nowhere.invalid", password=CANARY, status=rig.CONNECT,
-                            env={"MAILHOIST_RETRY_MAX": "0"})
+                            env={"MAILHOIST_HURRY": "1"})
         self.assertIn("nowhere.invalid", result.err)
 
     def test_bye_instead_of_a_greeting(self):
@@ -154,5 +154,5 @@ class Refusals(rig.ProgramTest):
         with fakeserver.FakeServer(handler) as server:
             result = self.hoist("run", self.source, "--state", self.state, "--to",
                                 f"imap://me@127.0.0.1:{server.port}", password=CANARY, status=None,
-                                env={"MAILHOIST_RETRY_MAX": "0"})
+                                env={"MAILHOIST_HURRY": "1"})
         return server, result
