@@ -116,9 +116,26 @@ static void walk(struct slice header, struct found *f)
 
 /* ---- Mozilla ---- */
 
+static const enum field mozilla_fields[] = { F_ACCOUNT_KEY, F_X_UIDL, F_MOZ_STATUS, F_MOZ_STATUS2,
+					     F_MOZ_KEYS };
+
 static bool mozilla_on_top(const struct found *f, enum field i)
 {
 	return f->there[i] && f->line[i] < MOZILLA_TOP_LINES;
+}
+
+/* Nothing but Mozilla's own fields above X-Mozilla-Status, and nobody else's there. */
+static bool mozilla_alone(const struct found *f)
+{
+	uint32_t above = 0;
+
+	if (!f->there[F_MOZ_STATUS] || f->there[F_STATUS] || f->there[F_X_STATUS] ||
+	    f->there[F_X_KEYWORDS] || f->there[F_X_UID] || f->there[F_EVOLUTION])
+		return false;
+	for (size_t i = 0; i < sizeof(mozilla_fields) / sizeof(mozilla_fields[0]); i++)
+		above += f->there[mozilla_fields[i]] &&
+			 f->index[mozilla_fields[i]] < f->index[F_MOZ_STATUS];
+	return above == f->index[F_MOZ_STATUS];
 }
 
 static bool hex_word(struct slice value, uint32_t *out)
@@ -134,8 +151,6 @@ static bool hex_word(struct slice value, uint32_t *out)
 static void read_mozilla(const struct found *f, struct arena *a, struct flag_set *flags,
 			 struct dialect_facts *out)
 {
-	static const enum field own[] = { F_MOZ_STATUS, F_MOZ_STATUS2, F_MOZ_KEYS, F_ACCOUNT_KEY,
-					  F_X_UIDL };
 	uint32_t status = 0, status2 = 0;
 
 	out->dialect = DIALECT_MOZILLA;
@@ -149,9 +164,9 @@ static void read_mozilla(const struct found *f, struct arena *a, struct flag_set
 	out->partial = status & MOZ_PARTIAL;
 	out->queued = status & MOZ_QUEUED;
 	out->feed = status & MOZ_FEED;
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		if (mozilla_on_top(f, own[i]))
-			out->strip |= field_names[own[i]].strip;
+	for (size_t i = 0; i < sizeof(mozilla_fields) / sizeof(mozilla_fields[0]); i++)
+		if (mozilla_on_top(f, mozilla_fields[i]))
+			out->strip |= field_names[mozilla_fields[i]].strip;
 }
 
 /* ---- Evolution, and all others ---- */
@@ -201,7 +216,9 @@ void dialect_read(struct slice header, bool mozilla_possible, struct arena *a,
 		f.there[F_CONTENT_LENGTH] && slice_u64(f.value[F_CONTENT_LENGTH], &out->length);
 	out->lines_follow = out->has_length && f.there[F_LINES] &&
 			    f.index[F_LINES] == f.index[F_CONTENT_LENGTH] + 1;
-	if (mozilla_possible && mozilla_on_top(&f, F_MOZ_STATUS)) {
+	out->length_behind_uid =
+		out->has_length && f.there[F_X_UID] && f.index[F_CONTENT_LENGTH] > f.index[F_X_UID];
+	if ((mozilla_possible && mozilla_on_top(&f, F_MOZ_STATUS)) || mozilla_alone(&f)) {
 		read_mozilla(&f, a, flags, out);
 	} else if (f.there[F_EVOLUTION] && evolution_flags(f.value[F_EVOLUTION], &bits)) {
 		/* Evolution can keep Status beside its own line: ours to remove, not to believe. */

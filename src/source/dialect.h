@@ -12,24 +12,25 @@ enum dialect { DIALECT_NONE, DIALECT_STATUS, DIALECT_MOZILLA, DIALECT_EVOLUTION 
 
 struct dialect_facts {
 	enum dialect dialect;
-	uint32_t
-		strip; /* STRIP_*: of the metadata that the dialect added; without Content-Length */
+	uint32_t strip; /* STRIP_*: metadata of the dialect; without Content-Length and Lines */
 	bool expunged, partial, queued, feed;
-	bool pseudo; /* folder-internal message: never carried */
+	bool pseudo;	       /* folder-internal message: never carried */
+	bool dropped_keywords; /* the flag_set is full: there may be more */
 
-	/* What tells a store that keeps the true arrival date (mail-stores.md 5). */
-	bool has_imap_base; /* X-IMAP or X-IMAPbase: the first message of Dovecot's and c-client's
-			     */
+	/* What tells a store that keeps the true arrival date and counts (mail-stores.md 5). */
+	bool has_imap_base; /* X-IMAP or X-IMAPbase: in the first message of Dovecot and c-client */
 	bool has_uid;	    /* X-UID of the STATUS dialect */
 	bool has_length;    /* Content-Length is there, its value is a number: */
 	uint64_t length;
-	bool lines_follow;     /* Lines directly behind it, as mutt writes them */
-	bool dropped_keywords; /* the flag_set is full: there may be more */
+	bool length_behind_uid; /* as Dovecot writes it; c-client leaves an alien one before it */
+	bool lines_follow;	/* Lines directly behind Content-Length, as mutt writes them */
 };
 
 /* `header` is the stored header block (LF or CR LF; of a CR-only file with its CRs made LFs).
- * `mozilla_possible`: the From_ line is Mozilla's, or the store is Thunderbird's. Flags and
- * keywords are added to *flags, their texts to the arena. */
+ * `mozilla_possible`: the From_ line is Mozilla's, or the store is Thunderbird's; without
+ * it X-Mozilla-Status counts only where nothing stands above it (mail that came from elsewhere
+ * has its Received lines there) and no other dialect's fields are there. Flags and keywords are
+ * added to *flags, their texts to the arena. */
 void dialect_read(struct slice header, bool mozilla_possible, struct arena *a,
 		  struct flag_set *flags, struct dialect_facts *out);
 

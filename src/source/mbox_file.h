@@ -17,15 +17,19 @@ int mbox_file_probe(const char *path);
 
 /* Open `path` below dirfd. ERR_FORMAT (SCOPE_FOLDER) "not an mbox: ..." when the first line that
  * is not empty is no From_ line; an empty file has no messages. `name` is the path for locators
- * and messages (copied). Notices go to `notices` (owned by the caller). */
+ * and messages (copied). Notices go to `notices` (owned by the caller, who keeps it longer). */
 int mbox_file_open(int dirfd, const char *path, const char *name, struct notices *notices,
 		   struct mbox_file **out, struct err *err);
 
 /* Fills everything that a source fills (message.h): body, canon rules, flags by dialect
- * (dialect.h), arrival, state (STATE_DELETED for expunged ones, also delivered), locator
- * "NAME@OFFSET+LENGTH:RULES". Pseudo messages are not delivered but noticed. At the end the
- * file's stamp is compared: ERR_CHANGED, SCOPE_FOLDER. 1, 0, -1. */
+ * (dialect.h), arrival, state (STATE_DELETED for expunged and \Deleted ones, also delivered),
+ * locator "NAME@OFFSET+LENGTH:RULES". Pseudo messages are not delivered but noticed. At the end the
+ * file's stamp is compared: ERR_CHANGED, SCOPE_FOLDER. 1, 0, -1. After -1 only close() may follow.
+ */
 int mbox_file_next(struct mbox_file *f, struct arena *a, struct message *out, struct err *err);
+
+/* Start over with the first message. */
+void mbox_file_rewind(struct mbox_file *f);
 
 /* The stamp when it was opened, for fingerprints. */
 struct stamp mbox_file_stamp(const struct mbox_file *f);
@@ -33,10 +37,16 @@ struct stamp mbox_file_stamp(const struct mbox_file *f);
 /* Whether the file is still the one that was opened (fstat and name). */
 bool mbox_file_unchanged(const struct mbox_file *f);
 
-/* Body and rules from the part of a locator behind NAME ("@OFFSET+LENGTH:RULES"): 0, or -1. */
-int mbox_file_locate(struct mbox_file *f, const char *suffix, struct message *out,
-		     struct err *err);
+/* Split a locator: *name is unescaped into the arena, *suffix points at the '@' in `locator`.
+ * 0, or -1 (ERR_FORMAT, SCOPE_MESSAGE). */
+int mbox_file_split_locator(const char *locator, struct arena *a, const char **name,
+			    const char **suffix, struct err *err);
 
-void mbox_file_close(struct mbox_file *f);
+/* Body and rules from the part of a locator behind NAME ("@OFFSET+LENGTH:RULES"): 0, or -1;
+ * ERR_CHANGED (SCOPE_MESSAGE) when no message has these borders. The iteration is not disturbed.
+ * Whether it is the same message still, its digest tells. */
+int mbox_file_locate(struct mbox_file *f, const char *suffix, struct message *out, struct err *err);
+
+void mbox_file_close(struct mbox_file *f); /* NULL does nothing */
 
 #endif

@@ -15,7 +15,7 @@
 
 /* The surest probe wins; of equally sure ones the first. */
 const struct source_ops *const source_kinds[] = {
-	&source_maildir,
+	&source_mbox,
 	NULL,
 };
 
