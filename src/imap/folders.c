@@ -1,0 +1,490 @@
+/*
+ * Folders: LIST in its dialects (RFC 3501 6.3.8, 5258, 6154, XLIST), STATUS,
+ * CREATE with a look at what came of it, SUBSCRIBE, EXAMINE and SELECT.
+ */
+#include "imap/session_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "imap/lexer.h"
+#include "message/mutf7.h"
+
+#define FOLDERS_MAX 100000 /* in an account: far more than anybody has, and 10 MB of names */
+
+/* ---- LIST ---- */
+
+/* Rows as they come. */
+struct rows {
+	struct list_row *row;
+	size_t n, cap;
+};
+
+static void rows_release(struct rows *rows)
+{
+	free(rows->row);
+}
+
+static int rows_add(struct rows *rows, const struct list_row *row, struct err *err)
+{
+	struct list_row *grown;
+
+	if (rows->n == FOLDERS_MAX)
+		return err_set(err, ERR_LIMIT, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "the account has more than %d folders", FOLDERS_MAX);
+	if (rows->n == rows->cap) {
+		rows->cap = rows->cap ? rows->cap * 2 : 64;
+		grown = realloc(rows->row, rows->cap * sizeof(*grown));
+		if (!grown)
+			return err_nomem(err);
+		rows->row = grown;
+	}
+	rows->row[rows->n++] = *row;
+	return 0;
+}
+
+/* A pattern is always quoted, so that nothing in it is taken for more than its letters. */
+static void args_pattern(struct args *a, const char *selection, struct slice pattern,
+			 const char *options)
+{
+	if (selection)
+		args_raw(a, selection);
+	args_string(a, SLICE_LIT(""));
+	args_folder(a, pattern);
+	if (options)
+		args_raw(a, options);
+}
+
+/* One LIST or XLIST; its rows are added. 0; 1: the server refused it (`r`); -1. */
+static int list(struct session *s, enum verb verb, struct args *args, struct arena *a,
+		struct rows *rows, struct response *r, struct err *err)
+{
+	struct list_row row;
+	int got;
+
+	if (command_start(s, verb, args, err) < 0)
+		return -1;
+	while ((got = command_next(s, r, err)) > 0) {
+		if (!response_is(r, "LIST") && !response_is(r, "XLIST"))
+			continue;
+		if (!etpan_list(s->etpan, r, a, &row) || row.name.len == 0)
+			continue;
+		if (rows_add(rows, &row, err) < 0)
+			return -1;
+	}
+	return got < 0 ? -1 : r->status != STATUS_OK;
+}
+
+/* The richest LIST that the server understands. */
+static int list_pattern(struct session *s, struct slice pattern, struct arena *a,
+			struct rows *rows, struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+	CLEANUP(args_release) struct args plain = ARGS_INIT;
+	enum verb verb = VERB_LIST;
+	const char *options = NULL;
+	struct response r;
+	int got;
+
+	if ((s->caps.bits & CAP_LIST_EXTENDED) && (s->caps.bits & CAP_SPECIAL_USE))
+		options = "RETURN (SUBSCRIBED SPECIAL-USE)";
+	else if (s->caps.xlist && !(s->caps.bits & CAP_SPECIAL_USE))
+		verb = VERB_XLIST;
+	args_pattern(&args, NULL, pattern, options);
+	got = list(s, verb, &args, a, rows, &r, err);
+	if (got == 1 && (options || verb == VERB_XLIST)) {
+		args_pattern(&plain, NULL, pattern, NULL);
+		got = list(s, VERB_LIST, &plain, a, rows, &r, err);
+	}
+	return got == 1 ? refused(s, VERB_LIST, &r, SCOPE_ACCOUNT, err) : got;
+}
+
+/* Servers without LIST-EXTENDED may tell special uses only when asked for them (RFC 6154 3). The
+ * answer's rows come on top; Courier answers with everything. A refusal costs the roles alone. */
+static int list_special_use(struct session *s, struct arena *a, struct rows *rows,
+			    struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+	struct response r;
+
+	if (!(s->caps.bits & CAP_SPECIAL_USE) || (s->caps.bits & CAP_LIST_EXTENDED))
+		return 0;
+	args_pattern(&args, "(SPECIAL-USE)", SLICE_LIT("*"), NULL);
+	return list(s, VERB_LIST, &args, a, rows, &r, err) < 0 ? -1 : 0;
+}
+
+static bool is_inbox(struct slice name)
+{
+	return slice_ieq(name, SLICE_LIT("INBOX"));
+}
+
+/* Belongs to others (RFC 2342): "user.", "#shared.". Not below our own prefix. */
+static bool is_foreign(const struct session *s, struct slice name)
+{
+	const struct namespaces *ns = &s->namespaces;
+
+	if (is_inbox(name) || (ns->prefix.len > 0 && slice_starts(name, ns->prefix)))
+		return false;
+	for (size_t i = 0; i < ns->n_foreign; i++) {
+		struct slice prefix = ns->foreign[i];
+
+		if (slice_starts(name, prefix))
+			return true;
+		/* The root of it, without its separator. */
+		if (prefix.len > 1 && slice_eq(name, slice_head(prefix, prefix.len - 1)))
+			return true;
+	}
+	return false;
+}
+
+/* UTF-8 of a wire name; the wire name as it is if that is not mUTF-7. */
+static const char *decoded(struct session *s, struct slice wire, struct arena *a)
+{
+	buf_reset(&s->scratch);
+	if (!mutf7_decode(&s->scratch, wire) || s->scratch.failed)
+		return wire.ptr;
+	return arena_slice(a, buf_slice(&s->scratch));
+}
+
+static int fill(struct session *s, const struct list_row *row, struct arena *a,
+		struct listed_folder *out, struct err *err)
+{
+	*out = (struct listed_folder){ .wire_name = row->name.ptr,
+				       .name = decoded(s, row->name, a),
+				       .separator = row->separator,
+				       .attributes = row->attributes,
+				       .role = row->role };
+	if (is_inbox(row->name))
+		out->role = ROLE_INBOX;
+	else if (out->role == ROLE_INBOX) /* XLIST translates the name, but only for display */
+		out->wire_name = out->name = arena_str(a, "INBOX");
+	return out->name ? 0 : err_nomem(err);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct list_row *x = a, *y = b;
+
+	/* INBOX in any case is one folder, and the first. */
+	if (is_inbox(x->name) || is_inbox(y->name))
+		return is_inbox(y->name) - is_inbox(x->name);
+	return strcmp(x->name.ptr, y->name.ptr);
+}
+
+/* Several answers about one folder add up. */
+static void merge(struct rows *rows)
+{
+	size_t n = 0;
+
+	if (rows->n > 0)
+		qsort(rows->row, rows->n, sizeof(*rows->row), by_name);
+	for (size_t i = 0; i < rows->n; i++) {
+		if (n > 0 && by_name(&rows->row[n - 1], &rows->row[i]) == 0) {
+			rows->row[n - 1].attributes |= rows->row[i].attributes;
+			if (rows->row[n - 1].role == ROLE_NONE)
+				rows->row[n - 1].role = rows->row[i].role;
+			continue;
+		}
+		rows->row[n++] = rows->row[i];
+	}
+	rows->n = n;
+}
+
+static int list_all(struct session *s, struct arena *a, struct rows *rows, struct err *err)
+{
+	CLEANUP(buf_release) struct buf pattern = BUF_INIT(4096);
+
+	buf_add_slice(&pattern, s->namespaces.prefix);
+	buf_addc(&pattern, '*');
+	if (buf_ok(&pattern, "the namespace's prefix", err) < 0 ||
+	    list_pattern(s, buf_slice(&pattern), a, rows, err) < 0)
+		return -1;
+	if (s->namespaces.prefix.len > 0 && list_pattern(s, SLICE_LIT("INBOX"), a, rows, err) < 0)
+		return -1;
+	return list_special_use(s, a, rows, err);
+}
+
+int session_list(struct session *s, struct arena *a, struct listed_folder **out, size_t *n,
+		 struct err *err)
+{
+	CLEANUP(rows_release) struct rows rows = { 0 };
+	struct listed_folder *folders;
+	size_t kept = 0;
+
+	if (list_all(s, a, &rows, err) < 0)
+		return -1;
+	merge(&rows);
+	folders = arena_alloc(a, (rows.n + 1) * sizeof(*folders));
+	if (!folders)
+		return err_nomem(err);
+	for (size_t i = 0; i < rows.n; i++) {
+		if (is_foreign(s, rows.row[i].name))
+			continue;
+		if (fill(s, &rows.row[i], a, &folders[kept++], err) < 0)
+			return -1;
+	}
+	*out = folders;
+	*n = kept;
+	return 0;
+}
+
+static bool same_name(struct slice a, struct slice b)
+{
+	return slice_eq(a, b) || (is_inbox(a) && is_inbox(b));
+}
+
+int session_list_one(struct session *s, const char *wire_name, struct arena *a,
+		     struct listed_folder *out, struct err *err)
+{
+	CLEANUP(rows_release) struct rows rows = { 0 };
+
+	/* A "*" or "%" in the name finds others too: only the very name counts. */
+	if (list_pattern(s, slice_str(wire_name), a, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		if (!same_name(rows.row[i].name, slice_str(wire_name)))
+			continue;
+		return fill(s, &rows.row[i], a, out, err) < 0 ? -1 : 1;
+	}
+	return 0;
+}
+
+/* ---- STATUS ---- */
+
+int session_status(struct session *s, const char *wire_name, struct folder_status *out,
+		   struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+	struct folder_status status;
+	struct response r;
+	bool told = false;
+	int got;
+
+	args_folder(&args, slice_str(wire_name));
+	args_raw(&args, s->caps.bits & CAP_CONDSTORE ? "(UIDVALIDITY UIDNEXT MESSAGES HIGHESTMODSEQ)" :
+						       "(UIDVALIDITY UIDNEXT MESSAGES)");
+	if (command_start(s, VERB_STATUS, &args, err) < 0)
+		return -1;
+	while ((got = command_next(s, &r, err)) > 0)
+		if (response_is(&r, "STATUS"))
+			told = etpan_status(s->etpan, &r, &status) || told;
+	if (got < 0)
+		return -1;
+	if (r.status != STATUS_OK)
+		return refused(s, VERB_STATUS, &r, SCOPE_FOLDER, err);
+	if (!told || status.uidvalidity == 0)
+		return err_set(err, ERR_PROTOCOL, SCOPE_FOLDER, RETRY_NEVER,
+			       "the server does not tell the folder's status");
+	*out = status;
+	return 0;
+}
+
+/* ---- CREATE ---- */
+
+static const char *use_of(enum role role)
+{
+	switch (role) {
+	case ROLE_SENT:
+		return "(USE (\\Sent))";
+	case ROLE_DRAFTS:
+		return "(USE (\\Drafts))";
+	case ROLE_TRASH:
+		return "(USE (\\Trash))";
+	case ROLE_JUNK:
+		return "(USE (\\Junk))";
+	case ROLE_ARCHIVE:
+		return "(USE (\\Archive))";
+	default:
+		return NULL;
+	}
+}
+
+static int create(struct session *s, const char *wire_name, const char *use, struct response *r,
+		  struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+
+	args_folder(&args, slice_str(wire_name));
+	if (use)
+		args_raw(&args, use);
+	return command_run(s, VERB_CREATE, &args, r, err);
+}
+
+/* What is left of a name when the dots and blanks that servers drop or squeeze are left out. */
+static void add_skeleton(struct buf *b, struct slice name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.ptr[i];
+
+		if (c != '.' && c != ' ')
+			buf_addc(b, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
+	}
+}
+
+static bool same_skeleton(struct slice a, struct slice b)
+{
+	CLEANUP(buf_release) struct buf x = BUF_INIT(COMMAND_MAX);
+	CLEANUP(buf_release) struct buf y = BUF_INIT(COMMAND_MAX);
+
+	add_skeleton(&x, a);
+	add_skeleton(&y, b);
+	return !x.failed && !y.failed && slice_eq(buf_slice(&x), buf_slice(&y));
+}
+
+/* The server said OK, but does not list the name: Cyrus makes "a.b" of "a..b", others fold case,
+ * Courier made nothing. Look among the siblings. 1, 0, -1. */
+static int find_renamed(struct session *s, const char *wire_name, struct arena *a,
+			struct listed_folder *out, struct err *err)
+{
+	CLEANUP(rows_release) struct rows rows = { 0 };
+	CLEANUP(buf_release) struct buf pattern = BUF_INIT(COMMAND_MAX);
+	const char *last = s->separator ? strrchr(wire_name, s->separator) : NULL;
+	const struct list_row *found = NULL;
+
+	buf_add(&pattern, wire_name, last ? (size_t)(last - wire_name) + 1 : 0);
+	buf_addc(&pattern, '%');
+	if (list_pattern(s, buf_slice(&pattern), a, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		if (!same_skeleton(rows.row[i].name, slice_str(wire_name)))
+			continue;
+		if (found)
+			return 0; /* two of them: nobody knows */
+		found = &rows.row[i];
+	}
+	if (!found)
+		return 0;
+	return fill(s, found, a, out, err) < 0 ? -1 : 1;
+}
+
+int session_create(struct session *s, const char *wire_name, enum role role, struct arena *a,
+		   struct listed_folder *out, struct err *err)
+{
+	const char *use = s->caps.bits & CAP_CREATE_SPECIAL_USE ? use_of(role) : NULL;
+	struct response r;
+	struct err why;
+	int made, found;
+
+	made = create(s, wire_name, use, &r, err);
+	if (made == 1 && use) /* the use is taken, or not understood: a folder without it will do */
+		made = create(s, wire_name, NULL, &r, err);
+	if (made < 0)
+		return err->code == ERR_REFUSED ? 0 : -1;
+	if (made == 1)
+		refused(s, VERB_CREATE, &r, SCOPE_FOLDER, &why);
+	else
+		err_set(&why, ERR_REFUSED, SCOPE_FOLDER, RETRY_NEVER,
+			"the server said OK to CREATE, but lists no such folder");
+	/* Refusals without a code may mean "already there", so look in any case. */
+	found = session_list_one(s, wire_name, a, out, err);
+	if (found == 0 && made == 0)
+		found = find_renamed(s, wire_name, a, out, err);
+	if (found > 0 && (out->attributes & ATTR_NOSELECT))
+		found = 0;
+	if (found == 0)
+		*err = why;
+	return found;
+}
+
+int session_subscribe(struct session *s, const char *wire_name, struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+	struct response r;
+
+	args_folder(&args, slice_str(wire_name));
+	return command_run(s, VERB_SUBSCRIBE, &args, &r, err) < 0 ? -1 : 0;
+}
+
+/* ---- EXAMINE, SELECT ---- */
+
+/* "(\Seen \* $Forwarded)" */
+static void read_permanent_flags(struct session *s, struct slice list, struct selected *out)
+{
+	struct flag_set set = { 0 };
+	struct lexer l = lexer_of(list);
+	struct slice word;
+
+	out->keywords_allowed = false;
+	if (!lex_char(&l, '('))
+		return;
+	for (lex_blanks(&l); lex_word(&l, &word); lex_blanks(&l)) {
+		if (slice_eq(word, SLICE_LIT("\\*")))
+			out->keywords_allowed = true;
+		else if (word.ptr[0] == '\\')
+			set.system |= flag_from_name(word);
+		else
+			(void)flag_set_add_keyword(&set, &s->selected_arena, word);
+	}
+	out->permanent_flags = set.system;
+	out->n_keywords = set.n_keywords;
+	out->keywords = arena_alloc(&s->selected_arena, sizeof(set.keywords));
+	if (out->keywords)
+		memcpy(out->keywords, set.keywords, sizeof(set.keywords));
+	else
+		out->n_keywords = 0;
+}
+
+static void read_selected(struct session *s, const struct response *r, struct selected *out)
+{
+	uint64_t number;
+
+	if (r->kind != RESPONSE_STATUS)
+		return;
+	if (response_has_code(r, "PERMANENTFLAGS")) {
+		read_permanent_flags(s, r->code_args, out);
+	} else if (slice_u64(r->code_args, &number) && number <= UINT32_MAX) {
+		if (response_has_code(r, "UIDVALIDITY"))
+			out->uidvalidity = (uint32_t)number;
+		else if (response_has_code(r, "UIDNEXT"))
+			out->uidnext = (uint32_t)number;
+	}
+}
+
+static int select_folder(struct session *s, enum verb verb, const char *wire_name,
+			 struct selected *out, struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+	struct response r;
+	int got;
+
+	args_folder(&args, slice_str(wire_name));
+	if (command_start(s, verb, &args, err) < 0)
+		return -1;
+	arena_reset(&s->selected_arena);
+	s->exists = 0;
+	s->selected = (struct selected){ .keywords_allowed = true, .permanent_flags = FLAG_ALL };
+	while ((got = command_next(s, &r, err)) > 0)
+		read_selected(s, &r, &s->selected);
+	if (got < 0)
+		return -1;
+	if (r.status != STATUS_OK) {
+		s->exists = 0;
+		return refused(s, verb, &r, SCOPE_FOLDER, err);
+	}
+	s->selected.messages = s->exists;
+	*out = s->selected;
+	return 0;
+}
+
+int session_examine(struct session *s, const char *wire_name, struct selected *out,
+		    struct err *err)
+{
+	return select_folder(s, VERB_EXAMINE, wire_name, out, err);
+}
+
+int session_select(struct session *s, const char *wire_name, struct selected *out,
+		   struct err *err)
+{
+	return select_folder(s, VERB_SELECT, wire_name, out, err);
+}
+
+int session_unselect(struct session *s, struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+	struct response r;
+
+	if (!(s->caps.bits & CAP_UNSELECT))
+		return session_check(s, err);
+	s->exists = 0;
+	return command_run(s, VERB_UNSELECT, &args, &r, err) < 0 ? -1 : 0;
+}

@@ -1,0 +1,196 @@
+/*
+ * The inside of a session: what login.c, folders.c, index.c, fetch.c, append.c and
+ * session.c share. Nobody outside of imap/ includes it.
+ *
+ * There is one reader of frames, session_frame(). It keeps the books (tags of
+ * APPENDs, "+", BYE, EXISTS, CAPABILITY) for every frame that passes, and hands out
+ * those that belong to the command at work. Commands that ask something are pulled
+ * like an iterator:
+ *
+ *	if (command_start(s, VERB_STATUS, &args, err))
+ *		return -1;
+ *	while ((got = command_next(s, &r, err)) > 0)
+ *		if (response_is(&r, "STATUS"))
+ *			...
+ *	if (got < 0 || r.status != STATUS_OK)
+ *		...
+ */
+#ifndef MAILHOIST_IMAP_SESSION_IMPL_H
+#define MAILHOIST_IMAP_SESSION_IMPL_H
+
+#include "imap/etpan.h"
+#include "imap/framer.h"
+#include "imap/response.h"
+#include "imap/session.h"
+#include "imap/writer.h"
+#include "net/stream.h"
+
+#define PIPELINE_MAX 1024 /* APPENDs and NOOPs without an answer or not reaped */
+
+#define GREETING_TIMEOUT_MS  60000
+#define CONTINUE_TIMEOUT_MS  120000
+#define REPLY_TIMEOUT_MS     300000
+#define LOGOUT_TIMEOUT_MS    2000
+#define SLOWEST_OCTETS_A_MS  20 /* 20 kB/s: a server may take that long for what we sent */
+#define PROGRESS_OCTETS	     1024 /* a server that says less in a whole deadline says nothing */
+
+/* The command that somebody waits for; one at a time. */
+struct command {
+	bool active;
+	bool wants_continue; /* a "+" is for it */
+	enum verb verb;
+	uint64_t number;
+};
+
+/* A queued APPEND (or NOOP): one place in a ring, in command order. */
+struct pending {
+	uint64_t number;
+	bool is_noop;
+	bool unproven; /* octets went without a "+" */
+	bool done;
+	uint32_t n_messages;
+	uint64_t octets;
+	struct append_result result; /* its text is on the heap: owned here */
+	char *text;
+};
+
+/* The APPEND being composed. */
+struct composing {
+	bool open;	   /* between begin and end */
+	bool wants_continue; /* "{n}" is queued, "+" has not come */
+	uint64_t left;	   /* octets of the message still to be queued */
+	uint64_t number;
+};
+
+struct session {
+	struct stream *stream;
+	struct framer framer;
+	struct writer writer;
+	struct etpan *etpan;
+	struct arena own; /* texts that live as long as the session */
+	struct buf scratch;
+
+	const char *host;
+	struct secret_source secret;
+	bool read_only;
+	int timeout_ms;
+	int trace_fd;
+
+	bool dead;   /* no more bytes; what has come may still be read */
+	bool broken; /* not even that */
+	struct err death;
+	bool logged_in;
+	bool greeted;
+	bool logging_out; /* BYE is expected */
+	int64_t progress_ms; /* when something last moved */
+	size_t octets_since; /* read since then, of frames not yet whole */
+
+	struct capabilities caps;
+	const char *prefix, *server_name;
+	struct namespaces namespaces;
+	char separator;
+
+	struct command command;
+	struct pending *ring; /* PIPELINE_MAX */
+	size_t ring_head, ring_len;
+	size_t n_undone;
+	uint64_t octets_undone; /* of APPENDs without an answer */
+	struct composing append;
+	char *reaped_text;
+
+	uint32_t exists; /* of the selected folder, as last told */
+	struct arena selected_arena;
+	struct selected selected;
+
+	struct index_state {
+		bool active;
+		uint32_t first;
+		uint64_t unreadable;
+	} index;
+	struct fetch_state {
+		bool active;
+		uint32_t *uids; /* owned */
+		size_t n;
+		size_t from, next;     /* the command at work asks for uids[from..next) */
+		char item[16];	       /* "BODY[TEXT]" */
+		uint64_t octets;
+		bool one_by_one;       /* this server tells the UID behind the octets */
+		bool restart;	       /* drop the answers of this command and ask one by one */
+		size_t n_given;	       /* messages of this command that were handed out */
+		enum { FETCH_IDLE, FETCH_STREAM, FETCH_SKIP, FETCH_MEMORY, FETCH_MEMORY_END } state;
+		struct slice memory;   /* a body that came in one piece */
+		uint32_t uid;
+	} fetch;
+};
+
+/* ---- session.c: moving bytes, frames, commands ---- */
+
+/* The session is dead for the reason in *err. Always returns -1. */
+int session_fail(struct session *s, const struct err *err);
+int session_fail_protocol(struct session *s, struct err *err, const char *what);
+/* 0, or -1 with the reason of its death. */
+int session_check(const struct session *s, struct err *err);
+
+/* The next frame that belongs to the command at work: 1; -1. Waits. *r describes whole responses
+ * (FRAME_RESPONSE without `tail`). */
+int session_frame(struct session *s, struct frame *frame, struct response *r, struct err *err);
+
+/* Begin a command: gives up what an unfinished one still has to say, stages it, sends it; its
+ * literals one by one, waiting for "+". Ends the arguments by itself. Returns 0; -1. If the server
+ * refuses a literal, command_next() delivers the refusal. */
+int command_start(struct session *s, enum verb verb, struct args *args, struct err *err);
+
+/* Untagged responses of the command: 1; 0 when it has ended, then *r is the tagged response; -1. */
+int command_next(struct session *s, struct response *r, struct err *err);
+
+/* Wait for the "+" of a command: 1, *r is the continuation; 0: the command has ended, *r is the
+ * tagged response; -1. */
+int command_continue(struct session *s, struct response *r, struct err *err);
+
+/* More octets of the command at work (a SASL answer). */
+int command_add(struct session *s, const void *bytes, size_t len, struct err *err);
+
+/* Run a command whose data nobody wants; 0 OK, 1 refused (*r tells), -1. */
+int command_run(struct session *s, enum verb verb, struct args *args, struct response *r,
+		struct err *err);
+
+/* Give up what the command at work still has to say. */
+int command_finish(struct session *s, struct err *err);
+
+/* "the server refused LIST: words": -1 with ERR_REFUSED. */
+int refused(struct session *s, enum verb verb, const struct response *r, enum err_scope scope,
+	    struct err *err);
+
+/* One round of poll(2) on this session, at most until its deadline: 0, -1. */
+int session_round(struct session *s, struct err *err);
+/* Move what can be moved without waiting. */
+void session_move(struct session *s, short revents);
+/* Look at every frame that has come, as long as no command is at work. */
+void session_digest(struct session *s);
+/* Milliseconds until the deadline, from now; -1: there is none. */
+int64_t session_time_left(const struct session *s);
+void session_progress(struct session *s);
+
+void trace(struct session *s, const char *who, struct slice line);
+
+/* ---- append.c ---- */
+
+/* A tagged response that is not the command's: true if it was a pending APPEND's or NOOP's. */
+bool append_ended(struct session *s, uint64_t number, const struct response *r);
+/* A "+" that is not the command's: true if an APPEND waited for it. */
+bool append_continued(struct session *s);
+void append_release(struct session *s);
+
+/* ---- login.c ---- */
+int session_login(struct session *s, const struct session_options *options, struct err *err);
+
+/* ---- index.c ---- */
+struct fetched {
+	bool has_uid, has_size, has_flags, has_date, has_header;
+	struct index_row row;
+};
+/* The items of a FETCH response ("(UID 1 FLAGS () ...)"), in any order. False if it cannot be
+ * read. The header may lie in `scratch`. */
+bool fetch_items(struct slice rest, struct arena *a, struct buf *scratch, struct fetched *out);
+
+#endif
