@@ -2,7 +2,12 @@
  * A byte stream to a server: TCP, on it TLS (OpenSSL, verified), under the
  * caller's poll loop. Reading and writing never block and never wait for each
  * other: a peer that stops reading cannot keep us from reading (imap-client.md
- * 1.7). Only stream_connect() and stream_starttls() wait, with a deadline.
+ * 1.7). Only stream_connect() and stream_starttls() wait, with a deadline (the
+ * look-up of the host name has the resolver's own). No SIGPIPE is ever raised.
+ *
+ * A failed line is RETRY_NOW (connect again and see what the server has), a
+ * server that cannot be reached RETRY_LATER; what the user must put right
+ * (certificate, host name, CA file) RETRY_NEVER.
  */
 #ifndef MAILHOIST_NET_STREAM_H
 #define MAILHOIST_NET_STREAM_H
@@ -19,8 +24,9 @@ struct stream_options {
 	const char *port; /* number or service */
 	bool tls;	  /* TLS from the first byte */
 	const char *ca_file;	    /* PEM; NULL: the system's */
-	const char *tls_fingerprint; /* "sha256:HEX" of the certificate: accepted instead of a chain */
-	int connect_timeout_ms; /* for TCP and for the TLS handshake, each */
+	const char *tls_fingerprint; /* "sha256:HEX" of the certificate (DER): this one and no
+					other is accepted, whatever its issuer, names and dates */
+	int connect_timeout_ms; /* for TCP and for the TLS handshake, each; 0: 30 s */
 };
 
 /* Connect, trying all addresses. Waits. Errors: ERR_CONNECT, ERR_TLS (the text names the reason:
@@ -43,7 +49,10 @@ short stream_events(const struct stream *s, bool want_write);
 /* TLS may hold decrypted bytes that poll(2) does not see. */
 bool stream_has_pending(const struct stream *s);
 
-/* Bytes moved; 0: would block; -1: ERR_EOF (closed, also without close_notify), ERR_CONNECT. */
+/* Bytes moved; 0: would block; -1: ERR_EOF (closed, also without close_notify: the text tells which),
+ * ERR_CONNECT. When a write could not send all, the next one must begin with the bytes that are left
+ * (they may lie elsewhere by then, and more may follow). A write that failed says nothing about what
+ * can still be read: the server's last words may be there. */
 ssize_t stream_read(struct stream *s, void *bytes, size_t len, struct err *err);
 ssize_t stream_write(struct stream *s, const void *bytes, size_t len, struct err *err);
 

@@ -1,0 +1,40 @@
+/*
+ * TLS on a connected, non-blocking socket: OpenSSL, version 1.2 or later, the
+ * server verified against the CAs and its name, or by its fingerprint.
+ */
+#ifndef MAILHOIST_NET_TLS_H
+#define MAILHOIST_NET_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct tls;
+
+struct tls_options {
+	const char *host;	 /* for SNI and the certificate */
+	const char *ca_file;	 /* PEM; NULL: the system's */
+	const char *fingerprint; /* "sha256:HEX", or NULL */
+	int timeout_ms;		 /* for the handshake */
+};
+
+/* Shake hands. Waits. The descriptor stays the caller's. Errors: ERR_TLS, ERR_USAGE and ERR_CONFIG
+ * (unusable options), ERR_EOF, ERR_CONNECT, ERR_TIMEOUT, ERR_INTERRUPTED. */
+int tls_open(int fd, const struct tls_options *options, struct tls **out, struct err *err);
+
+/* Say close_notify if it can go at once, free. NULL does nothing. */
+void tls_close(struct tls *t);
+
+/* Bytes moved; 0: would block; -1: ERR_EOF, ERR_CONNECT. */
+ssize_t tls_read(struct tls *t, void *bytes, size_t len, struct err *err);
+ssize_t tls_write(struct tls *t, const void *bytes, size_t len, struct err *err);
+
+short tls_events(const struct tls *t, bool want_write);
+bool tls_has_pending(const struct tls *t);
+
+/* RFC 9266: 32, or 0 when the connection has none (below TLS 1.3). */
+size_t tls_exporter_binding(const struct tls *t, uint8_t out[32]);
+
+#endif
