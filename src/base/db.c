@@ -69,6 +69,21 @@ int db_open(struct db *db, const char *path, struct err *err)
 	return 0;
 }
 
+int db_open_readonly(struct db *db, const char *path, struct err *err)
+{
+	memset(db, 0, sizeof(*db));
+	db->path = strdup(path);
+	if (!db->path)
+		return err_nomem(err);
+	if (sqlite3_open_v2(path, &db->sqlite, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
+		fail(db, err);
+		db_close(db);
+		return -1;
+	}
+	sqlite3_busy_timeout(db->sqlite, BUSY_TIMEOUT_MS);
+	return db_exec(db, "PRAGMA temp_store=FILE; PRAGMA cache_size=-8192;", err);
+}
+
 void db_close(struct db *db)
 {
 	while (db->cache) {

@@ -19,6 +19,8 @@ struct db {
 
 /* Open or create (0600) the file; WAL, synchronous=FULL, foreign keys on. */
 int db_open(struct db *db, const char *path, struct err *err);
+/* Open an existing file for queries; temporary tables can be made. */
+int db_open_readonly(struct db *db, const char *path, struct err *err);
 void db_close(struct db *db);
 
 /* Run statements that return no row (schema, BEGIN, COMMIT, PRAGMA). */

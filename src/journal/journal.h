@@ -181,6 +181,10 @@ struct remote_row {
 	struct match_keys keys;
 };
 int journal_remote_put(struct journal *j, const struct remote_row *row, struct err *err);
+/* The row of a folder with the lowest UID above `after`: 1, 0, -1. Of the keys, `id` is filled only
+ * with has_id. */
+int journal_remote_next(struct journal *j, int64_t folder, uint32_t after, struct arena *a,
+			struct remote_row *out, struct err *err);
 /* The index of the folder is complete up to these values. */
 int journal_folder_indexed(struct journal *j, int64_t folder, uint32_t uidvalidity,
 			   uint32_t uidnext, uint32_t messages, uint64_t highestmodseq,

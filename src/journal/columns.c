@@ -1,0 +1,169 @@
+/*
+ * How the journal spells things in its columns: folder paths, keywords, keys, and
+ * the stable words for its enums.
+ */
+#include "journal/private.h"
+
+#include <string.h>
+
+const char *run_kind_name(enum run_kind kind)
+{
+	static const char *const names[RUN_KIND_COUNT] = { "plan", "run", "apply", "verify" };
+
+	return (unsigned)kind < RUN_KIND_COUNT ? names[kind] : "?";
+}
+
+const char *action_name(enum action a)
+{
+	static const char *const names[ACTION_COUNT] = { "upload",    "present",  "elsewhere",
+							 "duplicate", "excluded", "failed" };
+
+	return (unsigned)a < ACTION_COUNT ? names[a] : "?";
+}
+
+const char *match_level_name(enum match_level level)
+{
+	static const char *const names[] = { "none", "uidl", "content", "dress", "weak", "journal" };
+
+	return (unsigned)level <= MATCH_JOURNAL ? names[level] : "?";
+}
+
+const char *outcome_name(enum line_outcome o)
+{
+	static const char *const names[OUTCOME_COUNT] = { "open",      "uploaded", "present",
+							  "filed",     "duplicate", "excluded",
+							  "refused",   "failed" };
+
+	return (unsigned)o < OUTCOME_COUNT ? names[o] : "?";
+}
+
+const char *reason_text(const char *code)
+{
+	static const struct {
+		const char *code, *text;
+	} rows[] = {
+		{ REASON_PRESENT, "is in its folder on the server already" },
+		{ REASON_STORED, "was uploaded by an earlier run" },
+		{ REASON_STORED_GONE, "was uploaded by an earlier run, and has been moved or "
+				      "deleted on the server since; it is not sent again" },
+		{ REASON_ELSEWHERE, "is on the server in another folder" },
+		{ REASON_DUPLICATE, "an identical message of the same folder goes up, or is there" },
+		{ REASON_OTHER_BODY, "the server has a message with the same Message-ID, but "
+				     "another text" },
+		{ REASON_DELETED, "was deleted in its store" },
+		{ REASON_OUTBOX, "is waiting to be sent" },
+		{ REASON_FEED, "is an item of a news feed" },
+		{ REASON_PARTIAL, "only its beginning was ever fetched from the POP server" },
+		{ REASON_NOT_IN_PLAN, "is not in the saved plan" },
+		{ REASON_UNREADABLE, "could not be read" },
+		{ REASON_UNDECIDED, "a similar message on the server could not be looked at; the "
+				    "next run tries again" },
+		{ REASON_IN_DOUBT, "was sent by an interrupted run, and it is not yet known whether "
+				   "it arrived" },
+		{ REASON_TOO_BIG, "is larger than the server accepts" },
+		{ REASON_MISSING, "is not on the server" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcmp(rows[i].code, code) == 0)
+			return rows[i].text;
+	return code;
+}
+
+char *path_join(struct arena *a, const char *const *parts, size_t n)
+{
+	size_t len = 1;
+	char *out, *p;
+
+	for (size_t i = 0; i < n; i++)
+		len += 2 * strlen(parts[i]) + 1;
+	out = p = arena_alloc(a, len);
+	for (size_t i = 0; out && i < n; i++) {
+		if (i > 0)
+			*p++ = '/';
+		for (const char *s = parts[i]; *s; s++) {
+			if (*s == '/' || *s == '\\')
+				*p++ = '\\';
+			*p++ = *s;
+		}
+	}
+	return out;
+}
+
+int path_split(struct arena *a, const char *text, const char *const **parts, size_t *n)
+{
+	size_t count = 1;
+	const char **list;
+	char *copy;
+
+	for (const char *s = text; *s; s++)
+		count += *s == '/';
+	list = arena_alloc(a, count * sizeof(*list));
+	copy = arena_alloc(a, strlen(text) + 1);
+	if (!list || !copy)
+		return -1;
+	count = 0;
+	if (*text)
+		list[count++] = copy;
+	for (const char *s = text; *s; s++) {
+		if (*s == '/') {
+			*copy++ = '\0';
+			list[count++] = copy;
+			continue;
+		}
+		if (*s == '\\' && s[1])
+			s++;
+		*copy++ = *s;
+	}
+	*copy = '\0';
+	*parts = list;
+	*n = count;
+	return 0;
+}
+
+char *keywords_join(struct arena *a, const struct flag_set *set)
+{
+	size_t len = 1;
+	char *out, *p;
+
+	if (set->n_keywords == 0)
+		return NULL;
+	for (size_t i = 0; i < set->n_keywords; i++)
+		len += strlen(set->keywords[i]) + 1;
+	out = p = arena_alloc(a, len);
+	for (size_t i = 0; out && i < set->n_keywords; i++) {
+		size_t n = strlen(set->keywords[i]);
+
+		if (i > 0)
+			*p++ = ' ';
+		memcpy(p, set->keywords[i], n);
+		p += n;
+	}
+	return out;
+}
+
+void keywords_split(struct arena *a, const char *text, struct flag_set *set)
+{
+	struct slice rest = slice_str(text);
+
+	while (rest.len > 0) {
+		struct slice word = slice_cut(&rest, ' ');
+
+		if (word.len > 0 && set->n_keywords < KEYWORDS_MAX) {
+			char *copy = arena_slice(a, word);
+
+			if (copy)
+				set->keywords[set->n_keywords++] = copy;
+		}
+	}
+}
+
+void column_bytes(sqlite3_stmt *st, int column, uint8_t *out, size_t len)
+{
+	struct slice blob = db_blob(st, column);
+
+	if (blob.len == len)
+		memcpy(out, blob.ptr, len);
+	else
+		memset(out, 0, len);
+}

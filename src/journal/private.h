@@ -1,0 +1,56 @@
+/*
+ * What the files of journal/ share among themselves.
+ */
+#ifndef MAILHOIST_JOURNAL_PRIVATE_H
+#define MAILHOIST_JOURNAL_PRIVATE_H
+
+#include "journal/journal.h"
+
+struct journal {
+	struct db db;
+	char *dir;
+	int lock_fd;	  /* -1: read-only */
+	int64_t last_seq; /* of the uploads submitted so far */
+	int64_t filling;  /* store that journal_item_add() fills, 0: none */
+};
+
+/* Create the tables, or check that they are ours and of this version (schema.c). */
+int schema_prepare(struct db *db, struct err *err);
+int schema_check(struct db *db, struct err *err); /* for read-only use: creates nothing */
+
+/* Begin a transaction unless one is open already: *own tells which; tx_end() commits (result 0) or
+ * rolls back only what tx_begin() began, and returns the final result. */
+int tx_begin(struct journal *j, bool *own, struct err *err);
+int tx_end(struct journal *j, bool own, int result, struct err *err);
+
+/* Remove what old runs no longer need (runs.c). */
+int runs_prune(struct journal *j, struct err *err);
+
+/* A folder path as one text: parts joined by '/', with '/' and '\' in them escaped by '\'. */
+char *path_join(struct arena *a, const char *const *parts, size_t n);
+int path_split(struct arena *a, const char *text, const char *const **parts, size_t *n);
+
+/* Keywords as one text, blank-separated; NULL when there are none. */
+char *keywords_join(struct arena *a, const struct flag_set *set);
+void keywords_split(struct arena *a, const char *text, struct flag_set *set);
+
+/* Copy a blob of exactly `len` bytes; zeros if it is missing or has another length. */
+void column_bytes(sqlite3_stmt *st, int column, uint8_t *out, size_t len);
+
+/* The columns FOLDER_COLUMNS of a folder row, beginning at `column`. */
+#define FOLDER_COLUMNS                                                                            \
+	"f.id, f.listed, f.wire_name, f.name, f.separator, f.attributes, f.role, f.uidvalidity, " \
+	"f.uidnext, f.messages, f.highestmodseq"
+int folder_read(sqlite3_stmt *st, struct arena *a, struct remote_folder *out, struct err *err);
+
+/* A message of the server is known by one number: folder and UID (also in match/ and plan/, in
+ * SQL). Rows of a folder thus lie together, in UID order. */
+static inline int64_t remote_id(int64_t folder, uint32_t uid)
+{
+	return (int64_t)((uint64_t)folder << 32 | uid);
+}
+
+/* Step a query that has at most one row: 1, 0, -1. */
+#define one_row(j_, st_, err_) db_step(&(j_)->db, (st_), (err_))
+
+#endif
