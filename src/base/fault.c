@@ -45,6 +45,11 @@ void fault_point(const char *name)
 		_exit(FAULT_EXIT_STATUS);
 }
 
+bool fault_hurry(void)
+{
+	return getenv("MAILHOIST_HURRY") != NULL;
+}
+
 #else
 typedef int fault_points_are_not_compiled_in;
 #endif

@@ -7,5 +7,6 @@
 #include "source/source.h"
 
 extern const struct source_ops source_mbox;
+extern const struct source_ops source_maildir;
 
 #endif

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "base/fault.h"
 #include "base/stop.h"
 #include "transfer/internal.h"
 
@@ -21,12 +22,12 @@ struct transfer_options transfer_limits(const struct transfer *t)
 	DEFAULT(batch_octets, UINT64_C(8) << 20);
 	DEFAULT(window_octets, UINT64_C(8) << 20);
 	DEFAULT(sync_above, UINT64_C(1) << 20);
-	DEFAULT(quiet_poll_ms, 2000);
-	DEFAULT(quiet_min_ms, 5000);
-	DEFAULT(quiet_max_ms, 60000);
-	DEFAULT(retry_max, 8);
-	DEFAULT(retry_first_ms, 1000);
-	DEFAULT(retry_most_ms, 60000);
+	DEFAULT(quiet_poll_ms, fault_hurry() ? 150 : 2000);
+	DEFAULT(quiet_min_ms, fault_hurry() ? 400 : 5000);
+	DEFAULT(quiet_max_ms, fault_hurry() ? 5000 : 60000);
+	DEFAULT(retry_max, fault_hurry() ? 3 : 8);
+	DEFAULT(retry_first_ms, fault_hurry() ? 20 : 1000);
+	DEFAULT(retry_most_ms, fault_hurry() ? 100 : 60000);
 #undef DEFAULT
 	if (o.batch_messages > BATCH_MESSAGES_MAX)
 		o.batch_messages = BATCH_MESSAGES_MAX;

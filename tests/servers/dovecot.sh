@@ -15,13 +15,14 @@
 #   DOVECOT_QUOTA      such as 10M         DOVECOT_MAX_MAIL such as 5M, one message
 #   DOVECOT_CAPABILITY imap_capability: "+X -Y", or the whole list
 #   DOVECOT_EXTRA      further configuration lines
+#   DOVECOT_PASSWORD   everybody's password
 #   DOVECOT_MAILDIR    where the mail lies (default DIR/mail)
 set -eu
 die() { echo "dovecot.sh: $*" >&2; exit 1; }
 usage() { die "usage: dovecot.sh start|stop DIR"; }
 [ $# -eq 2 ] || usage
 action=$1
-password=hoist-test-secret
+password=${DOVECOT_PASSWORD:-hoist-test-secret}
 
 command -v dovecot >/dev/null || PATH=$PATH:/usr/sbin
 command -v dovecot >/dev/null || die "no dovecot here (scripts/install-deps)"

@@ -1,0 +1,131 @@
+"""The command line itself: help, man page, wrong usage."""
+import re
+import subprocess
+import unittest
+
+import rig
+
+MAN_PAGE = rig.TOP / "src/cli/mailhoist.1"
+COMMANDS = ["scan", "plan", "run", "apply", "verify", "report"]
+
+
+def man_source():
+    return MAN_PAGE.read_text(encoding="utf-8")
+
+
+def help_text():
+    return rig.hoist("--help").out
+
+
+class Help(rig.ProgramTest):
+    def test_help_is_a_result(self):
+        result = self.hoist("--help")
+        self.assertEqual(result.err, "")
+        for command in COMMANDS:
+            self.assertRegex(result.out, rf"(?m)^\s+(mailhoist )?{command}\b")
+
+    def test_version(self):
+        result = self.hoist("--version")
+        self.assertRegex(result.out, r"^mailhoist \d+\.\d+\.\d+")
+
+    def test_help_and_man_page_have_the_same_options(self):
+        in_help = set(re.findall(r"(?m)^\s+(?:-\w, )?--([a-z-]+)", help_text()))
+        in_man = set(re.findall(r"(?m)^\.It Fl -([a-z-]+)", man_source()))
+        self.assertEqual(in_help, in_man)
+
+    def test_man_page_has_every_command(self):
+        self.assertEqual(re.findall(r"(?m)^\.It Cm (\w+)", man_source())[:len(COMMANDS)], COMMANDS)
+
+    def test_man_page_and_readme_have_the_same_exit_statuses(self):
+        section = man_source().split(".Sh EXIT STATUS")[1].split(".Sh")[0]
+        in_man = set(re.findall(r"\d+", " ".join(re.findall(r"(?m)^\.It (.*)", section))))
+        readme = (rig.TOP / "README.md").read_text(encoding="utf-8")
+        rows = re.findall(r"(?m)^\| ([\d, ]+) \|", readme.split("## Exit statuses")[1])
+        self.assertEqual(in_man, set(re.findall(r"\d+", " ".join(rows))))
+
+    def test_every_option_is_accepted_where_the_man_page_says(self):
+        """Each option of the man page is known: it is not what the usage error is about."""
+        for option, argument in re.findall(r"(?m)^\.It Fl -([a-z-]+)(.*)", man_source()):
+            if option in ("help", "version"):
+                continue
+            with self.subTest(option=option):
+                result = self.hoist("nonsense", "--" + option, *(["x"] if argument else []),
+                                    status=rig.USAGE)
+                self.assertNotIn("unknown option", result.err)
+
+    def test_man_page_is_well_formed(self):
+        try:
+            done = subprocess.run(["mandoc", "-Tlint", "-Wwarning", MAN_PAGE], capture_output=True,
+                                  text=True)
+        except FileNotFoundError:
+            self.skipTest("no mandoc")
+        self.assertEqual(done.stdout + done.stderr, "")
+
+
+class WrongUsage(rig.ProgramTest):
+    CASES = [
+        ("nothing at all", []),
+        ("unknown command", ["hoist"]),
+        ("unknown option", ["scan", "--nonsense", "x"]),
+        ("no source", ["scan"]),
+        ("run without an account", ["run", "x"]),
+        ("plan without an account", ["plan", "x"]),
+        ("verify without an account", ["verify", "x"]),
+        ("option without its value", ["scan", "x", "--format"]),
+        ("unknown format", ["scan", "x", "--format", "xml"]),
+        ("unknown level", ["run", "x", "--to", "imaps://a@b", "--verify", "maybe"]),
+        ("no URL", ["run", "x", "--to", "me@example.org"]),
+        ("other scheme", ["run", "x", "--to", "pop3://me@example.org"]),
+        ("URL without a user", ["run", "x", "--to", "imaps://example.org"]),
+        ("URL without a host", ["run", "x", "--to", "imaps://me@"]),
+        ("port that is none", ["run", "x", "--to", "imaps://me@example.org:99999"]),
+        ("map without =", ["run", "x", "--to", "imaps://me@example.org", "--map", "Work"]),
+        ("fingerprint of the wrong length",
+         ["run", "x", "--to", "imaps://me@example.org", "--tls-fingerprint", "sha256:00"]),
+        ("descriptor that is no number",
+         ["run", "x", "--to", "imaps://me@example.org", "--password-fd", "three"]),
+    ]
+
+    def test_is_told_with_status_64(self):
+        for name, arguments in self.CASES:
+            with self.subTest(name):
+                result = self.hoist(*arguments, status=rig.USAGE)
+                self.assertEqual(result.out, "", "stdout is for results")
+                self.assertTrue(result.err.startswith("mailhoist: "), result.err)
+                self.assertLessEqual(result.err.count("\n"), 3, "short and to the point")
+
+    def test_password_in_the_url_is_refused_and_not_repeated(self):
+        result = self.hoist("run", "x", "--to", "imaps://me:canary77@example.org",
+                            status=rig.USAGE)
+        self.assertNotIn("canary77", result.err + result.out)
+
+
+class Release(unittest.TestCase):
+    """The program that is installed is a hardened one."""
+
+    def setUp(self):
+        if not rig.RELEASE.exists():
+            self.skipTest("no release build")
+
+    def readelf(self, *options):
+        return subprocess.run(["readelf", "-W", *options, rig.RELEASE], check=True,
+                              capture_output=True, text=True).stdout
+
+    def test_position_independent(self):
+        self.assertRegex(self.readelf("-h"), r"Type:\s+DYN")
+        self.assertRegex(self.readelf("-d"), r"FLAGS_1.*\bPIE\b")
+
+    def test_read_only_relocations_bound_at_start(self):
+        self.assertIn("GNU_RELRO", self.readelf("-l"))
+        self.assertRegex(self.readelf("-d"), r"FLAGS_1.*\bNOW\b")
+
+    def test_stack_is_not_executable(self):
+        self.assertRegex(self.readelf("-l"), r"GNU_STACK.* RW ")
+
+    def test_fortified_and_stack_protected(self):
+        symbols = self.readelf("-s")
+        self.assertIn("__stack_chk_fail", symbols)
+        self.assertRegex(symbols, r"__\w+_chk@")
+
+    def test_has_no_fault_points(self):
+        self.assertNotIn(b"MAILHOIST_FAULT", rig.RELEASE.read_bytes())

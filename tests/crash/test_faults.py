@@ -1,0 +1,94 @@
+"""Death at every step. Each fault_point() of a run is learned from a first run; then the program dies
+there, runs again, and the account must hold what the source holds: each message once, byte for byte,
+with its flags and date. CRASH_LONG=1 tries every passage of a point instead of a few."""
+import collections
+import os
+import random
+
+import gen_mail
+import rig
+
+LONG = os.environ.get("CRASH_LONG") == "1"
+PASSAGES = 60 if LONG else 3  # at most, of each point
+POINTS_MIN = 8  # fewer means that steps have lost their fault points
+
+
+def some_of(count):
+    """Passages to die at: the first, the last, and some between."""
+    if count <= PASSAGES:
+        return list(range(1, count + 1))
+    between = random.Random(count).sample(range(2, count), PASSAGES - 2)
+    return sorted([1, count, *between])
+
+
+class Faults(rig.ServerTest):
+    server_options = {"extra": "ssl = no"}
+
+    def setUp(self):
+        super().setUp()
+        self.source = self.folder / "maildir"
+        gen_mail.generate(160, seed=7, folders=3, median=900, mean=1500, maildir=self.source,
+                          manifest=self.folder / "manifest")
+        self.expected = rig.mailboxes.read_rows(self.folder / "manifest")
+        self.log = self.folder / "passages"
+
+    def fresh_account(self, name):
+        self.user = self.server.new_user()
+        self.state = self.folder / f"state-{name}"
+
+    def run_once(self, fault=None, status=rig.OK):
+        env = {"MAILHOIST_HURRY": "1"}
+        if fault:
+            env["MAILHOIST_FAULT"] = fault
+        else:
+            env["MAILHOIST_FAULT_LOG"] = str(self.log)
+        return self.hoist("run", self.source, "--to", self.server.plain_url(self.user), "--state",
+                          self.state, password=self.server.password, status=status, env=env)
+
+    def passages(self):
+        count = collections.Counter(self.log.read_text().split()) if self.log.exists() else {}
+        self.log.unlink(missing_ok=True)
+        return count
+
+    def assertComplete(self):
+        self.assertMailboxes(self.expected, self.server.dump(self.user))
+
+    def test_every_point(self):
+        self.fresh_account("first")
+        self.run_once()
+        self.assertComplete()
+        points = self.passages()
+        self.assertGreaterEqual(len(points), POINTS_MIN, sorted(points))
+        resumed = collections.Counter()
+        cases = 0
+        for name, count in sorted(points.items()):
+            for passage in some_of(count):
+                cases += 1
+                with self.subTest(point=name, passage=passage):
+                    self.fresh_account(f"{name}-{passage}")
+                    self.run_once(f"{name}:{passage}", status=rig.FAULT)
+                    self.run_once()
+                    self.assertComplete()
+                resumed |= self.passages()
+        only_resumed = sorted(set(resumed) - set(points))
+        print(f"     {len(points)} points, {cases} deaths; only on resuming: "
+              f"{' '.join(only_resumed) or 'none'}", flush=True)
+        self.die_while_resuming(points, only_resumed)
+
+    def die_while_resuming(self, points, only_resumed):
+        """A second death, in the recovery from the first one."""
+        first_deaths = [p for p in points if "upload" in p or "inflight" in p] or sorted(points)
+        for name in only_resumed:
+            reached = False
+            for first in first_deaths:
+                with self.subTest(point=name, after=first):
+                    self.fresh_account(f"{first}-{name}")
+                    self.run_once(f"{first}:1", status=rig.FAULT)
+                    died = self.run_once(f"{name}:1", status=None)
+                    self.assertIn(died.status, (rig.OK, rig.FAULT), str(died))
+                    reached = reached or died.status == rig.FAULT
+                    self.run_once()
+                    self.assertComplete()
+                if reached and not LONG:
+                    break
+            self.log.unlink(missing_ok=True)
