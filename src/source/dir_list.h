@@ -28,8 +28,8 @@ void dir_list_free(struct dir_list *l);
 /* Begin with the directory `path` below `dirfd`; the one before is closed. `by_inode` false
  * delivers as the directory does (for listings that open no file). *st (may be NULL) is the
  * directory's own. 0, or -1 (SCOPE_FOLDER; sys_errno ENOENT when there is none). */
-int dir_list_start(struct dir_list *l, int dirfd, const char *path, bool by_inode,
-		   struct stat *st, struct err *err);
+int dir_list_start(struct dir_list *l, int dirfd, const char *path, bool by_inode, struct stat *st,
+		   struct err *err);
 
 /* 1 and an entry ("." and ".." never), 0 at the end, -1 when the directory cannot be read. */
 int dir_list_next(struct dir_list *l, struct dir_entry *out, struct err *err);

@@ -9,7 +9,7 @@
 #include "source/dir_list.h"
 #include "source/notices.h"
 
-#define TREE_DIRS_MAX  100000	    /* directories in one store */
+#define TREE_DIRS_MAX  100000	   /* directories in one store */
 #define TREE_PATHS_MAX (64u << 20) /* bytes of all their paths */
 
 #define TREE_PRUNE	(1u << 31) /* a mark: don't go into this directory */

@@ -17,11 +17,11 @@ enum file_lead {
 };
 
 struct file_message {
-	int fd;		/* the owner's; a spool file where the file was packed with gzip */
-	uint64_t size;	/* of the file on disk */
-	uint64_t off;	/* of the message in fd */
-	uint64_t len;	/* of the message */
-	int64_t mtime;	/* of the file */
+	int fd;		   /* the owner's; a spool file where the file was packed with gzip */
+	uint64_t size;	   /* of the file on disk */
+	uint64_t off;	   /* of the message in fd */
+	uint64_t len;	   /* of the message */
+	int64_t mtime;	   /* of the file */
 	int64_t from_line; /* date of the From_ line that was cut off, or TIME_NONE */
 	enum eol_mode eol;
 	uint32_t repairs; /* NOTE_ZONE_UNKNOWN */
@@ -29,7 +29,10 @@ struct file_message {
 	bool damaged;	  /* packed, and only a part could be unpacked */
 };
 
-#define FILE_MESSAGE_NONE { .fd = -1, .from_line = TIME_NONE }
+#define FILE_MESSAGE_NONE                                                                          \
+	{                                                                                          \
+		.fd = -1, .from_line = TIME_NONE                                                   \
+	}
 
 /* Open `name` below `dirfd` and look at its start. 0, or -1 with SCOPE_MESSAGE: it cannot be read
  * (sys_errno ENOENT when it is gone), or it is no mail but of another format. Close with
@@ -38,7 +41,8 @@ int file_message_open(int dirfd, const char *name, enum file_lead lead, struct f
 		      struct err *err);
 void file_message_close(struct file_message *f); /* does nothing when it is not open */
 
-/* Set body, canon.eol, arrival (not trusted), state and repairs of *out, which is otherwise zero. */
+/* Set body, canon.eol, arrival (not trusted), state and repairs of *out, which is otherwise zero.
+ */
 void file_message_fill(const struct file_message *f, struct message *out);
 
 /* How much the first bytes of a file look like one message: 0, or 20 (some header-like line), 60

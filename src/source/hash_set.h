@@ -16,7 +16,10 @@ struct hash_set {
 	size_t n, cap;	 /* cap is a power of two, or 0 */
 };
 
-#define HASH_SET_INIT { NULL, 0, 0 }
+#define HASH_SET_INIT                                                                              \
+	{                                                                                          \
+		NULL, 0, 0                                                                         \
+	}
 
 /* Add a hash (0 counts as 1): 1 when it is new, 0 when it was there, -1 when out of memory. */
 int hash_set_add(struct hash_set *set, uint64_t hash, struct err *err);

@@ -8,5 +8,7 @@
 
 extern const struct source_ops source_mbox;
 extern const struct source_ops source_maildir;
+extern const struct source_ops source_mh;
+extern const struct source_ops source_eml;
 
 #endif

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "base/text.h"
 #include "message/mutf7.h"
+#include "source/folder_name.h"
 
 #define NAME_TIME_DIGITS_MIN 9	  /* since March 1973; "1:2,S" and "17.x" are no times */
 #define NAME_TIME_DIGITS_MAX 10	  /* until the year 2286 */
@@ -117,13 +117,6 @@ static void add_unescaped(struct buf *out, struct slice name)
 	}
 }
 
-/* Names that are neither mUTF-7 nor UTF-8 are of the time of Latin-1. */
-static void add_latin1(struct buf *out, struct slice name)
-{
-	for (size_t i = 0; i < name.len; i++)
-		utf8_add(out, (uint8_t)name.ptr[i]);
-}
-
 static int add_name(struct path_builder *b, struct slice name, struct err *err)
 {
 	CLEANUP(buf_release) struct buf plain = BUF_INIT(COMPONENT_MAX);
@@ -136,12 +129,7 @@ static int add_name(struct path_builder *b, struct slice name, struct err *err)
 		buf_add_slice(&plain, name);
 	if (!mutf7_decode(&utf8, buf_slice(&plain))) {
 		buf_reset(&utf8);
-		if (utf8_valid(buf_slice(&plain))) {
-			buf_add_slice(&utf8, buf_slice(&plain));
-		} else {
-			add_latin1(&utf8, buf_slice(&plain));
-			b->guessed = true;
-		}
+		folder_name_add(&utf8, buf_slice(&plain), &b->guessed);
 	}
 	if (buf_ok(&plain, "folder name", err) != 0 || buf_ok(&utf8, "folder name", err) != 0)
 		return -1;

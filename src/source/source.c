@@ -17,6 +17,8 @@
 const struct source_ops *const source_kinds[] = {
 	&source_mbox,
 	&source_maildir,
+	&source_mh,
+	&source_eml,
 	NULL,
 };
 
