@@ -19,6 +19,7 @@ struct shape shape_of(uint32_t capabilities, uint64_t append_limit,
 		.octets = options->batch_octets,
 		.window = options->window_octets,
 		.commands = COMMANDS_MAX,
+		.alone_above = options->sync_above,
 		.append_limit = append_limit,
 	};
 
@@ -61,23 +62,9 @@ bool batch_waits(const struct shape *s, uint64_t size, bool proven)
 	return !proven || waits_by_size(s, size);
 }
 
-/* Servers without LITERAL+ let every message wait: that is no reason to send them singly. */
 static bool goes_alone(const struct shape *s, uint64_t size)
 {
-	return near_limit(s, size) || (s->plain_max > LITERAL_MINUS_MAX && size > s->plain_max);
-}
-
-size_t batch_cut(const struct shape *s, const struct upload *uploads, size_t n)
-{
-	uint64_t octets = uploads[0].wire_len;
-	size_t i = 1;
-
-	if (goes_alone(s, octets))
-		return 1;
-	while (i < n && i < s->messages && !goes_alone(s, uploads[i].wire_len) &&
-	       octets + uploads[i].wire_len <= s->octets)
-		octets += uploads[i++].wire_len;
-	return i;
+	return size > s->alone_above || near_limit(s, size);
 }
 
 static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len)
@@ -102,4 +89,18 @@ uint64_t flag_set_hash(const struct flag_set *flags)
 		hash = hash_bytes(hash, k, 1); /* the NUL: "a b" is not "ab" */
 	}
 	return hash;
+}
+
+size_t batch_cut(const struct shape *s, const struct upload *uploads, size_t n)
+{
+	uint64_t octets = uploads[0].wire_len, flags = flag_set_hash(&uploads[0].flags);
+	size_t i = 1;
+
+	if (goes_alone(s, octets))
+		return 1;
+	while (i < n && i < s->messages && !goes_alone(s, uploads[i].wire_len) &&
+	       octets + uploads[i].wire_len <= s->octets &&
+	       flag_set_hash(&uploads[i].flags) == flags)
+		octets += uploads[i++].wire_len;
+	return i;
 }

@@ -16,6 +16,7 @@ struct shape {
 	uint64_t window;       /* octets not acknowledged, above which no command is begun */
 	uint32_t commands;     /* the same in commands */
 	uint64_t plain_max;    /* octets up to which a literal needs no "+": 0 none */
+	uint64_t alone_above;  /* octets above which a message goes in a command of its own */
 	uint64_t append_limit; /* 0: none known */
 };
 
@@ -25,8 +26,9 @@ struct shape shape_of(uint32_t capabilities, uint64_t append_limit,
 /* One message at a time, each waiting for "+": for finding out which one a server chokes on. */
 struct shape shape_careful(const struct shape *s);
 
-/* How many of the next `n` messages (n > 0) go into one command. A message that waits for its "+"
- * because of its size goes alone, so that its refusal spoils nothing else. */
+/* How many of the next `n` messages (n > 0) go into one command: equal flag sets only, so that just
+ * the first may have to wait for its "+". A big message goes alone, so that its refusal spoils
+ * nothing else. */
 size_t batch_cut(const struct shape *s, const struct upload *uploads, size_t n);
 
 /* Does this message wait for "+"? `proven`: the server has accepted an APPEND line with these flags

@@ -5,10 +5,10 @@
 #include "transfer/content.h"
 
 void content_begin(struct content *c, struct canon *canon, const struct body *body,
-		   const struct canon_rules *rules, uint64_t skip)
+		   const struct canon_rules *rules, bool header, uint64_t skip)
 {
 	*c = (struct content){ .canon = canon, .skip = skip };
-	compare_init(&c->compare, skip == 0);
+	compare_init(&c->compare, header);
 	canon_start(canon, body, rules);
 }
 

@@ -16,10 +16,10 @@ struct content {
 	bool local_ended;
 };
 
-/* Begin with a message; `skip` local octets (its header) are left out, the comparison is then of
- * the body alone. */
+/* Begin with a message. `header`: with its first octet; false: with its body, the first `skip` local
+ * octets are left out. */
 void content_begin(struct content *c, struct canon *canon, const struct body *body,
-		   const struct canon_rules *rules, uint64_t skip);
+		   const struct canon_rules *rules, bool header, uint64_t skip);
 /* The next octets from the server. 0 (also when they differ), or -1: the local file. */
 int content_feed(struct content *c, struct slice remote, struct err *err);
 /* The server has sent all; `prefix`: it was asked for the beginning only. *same tells. */

@@ -5,6 +5,7 @@
 #define MAILHOIST_TRANSFER_INTERNAL_H
 
 #include "journal/notice.h"
+#include "message/canon.h"
 #include "transfer/transfer.h"
 
 #define BATCH_MESSAGES_MAX 1000 /* of one MULTIAPPEND, whatever the options say */
@@ -21,5 +22,19 @@ bool transfer_line_lost(const struct err *err);
 /* A notice of this run; store 0: of none. */
 int transfer_notice(struct transfer *t, int64_t store, const char *kind, uint64_t count,
 		    const char *location, const char *text, struct err *err);
+
+/* ---- refused.c ---- */
+
+/* A copy of a refused message into the sidecar: 1; 0: it cannot be read; -1. */
+int refused_keep(struct transfer *t, struct canon *canon, const struct remote_folder *folder,
+		 const struct upload *u, const char *reason, struct err *err);
+
+/* The same for all that the run refused without one: what the plan itself sorted out. */
+int refused_keep_rest(struct transfer *t, struct err *err);
+
+/* ---- claims (recover.c) ---- */
+
+/* Find the UIDs of stored uploads that the server has not told, in its index. */
+int claim_uids(struct transfer *t, const struct remote_folder *folder, struct err *err);
 
 #endif

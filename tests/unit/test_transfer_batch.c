@@ -31,8 +31,8 @@ static const struct {
 	{ "half the limit", ALL, 300, { 150, 150, 1 }, 3, 3 },
 	{ "near the limit", ALL, 300, { 1, 151, 1 }, 3, 1 },
 	{ "no MULTIAPPEND", CAP_LITERAL_PLUS, 0, { 1, 1 }, 2, 1 },
-	{ "MULTIAPPEND, literals wait", CAP_MULTIAPPEND, 0, { 600, 1, 1 }, 3, 3 },
-	{ "MULTIAPPEND, LITERAL-", CAP_MULTIAPPEND | CAP_LITERAL_MINUS, 0, { 600, 1, 1 }, 3, 3 },
+	{ "MULTIAPPEND, literals wait", CAP_MULTIAPPEND, 0, { 400, 1, 1 }, 3, 3 },
+	{ "MULTIAPPEND, LITERAL-", CAP_MULTIAPPEND | CAP_LITERAL_MINUS, 0, { 400, 1, 1 }, 3, 3 },
 };
 
 Test(transfer, batch_cut)
@@ -63,6 +63,17 @@ static const struct {
 	{ "LITERAL-, 4097", CAP_LITERAL_MINUS, 0, 4097, true, true },
 	{ "no LITERAL+", CAP_MULTIAPPEND, 0, 1, true, true },
 };
+
+Test(transfer, batch_cut_at_other_flags)
+{
+	struct shape s = shape_of(ALL, 0, &options);
+	static struct upload uploads[3];
+
+	for (size_t i = 0; i < 3; i++)
+		uploads[i].wire_len = 10;
+	uploads[2].flags.system = FLAG_SEEN;
+	cr_expect_eq(batch_cut(&s, uploads, 3), 2);
+}
 
 Test(transfer, batch_waits)
 {

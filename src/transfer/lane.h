@@ -1,0 +1,115 @@
+/*
+ * A lane carries the uploads of one target folder over one session. It is a step
+ * machine: lane_work() does what can be done without waiting, the caller waits
+ * in session_poll(), so that several lanes can share one loop.
+ *
+ *   journal -> queue (marked in flight, on disk) -> writing -> sent -> stored, or
+ *   refused -> halves back to the front of the queue, or the sidecar
+ */
+#ifndef MAILHOIST_TRANSFER_LANE_H
+#define MAILHOIST_TRANSFER_LANE_H
+
+#include "message/canon.h"
+#include "transfer/batch.h"
+#include "transfer/internal.h"
+#include "transfer/outgoing.h"
+#include "transfer/queue.h"
+
+enum lane_phase {
+	PHASE_IDLE,    /* between two commands */
+	PHASE_MESSAGE, /* the next message of `writing` has to be begun */
+	PHASE_WAIT,    /* its "+" has to come */
+	PHASE_OCTETS,
+	PHASE_DROP,    /* it changed in its middle: the connection has to go, when the commands
+			* before it have been answered */
+};
+
+struct lane {
+	struct transfer *t;
+	struct transfer_options limits;
+	struct shape shape;
+	struct outgoing *outgoing;
+	struct canon *canon; /* for the sidecar */
+	struct arena names;
+	struct remote_folder target;
+	uint32_t uidvalidity, base;
+
+	struct batch_list queue, sent;
+	struct batch *writing;
+	size_t at; /* message of `writing` */
+	enum lane_phase phase;
+	uint64_t proven; /* flag_set_hash() of the last set that the server took */
+	bool has_proven;
+
+	struct arena keyword_arena;
+	bool keywords_known, keywords_allowed;
+	size_t n_keywords;
+	const char **keywords; /* the server keeps in this folder */
+	bool keywords_noted;
+
+	int64_t cursor;	  /* of journal_uploads_next() */
+	bool exhausted;	  /* the journal has no more */
+	bool stopping;	  /* begin nothing any more */
+	bool failed;	  /* stop the account with `fatal` when what is on its way has ended */
+	struct err fatal;
+	int64_t condemned; /* upload on which the server hangs up: left out */
+	bool folder_refused;
+	char folder_reason[ERR_TEXT_MAX];
+
+	bool in_transaction;
+	int64_t transaction_ms;
+	int64_t pause_until_ms;
+	uint32_t pauses;	  /* in a row */
+	uint32_t refusals_in_a_row;
+	uint32_t creation; /* how often the folder had to be made again */
+	const char *phase_text;
+	uint64_t total; /* messages of the run, for the progress display */
+};
+
+/* Make the folder if it is missing, ask for its UIDNEXT. `careful`: one message at a time. 1: ready;
+ * 0: the server refuses the folder (*err tells why); -1. Release it in any case. */
+int lane_open(struct lane *l, struct transfer *t, const struct remote_folder *target,
+	      bool careful, uint64_t total, struct err *err);
+
+/* 1: call session_poll() and then again; 0: all uploads of the folder have been answered and the
+ * journal says so (or the lane was stopped); -1. */
+int lane_work(struct lane *l, struct err *err);
+
+/* Begin nothing any more; lane_work() goes on until everything sent has been answered. */
+void lane_stop(struct lane *l);
+
+/* Write down what is known, give back what was never sent. After a lost line too. */
+int lane_settle(struct lane *l, struct err *err);
+
+/* The only message that is on its way, or 0: the suspect when the line is lost again and again. */
+int64_t lane_suspect(const struct lane *l);
+
+void lane_release(struct lane *l);
+
+/* ---- lane_refuse.c: what becomes of a refused batch ---- */
+
+/* Takes the batch. */
+int lane_refused(struct lane *l, struct batch *b, enum refusal refusal, const char *text,
+		 struct err *err);
+/* One message cannot be uploaded: kept in the sidecar, journal, note. */
+int lane_refuse_message(struct lane *l, const struct upload *u, const char *code,
+			const char *text, struct err *err);
+/* One message cannot be read any more. */
+int lane_fail_message(struct lane *l, const struct upload *u, const struct err *cause,
+		      struct err *err);
+
+/* ---- helpers that both files use ---- */
+int lane_transaction(struct lane *l, struct err *err); /* one is open after this */
+int lane_commit(struct lane *l, struct err *err);
+int lane_open_target(struct lane *l, struct err *err); /* ready: 1; refused: 0; -1 */
+void lane_requeue(struct lane *l, struct batch *b);	 /* at the front */
+void lane_requeue_last(struct lane *l, struct batch *b); /* at the end */
+
+/* ---- target.c ---- */
+
+/* The folder is there: 1, *created tells whether it had to be made; 0: refused under every name
+ * (*err has the server's words); -1. `target` is updated, in the journal too. */
+int target_ensure(struct transfer *t, struct remote_folder *target, struct arena *a,
+		  bool *created, struct err *err);
+
+#endif

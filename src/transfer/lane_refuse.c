@@ -1,0 +1,280 @@
+/*
+ * What becomes of a refused command. A batch that was refused for what one of its
+ * messages is, is halved until that one stands alone; for what the folder or the
+ * server is, it is tried again or the lane stops. After each refusal a NOOP:
+ * servers close the line after a number of errors in a row (servers.md 0.7).
+ */
+#include "transfer/lane.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+
+#define SERVER_TRIES 3	       /* "internal error" for the same batch */
+#define REFUSED_IN_A_ROW_MAX 25 /* then it is not the messages */
+#define BACKOFF_HINT_MAX_MS UINT64_C(600000)
+#define CREATIONS_MAX 1	       /* again, when a folder vanishes while we upload into it */
+
+static const char *refusal_code(enum refusal refusal)
+{
+	switch (refusal) {
+	case REFUSAL_NO_FOLDER:
+		return "no-folder";
+	case REFUSAL_TOO_BIG:
+		return "too-big";
+	case REFUSAL_QUOTA:
+		return "quota";
+	case REFUSAL_CONTENT:
+		return "content";
+	case REFUSAL_FLAGS:
+		return "flags";
+	case REFUSAL_PERMISSION:
+		return "permission";
+	case REFUSAL_SYNTAX:
+		return "syntax";
+	default:
+		return "refused";
+	}
+}
+
+static struct upload *only_message(const struct batch *b)
+{
+	return &b->chunk->uploads[b->first];
+}
+
+/* ---- one message ---- */
+
+int lane_refuse_message(struct lane *l, const struct upload *u, const char *code,
+			const char *text, struct err *err)
+{
+	int kept = refused_keep(l->t, l->canon, &l->target, u, text ? text : code, err);
+
+	if (kept < 0)
+		return -1;
+	fault_point("upload-refused");
+	progress_note(l->t->progress, "'%s': 1 message refused: %s%s", l->target.name,
+		      text ? text : code, kept ? "; kept in failed/" : "");
+	l->t->tally.refused++;
+	if (lane_transaction(l, err) < 0)
+		return -1;
+	if (journal_mark_refused(l->t->journal, u->id, code, text ? text : "", err) < 0)
+		return -1;
+	return kept ? journal_mark_kept(l->t->journal, u->id, err) : 0;
+}
+
+int lane_fail_message(struct lane *l, const struct upload *u, const struct err *cause,
+		      struct err *err)
+{
+	progress_note(l->t->progress, "'%s': 1 message not uploaded: %s", u->store_location,
+		      cause->text);
+	l->t->tally.failed++;
+	if (lane_transaction(l, err) < 0)
+		return -1;
+	return journal_mark_failed(l->t->journal, u->id,
+				   cause->code == ERR_CHANGED ? "changed" : "unreadable",
+				   cause->text, err);
+}
+
+/* ---- the batch ---- */
+
+static int halve(struct lane *l, struct batch *b, struct err *err)
+{
+	struct batch *second = batch_split(b, b->n / 2);
+
+	if (!second) {
+		batch_free(b);
+		return err_nomem(err);
+	}
+	b->tries = 0;
+	second->tries = 0;
+	lane_requeue(l, second);
+	lane_requeue(l, b);
+	return 0;
+}
+
+/* The whole account has to stop; what is on its way is still awaited. */
+static void stop_with(struct lane *l, struct batch *b, const struct err *fatal)
+{
+	lane_requeue(l, b);
+	if (!l->failed)
+		l->fatal = *fatal;
+	l->failed = true;
+	lane_stop(l);
+}
+
+static int stop_for_later(struct lane *l, struct batch *b, enum err_code code, const char *what,
+			  const char *text)
+{
+	struct err fatal = ERR_INIT;
+
+	err_set(&fatal, code, SCOPE_ACCOUNT, RETRY_LATER, "'%s': %s: %s", l->target.name, what,
+		text);
+	stop_with(l, b, &fatal);
+	return 0;
+}
+
+/* The folder takes nothing: upload() writes it down for all that is left. */
+static int refuse_folder(struct lane *l, struct batch *b, const char *text)
+{
+	lane_requeue(l, b);
+	if (!l->folder_refused)
+		snprintf(l->folder_reason, sizeof(l->folder_reason), "%s", text);
+	l->folder_refused = true;
+	lane_stop(l);
+	return 0;
+}
+
+/* "Suggested Backoff Time: 89000 milliseconds" (Exchange); 0: no such words. */
+static uint64_t backoff_hint(const char *text)
+{
+	static const char words[] = "Backoff Time: ";
+	const char *at = strstr(text, words);
+	unsigned long long ms;
+
+	if (!at)
+		return 0;
+	ms = strtoull(at + sizeof(words) - 1, NULL, 10);
+	return ms < BACKOFF_HINT_MAX_MS ? ms : BACKOFF_HINT_MAX_MS;
+}
+
+static int pause_lane(struct lane *l, struct batch *b, const char *text)
+{
+	uint64_t ms = backoff_hint(text);
+
+	if (ms == 0)
+		ms = transfer_backoff_ms(l->t, l->pauses);
+	/* Commands that were on their way are refused together: that is one pause. */
+	if (time_monotonic_ms() >= l->pause_until_ms) {
+		if (l->pauses++ >= l->limits.retry_max)
+			return stop_for_later(l, b, ERR_TEMPFAIL, "the server keeps putting us off",
+					      text);
+		progress_note(l->t->progress, "'%s': waiting %u s, the server says: %s",
+			      l->target.name, (unsigned)((ms + 999) / 1000), text);
+		l->pause_until_ms = time_monotonic_ms() + (int64_t)ms;
+		if (l->shape.window > l->limits.window_octets / 8)
+			l->shape.window /= 2;
+		if (l->shape.commands > 1)
+			l->shape.commands /= 2;
+	}
+	lane_requeue(l, b);
+	return 0;
+}
+
+/* "Internal error". If others go through meanwhile, it is this message; if not, it is the server. */
+static int server_trouble(struct lane *l, struct batch *b, const char *text, struct err *err)
+{
+	if (b->tries == 0)
+		b->uploaded_before = l->t->tally.uploaded;
+	if (++b->tries <= SERVER_TRIES)
+		return pause_lane(l, b, text);
+	if (b->n > 1)
+		return halve(l, b, err);
+	if (l->t->tally.uploaded == b->uploaded_before && l->queue.n > 0 &&
+	    b->tries <= SERVER_TRIES + 1) {
+		lane_requeue_last(l, b); /* let the others go first */
+		return 0;
+	}
+	if (l->t->tally.uploaded == b->uploaded_before)
+		return stop_for_later(l, b, ERR_TEMPFAIL, "the server has trouble", text);
+	int result = lane_refuse_message(l, only_message(b), "server", text, err);
+
+	batch_free(b);
+	return result;
+}
+
+/* Created once more; deleted again, it is somebody's will. Other commands that were on their way get
+ * the same answer: they are just sent again. */
+static int no_folder(struct lane *l, struct batch *b, const char *text, struct err *err)
+{
+	struct err cause = ERR_INIT;
+	int got;
+
+	if (b->creation == l->creation && l->creation >= CREATIONS_MAX)
+		return refuse_folder(l, b, text);
+	bool again = b->creation == l->creation;
+
+	lane_requeue(l, b);
+	if (!again || l->writing) /* in the middle of an APPEND nothing can be asked: next time */
+		return 0;
+	l->creation++;
+	got = lane_open_target(l, &cause);
+	if (got < 0)
+		*err = cause;
+	if (got != 0)
+		return got < 0 ? -1 : 0;
+	snprintf(l->folder_reason, sizeof(l->folder_reason), "%s", cause.text);
+	l->folder_refused = true;
+	lane_stop(l);
+	return 0;
+}
+
+static int retry_without_keywords(struct lane *l, struct batch *b, const char *text,
+				  struct err *err)
+{
+	struct upload *u = only_message(b);
+
+	if (!b->plain_flags && u->flags.n_keywords > 0) {
+		b->plain_flags = true;
+		lane_requeue(l, b);
+		return transfer_notice(l->t, 0, "keywords-dropped", 1, l->target.name, text, err);
+	}
+	int result = lane_refuse_message(l, u, "flags", text, err);
+
+	batch_free(b);
+	return result;
+}
+
+static int refuse_single(struct lane *l, struct batch *b, enum refusal refusal, const char *text,
+			 struct err *err)
+{
+	int result;
+
+	if (refusal == REFUSAL_OTHER && ++l->refusals_in_a_row > REFUSED_IN_A_ROW_MAX)
+		return stop_for_later(l, b, ERR_TEMPFAIL, "the server refuses everything", text);
+	result = lane_refuse_message(l, only_message(b), refusal_code(refusal), text, err);
+	batch_free(b);
+	return result;
+}
+
+static int react(struct lane *l, struct batch *b, enum refusal refusal, const char *text,
+		 struct err *err)
+{
+	switch (refusal) {
+	case REFUSAL_THROTTLED:
+		return pause_lane(l, b, text);
+	case REFUSAL_SERVER:
+		return server_trouble(l, b, text, err);
+	case REFUSAL_NO_FOLDER:
+		return no_folder(l, b, text, err);
+	case REFUSAL_PERMISSION:
+		return refuse_folder(l, b, text);
+	default:
+		break;
+	}
+	if (b->n > 1)
+		return halve(l, b, err);
+	if (refusal == REFUSAL_QUOTA)
+		return stop_for_later(l, b, ERR_QUOTA, "the account is full", text);
+	if (refusal == REFUSAL_FLAGS)
+		return retry_without_keywords(l, b, text, err);
+	return refuse_single(l, b, refusal, text, err);
+}
+
+int lane_refused(struct lane *l, struct batch *b, enum refusal refusal, const char *text,
+		 struct err *err)
+{
+	char copy[ERR_TEXT_MAX]; /* the session's text lives until its next call */
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	b->ticket = 0;
+	b->answered = false;
+	l->has_proven = false;
+	if (!l->writing && !session_is_dead(l->t->session) &&
+	    session_noop(l->t->session, err) < 0 && !session_is_dead(l->t->session)) {
+		batch_free(b);
+		return -1;
+	}
+	return react(l, b, refusal, copy, err);
+}

@@ -1,0 +1,366 @@
+/*
+ * Match candidates that need a look: the server sends the beginning or the whole
+ * of their bodies, which are compared with the local message as they come. Many
+ * candidates of one folder go into one FETCH; verdicts are written down together.
+ *
+ * A body that is equal proves the match. For candidates whose sizes differ the
+ * header is fetched too: it tells whether only transport fields were added
+ * (MATCH_DRESS) or the message looks different but has the same body (MATCH_WEAK).
+ */
+#include <string.h>
+
+#include "base/stop.h"
+#include "match/match.h"
+#include "message/header.h"
+#include "message/keys.h"
+#include "transfer/content.h"
+#include "transfer/internal.h"
+
+#define GROUP_MAX 64 /* candidates of one FETCH; an early verdict can spare others of them */
+#define GROUP_ARENA_MAX (4u << 20)
+#define FIND_ARENA_MAX (1u << 20)
+#define SETTLED_PER_COMMIT 1000
+
+struct asked {
+	struct match_candidate c;
+	enum match_verdict verdict;
+	bool answered;
+};
+
+struct resolving {
+	struct transfer *t;
+	struct canon *canon;
+	struct arena arena, find_arena;
+	struct buf header;
+	struct match_cursor cursor;
+	struct match_candidate ahead; /* the first of the next group */
+	bool has_ahead, ended;
+	struct arena ahead_arena;
+	struct asked group[GROUP_MAX];
+	size_t n;
+	bool in_transaction;
+	uint64_t settled, in_commit, total;
+	int64_t blind; /* folder that cannot be opened; 0: none */
+	int64_t open;  /* folder that is open; 0: none */
+};
+
+static void resolving_release(struct resolving *r)
+{
+	if (r->in_transaction)
+		journal_rollback(r->t->journal);
+	canon_free(r->canon);
+	arena_release(&r->arena);
+	arena_release(&r->find_arena);
+	arena_release(&r->ahead_arena);
+	buf_release(&r->header);
+}
+
+static int resolving_init(struct resolving *r, struct transfer *t, struct err *err)
+{
+	*r = (struct resolving){
+		.t = t,
+		.arena = ARENA_INIT(GROUP_ARENA_MAX),
+		.find_arena = ARENA_INIT(FIND_ARENA_MAX),
+		.ahead_arena = ARENA_INIT(FIND_ARENA_MAX),
+		.header = BUF_INIT(HEADER_BLOCK_MAX),
+	};
+	r->canon = canon_new();
+	return r->canon ? 0 : err_nomem(err);
+}
+
+/* ---- groups ---- */
+
+static bool samples(const struct match_candidate *c)
+{
+	return c->level == MATCH_CONTENT;
+}
+
+/* Can it be asked for in the same FETCH? Each UID once, one kind of question. */
+static bool fits(const struct resolving *r, const struct match_candidate *c)
+{
+	const struct match_candidate *first = &r->group[0].c;
+
+	if (r->n == GROUP_MAX || c->folder != first->folder || samples(c) != samples(first))
+		return false;
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->group[i].c.uid == c->uid)
+			return false;
+	}
+	return true;
+}
+
+/* Texts of a candidate that has to outlive the group it was read with. */
+static int keep_texts(struct match_candidate *c, struct arena *a, struct err *err)
+{
+	c->kind = arena_str(a, c->kind);
+	c->source = arena_str(a, c->source);
+	c->store_location = c->store_location ? arena_str(a, c->store_location) : NULL;
+	c->locator = arena_str(a, c->locator);
+	c->wire_name = arena_str(a, c->wire_name);
+	return c->kind && c->source && c->locator && c->wire_name ? 0 : err_nomem(err);
+}
+
+static void add_asked(struct resolving *r, const struct match_candidate *c)
+{
+	r->group[r->n++] = (struct asked){ .c = *c, .verdict = VERDICT_OTHER };
+}
+
+/* Collect candidates that go together: 1, 0 none are left, -1. */
+static int next_group(struct resolving *r, struct err *err)
+{
+	struct match_candidate c;
+
+	arena_reset(&r->arena);
+	r->n = 0;
+	if (r->has_ahead) {
+		if (keep_texts(&r->ahead, &r->arena, err) < 0)
+			return -1;
+		add_asked(r, &r->ahead);
+		r->has_ahead = false;
+	}
+	while (!r->ended && r->n < GROUP_MAX) {
+		int got = match_candidate_next(r->t->journal, r->t->run, &r->cursor, &r->arena, &c,
+					       err);
+
+		if (got < 0)
+			return -1;
+		if (got == 0) {
+			r->ended = true;
+			break;
+		}
+		if (r->n == 0 || fits(r, &c)) {
+			add_asked(r, &c);
+			continue;
+		}
+		arena_reset(&r->ahead_arena);
+		r->ahead = c;
+		r->has_ahead = true;
+		if (keep_texts(&r->ahead, &r->ahead_arena, err) < 0)
+			return -1;
+		break;
+	}
+	return r->n > 0;
+}
+
+/* ---- one answer ---- */
+
+static struct asked *asked_by_uid(struct resolving *r, uint32_t uid)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->group[i].c.uid == uid)
+			return &r->group[i];
+	}
+	return NULL;
+}
+
+/* Compare what comes until CHUNK_END. `a` NULL: nobody asked for it. */
+static int compare_answer(struct resolving *r, struct asked *a, uint64_t total, struct err *err)
+{
+	struct err cause = ERR_INIT;
+	struct message m = { 0 };
+	struct content content;
+	struct fetch_chunk chunk;
+	bool same = false, readable = a != NULL;
+	int got;
+
+	arena_reset(&r->find_arena);
+	if (a && source_set_find(r->t->sources, a->c.kind, a->c.source, a->c.locator,
+				 &r->find_arena, &m, &cause) < 0)
+		readable = false;
+	if (readable)
+		content_begin(&content, r->canon, &m.body, &m.canon, false, a->c.header_len);
+	while ((got = session_fetch_next(r->t->session, &chunk, err)) > 0 &&
+	       chunk.kind == CHUNK_BYTES) {
+		if (readable && content_feed(&content, chunk.bytes, &cause) < 0)
+			readable = false;
+	}
+	if (got < 0)
+		return -1;
+	if (readable && content_end(&content, a && samples(&a->c) && total >= MATCH_SAMPLE, &same,
+				    &cause) < 0)
+		readable = false;
+	if (cause.code != ERR_NONE && cause.scope != SCOPE_MESSAGE) {
+		*err = cause;
+		return -1;
+	}
+	if (a) {
+		a->answered = true;
+		a->verdict = !readable ? VERDICT_UNKNOWN : same ? VERDICT_SAME : VERDICT_OTHER;
+	}
+	return 0;
+}
+
+static int compare_bodies(struct resolving *r, struct err *err)
+{
+	uint32_t uids[GROUP_MAX];
+	struct fetch_chunk chunk;
+	int got;
+
+	for (size_t i = 0; i < r->n; i++)
+		uids[i] = r->group[i].c.uid;
+	if (session_fetch_start(r->t->session, uids, r->n, "TEXT",
+				samples(&r->group[0].c) ? MATCH_SAMPLE : 0, err) < 0)
+		return -1;
+	while ((got = session_fetch_next(r->t->session, &chunk, err)) > 0) {
+		struct asked *a = asked_by_uid(r, chunk.uid);
+
+		if (chunk.kind == CHUNK_BEGIN && compare_answer(r, a, chunk.total, err) < 0)
+			return -1;
+	}
+	return got;
+}
+
+/* ---- headers: which level has been proven ---- */
+
+static int read_header(struct resolving *r, struct asked *a, struct err *err)
+{
+	struct fetch_chunk chunk;
+	uint8_t essence[KEY_LEN];
+	int got;
+
+	buf_reset(&r->header);
+	while ((got = session_fetch_next(r->t->session, &chunk, err)) > 0 &&
+	       chunk.kind == CHUNK_BYTES)
+		buf_add_slice(&r->header, chunk.bytes);
+	if (got < 0 || !a)
+		return got < 0 ? -1 : 0;
+	if (essence_from_header(buf_slice(&r->header), essence, err) < 0)
+		return -1;
+	if (memcmp(essence, a->c.essence, KEY_LEN) != 0)
+		a->c.level = MATCH_WEAK;
+	return 0;
+}
+
+static int compare_headers(struct resolving *r, struct err *err)
+{
+	uint32_t uids[GROUP_MAX];
+	struct fetch_chunk chunk;
+	size_t n = 0;
+	int got;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct asked *a = &r->group[i];
+
+		if (a->verdict == VERDICT_SAME && a->c.level == MATCH_DRESS)
+			uids[n++] = a->c.uid;
+	}
+	if (n == 0)
+		return 0;
+	if (session_fetch_start(r->t->session, uids, n, "HEADER", 0, err) < 0)
+		return -1;
+	while ((got = session_fetch_next(r->t->session, &chunk, err)) > 0) {
+		if (chunk.kind == CHUNK_BEGIN &&
+		    read_header(r, asked_by_uid(r, chunk.uid), err) < 0)
+			return -1;
+	}
+	return got;
+}
+
+/* ---- verdicts ---- */
+
+static int commit(struct resolving *r, struct err *err)
+{
+	if (!r->in_transaction)
+		return 0;
+	r->in_transaction = false;
+	r->in_commit = 0;
+	return journal_commit(r->t->journal, err);
+}
+
+static int settle_group(struct resolving *r, struct err *err)
+{
+	if (!r->in_transaction && journal_begin(r->t->journal, err) < 0)
+		return -1;
+	r->in_transaction = true;
+	for (size_t i = 0; i < r->n; i++) {
+		if (match_candidate_settle(r->t->journal, &r->group[i].c, r->group[i].verdict,
+					   err) < 0)
+			return -1;
+	}
+	r->settled += r->n;
+	r->in_commit += r->n;
+	progress_update(r->t->progress, "comparing with the server", r->settled,
+			r->total > r->settled ? r->total : 0, 0);
+	return r->in_commit < SETTLED_PER_COMMIT ? 0 : commit(r, err);
+}
+
+/* The folder cannot be opened: nothing is known about its messages. */
+static int give_up_group(struct resolving *r, const struct err *cause, struct err *err)
+{
+	const struct match_candidate *c = &r->group[0].c;
+
+	for (size_t i = 0; i < r->n; i++)
+		r->group[i].verdict = VERDICT_UNKNOWN;
+	if (r->blind != c->folder) {
+		r->blind = c->folder;
+		r->t->tally.folders_blind++;
+		progress_note(r->t->progress, "'%s' cannot be read on the server: %s", c->wire_name,
+			      cause->text);
+		if (transfer_notice(r->t, 0, "folder-blind", 1, c->wire_name, cause->text, err) < 0)
+			return -1;
+	}
+	return settle_group(r, err);
+}
+
+static int resolve_group(struct resolving *r, struct err *err)
+{
+	const struct match_candidate *first = &r->group[0].c;
+	struct err cause = ERR_INIT;
+	struct selected sel;
+
+	if (r->open != first->folder) {
+		r->open = 0;
+		if (session_examine(r->t->session, first->wire_name, &sel, &cause) < 0) {
+			if (cause.code == ERR_REFUSED && cause.scope <= SCOPE_FOLDER)
+				return give_up_group(r, &cause, err);
+			*err = cause;
+			return -1;
+		}
+		r->open = first->folder;
+	}
+	if (compare_bodies(r, err) < 0 || compare_headers(r, err) < 0)
+		return -1;
+	return settle_group(r, err);
+}
+
+static int resolve_all(struct resolving *r, struct err *err)
+{
+	int got;
+
+	r->cursor = (struct match_cursor){ 0 };
+	r->has_ahead = false;
+	r->ended = false;
+	r->open = 0;
+	if (match_candidate_count(r->t->journal, r->t->run, &r->total, err) < 0)
+		return -1;
+	r->settled = 0;
+	while ((got = next_group(r, err)) > 0) {
+		if (stop_check(err) < 0 || resolve_group(r, err) < 0)
+			return -1;
+	}
+	return got;
+}
+
+int resolve(struct transfer *t, struct err *err)
+{
+	CLEANUP(resolving_release) struct resolving r;
+	struct transfer_options o = transfer_limits(t);
+
+	if (resolving_init(&r, t, err) < 0)
+		return -1;
+	for (uint32_t attempt = 0;; attempt++) {
+		if (transfer_connect(t, err) < 0)
+			return -1;
+		if (resolve_all(&r, err) == 0)
+			return commit(&r, err);
+
+		struct err second = ERR_INIT;
+
+		if (commit(&r, &second) < 0 || !transfer_line_lost(err) || attempt >= o.retry_max)
+			return -1;
+		progress_note(t->progress, "%s; connecting again", err->text);
+		if (transfer_pause(t, transfer_backoff_ms(t, attempt), err) < 0)
+			return -1;
+		t->tally.reconnects++;
+	}
+}
