@@ -1,0 +1,285 @@
+"""Whole migrations to a real Dovecot, read back by another client."""
+import os
+import signal
+import subprocess
+import time
+
+import gen_mail
+import rig
+
+
+class Migration(rig.ServerTest):
+    """What every server setup must pass; the classes below run it with others."""
+    folder_prefix = ""
+
+    def generate(self, **options):
+        settings = {"messages": 120, "seed": 5, "folders": 5, "median": 2000, "mean": 6000}
+        self.stores = {kind: self.folder / kind for kind in ("maildir", "mbox", "thunderbird")}
+        gen_mail.generate(**(settings | options), **self.stores, manifest=self.folder / "manifest")
+        self.expected = [self.renamed(row)
+                         for row in rig.mailboxes.read_rows(self.folder / "manifest")]
+
+    def renamed(self, row):
+        """Where the server shows the folder."""
+        if row["folder"] != "INBOX":
+            name = row["folder"].replace("/", self.server_options.get("separator", "/"))
+            row["folder"] = self.server_options.get("prefix", "") + name
+        return row
+
+    def run_store(self, kind, *options, status=rig.OK):
+        return self.run_to_server("run", self.stores[kind], *options, status=status)
+
+    def account(self):
+        return self.server.dump(self.user)
+
+    def assertComplete(self):
+        self.assertMailboxes(self.expected, self.account())
+
+    def test_each_kind_of_store(self):
+        self.generate()
+        for kind in self.stores:
+            with self.subTest(kind=kind):
+                self.user = self.server.new_user()
+                self.state = self.folder / f"state-{kind}"
+                self.run_store(kind)
+                self.assertComplete()
+                before = self.account()
+                self.run_store(kind)
+                self.assertEqual(self.account(), before, "a second run has nothing to do")
+
+    def test_one_store_after_the_other(self):
+        """The same mail from another store, and with another journal: all of it is there."""
+        self.generate()
+        self.run_store("maildir")
+        before = self.account()
+        self.run_store("mbox")
+        self.assertEqual(self.account(), before)
+        self.state = self.folder / "another-machine"
+        self.run_store("thunderbird")
+        self.assertEqual(self.account(), before)
+        self.run_to_server("verify", self.stores["thunderbird"])
+
+
+class InMaildirs(Migration):
+    """The plain case, and everything that need not be tried with every setup."""
+
+    def test_dry_run_changes_nothing(self):
+        self.generate()
+        self.server.append(self.user, "INBOX", b"From: a@b.example\r\n\r\nthere before\r\n")
+        before, folders = self.account(), self.folders()
+        self.run_to_server("plan", self.stores["maildir"])
+        self.assertEqual(self.account(), before)
+        self.assertEqual(self.folders(), folders)
+
+    def folders(self):
+        client = self.server.connect(self.user)
+        try:
+            return [client.list()[1], client.lsub()[1]]
+        finally:
+            client.logout()
+
+    def test_server_copies_with_one_received_field_more(self):
+        """What POP left on the server is the same mail, though it came another way."""
+        self.generate(messages=60)
+        self.put_into_inbox(lambda data: b"Received: from a.example by b.example; "
+                                         b"Mon, 1 Mar 2004 10:00:00 +0000\r\n" + data)
+        before = self.account()
+        self.run_store("maildir")
+        after = self.account()
+        self.assertEqual([row for row in after if row["folder"] != "INBOX"], [])
+        self.assertEqual(len(after), len(before), "nothing was uploaded")
+
+    def put_into_inbox(self, change):
+        client = self.server.connect(self.user)
+        seen = set()
+        for mail in gen_mail.all_mail(60, 5, 5, 2000, 6000):
+            if mail.data not in seen:
+                seen.add(mail.data)
+                client.append("INBOX", "", None, change(mail.data))
+        client.logout()
+
+    def test_duplicate_into_folders(self):
+        self.generate(messages=60)
+        self.put_into_inbox(lambda data: data)
+        self.run_store("maildir", "--duplicate-into-folders")
+        wanted = {(row["folder"], row["sha256"]) for row in self.expected}
+        have = {(row["folder"], row["sha256"]) for row in self.account()}
+        self.assertFalse(wanted - have)
+
+    def test_folders_that_have_the_mail_already(self):
+        self.generate(messages=60)
+        self.run_store("maildir")
+        before = self.account()
+        self.state = self.folder / "new-state"
+        self.run_store("thunderbird")
+        self.assertEqual(self.account(), before)
+
+    def test_what_the_user_deletes_later_is_not_sent_again(self):
+        self.generate(messages=40)
+        self.run_store("maildir")
+        client = self.server.connect(self.user)
+        client.select("Sent")
+        client.store("1:3", "+FLAGS", r"(\Deleted)")
+        client.expunge()
+        client.logout()
+        before = self.account()
+        self.run_store("maildir")
+        self.assertEqual(self.account(), before)
+
+    def test_same_id_with_another_body_goes_up(self):
+        folder = self.folder / "maildir" / "cur"
+        for sub in ("cur", "new", "tmp"):
+            (folder.parent / sub).mkdir(parents=True)
+        head = (b"Received: by mx.example; Mon, 1 Mar 2004 10:00:00 +0000\r\nFrom: a@b.example\r\n"
+                b"Date: Mon, 1 Mar 2004 09:00:00 +0000\r\nSubject: x\r\nMessage-ID: <1@b.example>\r\n"
+                b"\r\n")
+        self.server.append(self.user, "INBOX", head + b"first body\r\n")
+        for number, body in enumerate((b"first body\r\n", b"other body\r\n")):
+            (folder / f"107813520{number}.M1P1.h:2,").write_bytes(head + body)
+        self.run_to_server("run", folder.parent)
+        self.assertEqual(sorted(row["size"] for row in self.account()), [len(head) + 12] * 2)
+        self.assertEqual(len({row["sha256"] for row in self.account()}), 2)
+
+    def test_map_and_prefix(self):
+        self.generate(messages=40)
+        self.run_store("maildir", "--prefix", "Old mail", "--map", "Work=Büro & mehr")
+        folders = {row["folder"] for row in self.account()}
+        self.assertIn("Old mail/Büro & mehr", folders | {f"Old mail/{f}" for f in folders})
+        self.assertEqual({row["sha256"] for row in self.account()},
+                         {row["sha256"] for row in self.expected})
+
+    def test_verify_finds_what_is_missing(self):
+        self.generate(messages=40)
+        self.run_store("maildir")
+        self.run_to_server("verify", self.stores["maildir"])
+        client = self.server.connect(self.user)
+        client.select("Work")
+        client.store("2", "+FLAGS", r"(\Deleted)")
+        client.expunge()
+        client.logout()
+        result = self.run_to_server("verify", self.stores["maildir"], status=rig.DIFFERS)
+        self.assertIn("Work", result.out + result.err)
+
+    def test_full_verification(self):
+        self.generate(messages=40)
+        self.run_store("maildir", "--verify", "full")
+        self.assertComplete()
+
+    def test_two_at_once(self):
+        """The second one is told that the first is at work."""
+        self.generate(messages=400)
+        first = subprocess.Popen(
+            [rig.PROGRAM, "run", self.stores["maildir"], *map(str, self.to())],
+            env=os.environ | {"MAILHOIST_PASSWORD": self.server.password},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        first.send_signal(signal.SIGSTOP)
+        try:
+            while not list(self.state.rglob("journal.sqlite")):
+                first.send_signal(signal.SIGCONT)
+                time.sleep(0.02)
+                first.send_signal(signal.SIGSTOP)
+                self.assertIsNone(first.poll())
+            result = self.run_store("maildir", status=rig.TEMPFAIL)
+            self.assertIn("another", result.err)
+        finally:
+            first.send_signal(signal.SIGCONT)
+        self.assertEqual(first.wait(60), rig.OK)
+        self.assertComplete()
+
+    def test_stopped_by_a_signal_and_resumed(self):
+        for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with self.subTest(signal=number.name):
+                self.user = self.server.new_user()
+                self.state = self.folder / f"state-{status}"
+                self.generate(messages=1500, median=4000, mean=20000)
+                process = subprocess.Popen(
+                    [rig.PROGRAM, "run", self.stores["maildir"], *map(str, self.to())],
+                    env=os.environ | {"MAILHOIST_PASSWORD": self.server.password},
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                while not list(self.state.rglob("journal.sqlite")):
+                    time.sleep(0.01)
+                    self.assertIsNone(process.poll())
+                process.send_signal(number)
+                error = process.communicate(timeout=60)[1].decode()
+                self.assertEqual(process.returncode, status, error)
+                self.assertIn("resume", error.lower() + " resume" * ("again" in error.lower()))
+                self.run_store("maildir")
+                self.assertComplete()
+
+    def test_folder_that_cannot_be_written(self):
+        """The server refuses one folder: its messages are refused and listed, all others arrive."""
+        self.generate(messages=60)
+        client = self.server.connect(self.user)
+        client.create("Work")
+        client.logout()
+        mail = self.server.folder / "mail" / self.user / "mail"
+        for sub in ("cur", "new", "tmp"):
+            (mail / ".Work" / sub).chmod(0o500)
+        try:
+            result = self.run_store("maildir", status=rig.REFUSED)
+        finally:
+            for sub in ("cur", "new", "tmp"):
+                (mail / ".Work" / sub).chmod(0o700)
+        self.assertIn("Work", result.out + result.err)
+        rest = [row for row in self.expected if row["folder"] != "Work"]
+        found = [row for row in self.account() if row["folder"] != "Work"]
+        self.assertMailboxes(rest, found)
+        self.run_store("maildir")
+        self.assertComplete()
+
+
+class WithNamespacePrefix(Migration):
+    server_options = {"prefix": "INBOX.", "separator": "."}
+
+
+class InOneFileStorage(Migration):
+    server_options = {"format": "mdbox"}
+
+
+class WithoutMultiappend(Migration):
+    server_options = {"capability": "IMAP4rev1 SASL-IR LITERAL+ UIDPLUS NAMESPACE SPECIAL-USE"}
+
+
+class WithSmallLiteralsOnly(Migration):
+    server_options = {"extra": "imap_literal_minus = yes"}
+
+
+class WithNothing(Migration):
+    """IMAP4rev1 and no extension at all: one synchronising APPEND after the other."""
+    server_options = {"capability": "IMAP4rev1"}
+
+
+class Limits(rig.ServerTest):
+    server_options = {"max_mail": "100k"}
+
+    def test_messages_that_are_too_large_are_refused_and_kept(self):
+        source = self.folder / "maildir"
+        gen_mail.generate(60, seed=9, folders=2, median=8000, mean=60000, maildir=source,
+                          manifest=self.folder / "manifest")
+        expected = rig.mailboxes.read_rows(self.folder / "manifest")
+        small = [row for row in expected if row["size"] <= 100 * 1024]
+        large = {row["sha256"] for row in expected if row["size"] > 100 * 1024}
+        self.assertTrue(large)
+        result = self.run_to_server("run", source, status=rig.REFUSED)
+        self.assertMailboxes(small, self.server.dump(self.user))
+        self.assertRegex(result.out + result.err, "(?i)size")
+        kept = [path for path in self.state.rglob("failed/*/*") if path.is_file()]
+        self.assertEqual(len(kept), len(large))
+        self.run_to_server("run", source, status=rig.REFUSED)
+        self.assertMailboxes(small, self.server.dump(self.user))
+
+
+class Quota(rig.ServerTest):
+    server_options = {"quota": "400k"}
+
+    def test_full_account_stops_the_run(self):
+        source = self.folder / "maildir"
+        gen_mail.generate(200, seed=9, folders=2, median=4000, mean=6000, maildir=source)
+        result = self.run_to_server("run", source, status=rig.QUOTA)
+        self.assertRegex(result.err, "(?i)quota|full")
+        found = self.server.dump(self.user)
+        self.assertTrue(found)
+        self.assertEqual(len({row["sha256"] for row in found}), len(found))
+
+
+del Migration  # only its descendants are tests
