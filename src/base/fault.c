@@ -24,7 +24,7 @@ static void log_passage(const char *name)
 		return;
 	len = snprintf(line, sizeof(line), "%s\n", name);
 	if (len > 0 && write(fd, line, (size_t)len) < 0)
-		len = 0; /* a test's log: nothing to be done */
+		perror(path); /* the test that counts the lines will notice */
 	close(fd);
 }
 
