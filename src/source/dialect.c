@@ -64,6 +64,7 @@ static const struct {
 
 /* The first field of each name. */
 struct found {
+	uint32_t n_fields;
 	bool there[F_COUNT];
 	uint32_t index[F_COUNT]; /* number of the field in the header */
 	uint32_t line[F_COUNT];	 /* line at which it begins, from 0 */
@@ -112,6 +113,7 @@ static void walk(struct slice header, struct found *f)
 		if (line < MOZILLA_TOP_LINES)
 			line += count_lines(field.whole);
 	}
+	f->n_fields = index;
 }
 
 /* ---- Mozilla ---- */
@@ -214,8 +216,9 @@ void dialect_read(struct slice header, bool mozilla_possible, struct arena *a,
 	memset(out, 0, sizeof(*out));
 	out->has_length =
 		f.there[F_CONTENT_LENGTH] && slice_u64(f.value[F_CONTENT_LENGTH], &out->length);
-	out->lines_follow = out->has_length && f.there[F_LINES] &&
-			    f.index[F_LINES] == f.index[F_CONTENT_LENGTH] + 1;
+	out->length_by_mutt = out->has_length && f.there[F_LINES] &&
+			      f.index[F_CONTENT_LENGTH] + 2 == f.n_fields &&
+			      f.index[F_LINES] + 1 == f.n_fields;
 	out->length_behind_uid =
 		out->has_length && f.there[F_X_UID] && f.index[F_CONTENT_LENGTH] > f.index[F_X_UID];
 	if ((mozilla_possible && mozilla_on_top(&f, F_MOZ_STATUS)) || mozilla_alone(&f)) {

@@ -23,7 +23,7 @@ struct dialect_facts {
 	bool has_length;    /* Content-Length is there, its value is a number: */
 	uint64_t length;
 	bool length_behind_uid; /* as Dovecot writes it; c-client leaves an alien one before it */
-	bool lines_follow;	/* Lines directly behind Content-Length, as mutt writes them */
+	bool length_by_mutt;	/* Content-Length and Lines are the last two fields */
 };
 
 /* `header` is the stored header block (LF or CR LF; of a CR-only file with its CRs made LFs).

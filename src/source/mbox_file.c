@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,9 +52,10 @@ struct mbox_file {
 	char eol;	/* LF, or CR in a file without LF (rule 8) */
 	bool cut_off;	/* the gzip file or the tail is damaged */
 
-	bool surveyed;	 /* the next two are known */
+	bool surveyed;	 /* the next three are known */
 	bool by_length;	 /* every boundary is confirmed by Content-Length: mboxcl, no quoting */
 	bool imap_store; /* Dovecot's or c-client's: From_ dates are arrival dates */
+	bool mutt_store; /* mutt's: the same */
 
 	uint64_t pos;	       /* of the next From_ line */
 	uint64_t number;       /* messages read so far */
@@ -452,7 +454,7 @@ static int cut_off_there(struct mbox_file *f, struct piece *m, struct err *err)
 }
 
 /* The next message of the survey: 1 confirmed, 0 not, -1. */
-static int survey_message(struct mbox_file *f, struct err *err)
+static int survey_message(struct mbox_file *f, uint64_t *by_mutt, struct err *err)
 {
 	struct piece m;
 	uint64_t behind;
@@ -468,9 +470,10 @@ static int survey_message(struct mbox_file *f, struct err *err)
 	got = m.next ? 0 : end_by_length(f, &m, err);
 	if (got == 0 && !m.next)
 		got = cut_off_there(f, &m, err);
-	if (got == 0 && f->number == 0 && m.facts.pseudo && !m.next) {
+	/* c-client does not count its own message; mutt does when it comes later. */
+	if (got == 0 && !m.next && f->number == 0 && m.facts.pseudo)
 		got = end_by_scan(f, &m, behind, err) == 0 ? 1 : -1;
-	}
+	*by_mutt += m.facts.length_by_mutt;
 	f->pos = m.next;
 	return got;
 }
@@ -480,15 +483,16 @@ static int survey_message(struct mbox_file *f, struct err *err)
  * and where it is not, it mostly ends at the first message. */
 static int survey(struct mbox_file *f, struct err *err)
 {
+	uint64_t by_mutt = 0;
 	int got = 1;
 
-	f->number = 0;
-	f->count_budget = f->end;
-	for (f->pos = f->first; got > 0 && f->pos < f->end; f->number++)
-		got = survey_message(f, err);
+	mbox_file_rewind(f);
+	for (; got > 0 && f->pos < f->end; f->number++)
+		got = survey_message(f, &by_mutt, err);
 	if (got < 0)
 		return -1;
 	f->by_length = got > 0;
+	f->mutt_store = f->by_length && 2 * by_mutt > f->number;
 	f->surveyed = true;
 	mbox_file_rewind(f);
 	return 0;
@@ -549,11 +553,19 @@ static const char quoting_letters[] = {
 	[QUOTING_NONE] = 'n', [QUOTING_MBOXO] = 'o', [QUOTING_MBOXRD] = 'd'
 };
 
+/* One is made for each message: formatted once, into room that is surely enough. */
 static char *make_locator(const struct mbox_file *f, const struct message *m, struct arena *a)
 {
-	return arena_printf(a, "%s@%" PRIu64 "+%" PRIu64 ":%c%c%" PRIx32, f->escaped, m->body.off,
-			    m->body.len, eol_letters[m->canon.eol],
-			    quoting_letters[m->canon.quoting], m->canon.strip);
+	size_t name_len = strlen(f->escaped), room = name_len + sizeof("@+:lnffffffff") + 2 * 20;
+	char *out = arena_alloc(a, room);
+
+	if (!out)
+		return NULL;
+	memcpy(out, f->escaped, name_len);
+	snprintf(out + name_len, room - name_len, "@%" PRIu64 "+%" PRIu64 ":%c%c%" PRIx32,
+		 m->body.off, m->body.len, eol_letters[m->canon.eol],
+		 quoting_letters[m->canon.quoting], m->canon.strip);
+	return out;
 }
 
 static int bad_locator(const char *locator, struct err *err)
@@ -652,34 +664,47 @@ static bool is_cut_off(const struct mbox_file *f, const struct piece *m)
 	       window_at(&f->window, m->end - 1) != f->eol;
 }
 
-static int fill(struct mbox_file *f, const struct piece *m, struct arena *a, struct message *out,
-		struct err *err)
+/* A length that fits to the octet, from a program that is known to count: the same as in a file
+ * where all fit. */
+static bool is_counted(const struct mbox_file *f, const struct piece *m)
 {
-	/* A length that fits to the octet, from a program that is known to count: the same as in a
-	 * file where all fit. */
-	bool counted = f->by_length || (m->exact && m->facts.dialect == DIALECT_STATUS &&
-					(m->facts.length_behind_uid || m->facts.lines_follow));
+	if (f->by_length)
+		return true;
+	return m->exact && m->facts.dialect == DIALECT_STATUS &&
+	       (m->facts.length_behind_uid || m->facts.length_by_mutt);
+}
 
-	memset(out, 0, offsetof(struct message, flags));
-	out->flags = m->flags;
-	out->body = (struct body){ f->window.fd, m->off, m->end - m->off };
+static void set_rules(const struct mbox_file *f, const struct piece *m, struct message *out)
+{
+	bool counted = is_counted(f, m);
+
 	out->canon.eol = f->eol == '\r' ? EOL_CR : EOL_LINES;
 	out->canon.quoting = counted ? QUOTING_NONE : QUOTING_MBOXRD;
 	out->canon.strip = m->facts.strip;
 	if (counted && m->facts.has_length)
-		out->canon.strip |=
-			STRIP_CONTENT_LENGTH | (m->facts.lines_follow ? STRIP_LINES : 0);
+		out->canon.strip |= STRIP_CONTENT_LENGTH | STRIP_LINES;
+}
+
+static void set_arrival(const struct mbox_file *f, const struct piece *m, struct message *out)
+{
 	out->arrival = (struct arrival)ARRIVAL_NONE;
 	out->arrival.from_line = m->from.date;
-	out->arrival.trusted =
-		m->facts.dialect == DIALECT_STATUS &&
-		((f->imap_store && m->facts.has_uid) || (counted && m->facts.lines_follow));
-	out->state = dialect_state(&m->facts, &m->flags);
-	out->repairs = 0;
+	out->arrival.trusted = (f->imap_store && m->facts.has_uid) ||
+			       (f->mutt_store && m->facts.dialect == DIALECT_STATUS);
 	if (m->from.date != TIME_NONE && !m->from.zone_known)
 		out->repairs |= NOTE_ZONE_UNKNOWN;
-	if (m->facts.dropped_keywords)
-		out->repairs |= NOTE_KEYWORDS_DROPPED;
+}
+
+static int fill(struct mbox_file *f, const struct piece *m, struct arena *a, struct message *out,
+		struct err *err)
+{
+	memset(out, 0, offsetof(struct message, flags));
+	out->flags = m->flags;
+	out->body = (struct body){ f->window.fd, m->off, m->end - m->off };
+	out->state = dialect_state(&m->facts, &m->flags);
+	out->repairs = m->facts.dropped_keywords ? NOTE_KEYWORDS_DROPPED : 0;
+	set_rules(f, m, out);
+	set_arrival(f, m, out);
 	if (is_cut_off(f, m)) {
 		out->repairs |= NOTE_TRUNCATED;
 		if (out->state == STATE_WHOLE)
