@@ -8,10 +8,11 @@
  * Levels, as candidates:
  *   MATCH_CONTENT  Message-ID, `fields` and size agree (the size also after what servers are
  *                  known to change): proven by the first MATCH_SAMPLE octets of the body
- *   MATCH_DRESS    `fields` agree and the size does not, or there is no Message-ID and From,
- *                  Date, Subject agree: proven by `essence` and the whole body
- *   MATCH_WEAK     only the Message-ID, or only From, Date and Subject agree: proven by the
- *                  whole body
+ *   MATCH_DRESS    `fields` agree, but the size does not or there is no Message-ID: proven by
+ *                  `essence` and the whole body
+ *   MATCH_WEAK     only the Message-ID agrees: proven by the whole body. Or one of the two has no
+ *                  Message-ID, and From, Date and Subject agree: proven by the whole body and
+ *                  equal To and Cc (one text sent to many in one second is many messages)
  * "Equal" always means: after what servers are documented to change (NUL, lone CR, CR CR LF).
  *
  * A verdict is about contents (SHA-256) and a message of the server (folder, UID), and is kept:
