@@ -1,0 +1,702 @@
+/*
+ * SASL mechanisms as state machines: see sasl.h.
+ *
+ * SCRAM (RFC 5802) in short: both sides add nonces; the client proves that it
+ * knows a key derived from the password, the server proves that it has the
+ * matching one, and neither sends the password. Every message is taken apart
+ * here by slices; a server may say anything.
+ *
+ * Passwords are used octet for octet as UTF-8. SASLprep (RFC 4013) would map a
+ * few exotic characters; we refuse control characters and leave the rest alone,
+ * as servers and other clients do.
+ */
+#include "imap/sasl.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define HASH_MAX    32 /* SHA-256 */
+#define BINDING_MAX 64
+#define NONCE_LEN   18 /* random octets: 24 in base64, none of them padding */
+#define SALT_MAX    1024
+
+#define GS2_HEADER_MAX (32 + 3 * SASL_NAME_MAX) /* "p=tls-exporter,a=...," with "=2C" for "," */
+#define AUTH_MESSAGE_MAX (3 * SASL_CHALLENGE_MAX + 8 * SASL_NAME_MAX)
+
+enum state {
+	STATE_BEGIN,	/* nothing has been said */
+	STATE_USER,	/* LOGIN: the server asks for the name */
+	STATE_PASSWORD, /* LOGIN: it asks for the password */
+	STATE_FIRST,	/* SCRAM: server-first-message is due */
+	STATE_FINAL,	/* SCRAM: server-final-message is due */
+	STATE_DONE,
+	STATE_FAILED,
+};
+
+struct sasl {
+	enum sasl_mech mech;
+	enum state state;
+	bool password_used;
+	bool offers_plus; /* the server lists this mechanism with -PLUS */
+	char *user, *authzid;
+	struct buf secret;
+	struct buf nonce;
+	uint8_t binding[BINDING_MAX];
+	size_t binding_len;
+
+	/* SCRAM */
+	struct buf gs2_header;	 /* what of client-first is not bare */
+	struct buf auth_message; /* client-first-bare "," server-first "," client-final-bare */
+	uint8_t server_signature[HASH_MAX];
+};
+
+/* ---- names ---- */
+
+static const char *const mech_names[SASL_COUNT] = {
+	[SASL_NONE] = "",
+	[SASL_EXTERNAL] = "EXTERNAL",
+	[SASL_LOGIN] = "LOGIN",
+	[SASL_PLAIN] = "PLAIN",
+	[SASL_SCRAM_SHA_1] = "SCRAM-SHA-1",
+	[SASL_SCRAM_SHA_1_PLUS] = "SCRAM-SHA-1-PLUS",
+	[SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
+	[SASL_SCRAM_SHA_256_PLUS] = "SCRAM-SHA-256-PLUS",
+};
+
+enum sasl_mech sasl_mech_from_name(struct slice name)
+{
+	for (int i = SASL_NONE + 1; i < SASL_COUNT; i++)
+		if (slice_ieq(name, slice_str(mech_names[i])))
+			return (enum sasl_mech)i;
+	return SASL_NONE;
+}
+
+const char *sasl_mech_name(enum sasl_mech mech)
+{
+	return mech_names[mech];
+}
+
+static bool is_plus(enum sasl_mech mech)
+{
+	return mech == SASL_SCRAM_SHA_1_PLUS || mech == SASL_SCRAM_SHA_256_PLUS;
+}
+
+static bool is_sha1(enum sasl_mech mech)
+{
+	return mech == SASL_SCRAM_SHA_1 || mech == SASL_SCRAM_SHA_1_PLUS;
+}
+
+static bool sends_password(enum sasl_mech mech)
+{
+	return mech == SASL_PLAIN || mech == SASL_LOGIN;
+}
+
+/* ---- choosing ---- */
+
+/* NULL, or why the mechanism cannot be used here. */
+static const char *obstacle(const struct sasl_situation *s, enum sasl_mech mech)
+{
+	if (!(s->offered & SASL_BIT(mech)))
+		return "the server does not offer it";
+	if (sends_password(mech) && !s->private_line)
+		return "it would send the password in clear text without TLS";
+	if (is_plus(mech) && !s->can_bind)
+		return "it needs TLS 1.3";
+	if (mech == SASL_LOGIN && s->has_authzid)
+		return "it cannot act for another user";
+	return NULL;
+}
+
+static int choose_wanted(const struct sasl_situation *s, enum sasl_mech *out, struct err *err)
+{
+	enum sasl_mech mech = sasl_mech_from_name(slice_str(s->wanted));
+	const char *why;
+
+	if (mech == SASL_NONE)
+		return err_set(err, ERR_USAGE, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "login mechanism '%s' is not known", s->wanted);
+	why = obstacle(s, mech);
+	if (why != NULL)
+		return err_set(err, ERR_UNAVAILABLE, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "login mechanism %s cannot be used: %s", sasl_mech_name(mech), why);
+	*out = mech;
+	return 0;
+}
+
+int sasl_choose(const struct sasl_situation *situation, enum sasl_mech *out, struct err *err)
+{
+	static const enum sasl_mech best_first[] = {
+		SASL_SCRAM_SHA_256_PLUS, SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_1_PLUS,
+		SASL_SCRAM_SHA_1,	 SASL_PLAIN,	     SASL_LOGIN,
+	};
+
+	if (situation->wanted != NULL)
+		return choose_wanted(situation, out, err);
+	*out = SASL_NONE;
+	for (size_t i = 0; i < sizeof(best_first) / sizeof(best_first[0]); i++) {
+		if (obstacle(situation, best_first[i]) != NULL)
+			continue;
+		*out = best_first[i];
+		break;
+	}
+	return 0;
+}
+
+/* ---- beginning and end ---- */
+
+static bool has_control(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((uint8_t)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static int check_text(const char *what, struct slice s, size_t max, struct err *err)
+{
+	const char *why = NULL;
+
+	if (s.len == 0)
+		why = "empty";
+	else if (s.len > max)
+		why = "too long";
+	else if (has_control(s))
+		why = "not usable: it has control characters";
+	if (why == NULL)
+		return 0;
+	return err_set(err, ERR_AUTH, SCOPE_ACCOUNT, RETRY_NEVER, "the %s is %s", what, why);
+}
+
+static int check_options(const struct sasl_options *o, struct err *err)
+{
+	assert(o->mech > SASL_NONE && o->mech < SASL_COUNT);
+	assert(o->binding.len <= BINDING_MAX);
+	assert(o->binding.len > 0 || !is_plus(o->mech));
+	if (o->authzid != NULL &&
+	    check_text("authorization name", slice_str(o->authzid), SASL_NAME_MAX, err) < 0)
+		return -1;
+	if (o->mech == SASL_EXTERNAL)
+		return 0;
+	if (check_text("user name", slice_str(o->user), SASL_NAME_MAX, err) < 0)
+		return -1;
+	return check_text("password", o->secret, SASL_SECRET_MAX, err);
+}
+
+/* Random, or the test's. In base64, which has no ','. */
+static int make_nonce(struct sasl *s, const char *given, struct err *err)
+{
+	uint8_t random[NONCE_LEN];
+
+	if (given != NULL) {
+		buf_adds(&s->nonce, given);
+		return 0;
+	}
+	if (RAND_bytes(random, sizeof(random)) != 1)
+		return err_set(err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER,
+			       "no random numbers for the login");
+	sasl_base64_encode(&s->nonce, slice_of(random, sizeof(random)));
+	return 0;
+}
+
+static bool copy_text(char **out, const char *text)
+{
+	if (text == NULL)
+		return true;
+	*out = strdup(text);
+	return *out != NULL;
+}
+
+static int fill(struct sasl *s, const struct sasl_options *o, struct err *err)
+{
+	enum sasl_mech plus = is_sha1(o->mech) ? SASL_SCRAM_SHA_1_PLUS : SASL_SCRAM_SHA_256_PLUS;
+
+	s->mech = o->mech;
+	s->offers_plus = o->offered & SASL_BIT(plus);
+	if (o->binding.len > 0)
+		memcpy(s->binding, o->binding.ptr, o->binding.len);
+	s->binding_len = o->binding.len;
+	if (o->mech != SASL_EXTERNAL)
+		buf_add_slice(&s->secret, o->secret);
+	if (!copy_text(&s->user, o->user) || !copy_text(&s->authzid, o->authzid))
+		return err_nomem(err);
+	if (make_nonce(s, o->nonce, err) < 0)
+		return -1;
+	return buf_ok(&s->secret, "password", err) < 0 || buf_ok(&s->nonce, "nonce", err) < 0 ? -1
+											     : 0;
+}
+
+int sasl_new(const struct sasl_options *options, struct sasl **out, struct err *err)
+{
+	struct sasl *s;
+
+	if (check_options(options, err) < 0)
+		return -1;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return err_nomem(err);
+	buf_init(&s->secret, SASL_SECRET_MAX);
+	buf_init(&s->nonce, SASL_NAME_MAX);
+	buf_init(&s->gs2_header, GS2_HEADER_MAX);
+	buf_init(&s->auth_message, AUTH_MESSAGE_MAX);
+	if (fill(s, options, err) < 0) {
+		sasl_free(s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+void sasl_free(struct sasl *s)
+{
+	if (s == NULL)
+		return;
+	sasl_wipe(&s->secret);
+	sasl_wipe(&s->auth_message);
+	buf_release(&s->nonce);
+	buf_release(&s->gs2_header);
+	free(s->user);
+	free(s->authzid);
+	OPENSSL_cleanse(s, sizeof(*s));
+	free(s);
+}
+
+bool sasl_password_used(const struct sasl *s)
+{
+	return s->password_used;
+}
+
+/* ---- failing ---- */
+
+static int no_sense(struct err *err, const char *what)
+{
+	return err_set(err, ERR_PROTOCOL, SCOPE_ACCOUNT, RETRY_NEVER,
+		       "the server's part of the login makes no sense: %s", what);
+}
+
+/* ---- PLAIN, LOGIN, EXTERNAL ---- */
+
+/* Room first: a buffer that grows later would leave the password behind in freed memory. */
+static void say_password(struct sasl *s, struct buf *response)
+{
+	s->password_used = true;
+	if (buf_room(response, s->secret.len) != NULL)
+		buf_add_slice(response, buf_slice(&s->secret));
+}
+
+static void say_plain(struct sasl *s, struct buf *response)
+{
+	struct slice authzid = slice_str(s->authzid), user = slice_str(s->user);
+
+	if (buf_room(response, authzid.len + user.len + s->secret.len + 2) == NULL)
+		return;
+	buf_add_slice(response, authzid);
+	buf_addc(response, '\0');
+	buf_add_slice(response, user);
+	buf_addc(response, '\0');
+	say_password(s, response);
+}
+
+/* ---- SCRAM: what the client says ---- */
+
+static bool is_scram(const struct sasl *s)
+{
+	return s->mech >= SASL_SCRAM_SHA_1;
+}
+
+static const EVP_MD *hash_of(const struct sasl *s)
+{
+	return is_sha1(s->mech) ? EVP_sha1() : EVP_sha256();
+}
+
+static size_t hash_len(const struct sasl *s)
+{
+	return is_sha1(s->mech) ? 20 : 32;
+}
+
+/* A name with ',' and '=' spelt out (saslname). */
+static void add_saslname(struct buf *b, const char *name)
+{
+	for (; *name != '\0'; name++) {
+		if (*name == ',')
+			buf_adds(b, "=2C");
+		else if (*name == '=')
+			buf_adds(b, "=3D");
+		else
+			buf_addc(b, *name);
+	}
+}
+
+/* "y" tells the server that we could bind and saw no -PLUS: if it offered one, somebody between
+ * us hid it, and the server will refuse (RFC 5802 6). */
+static const char *binding_flag(const struct sasl *s)
+{
+	if (is_plus(s->mech))
+		return "p=tls-exporter";
+	return s->binding_len > 0 && !s->offers_plus ? "y" : "n";
+}
+
+static void make_gs2_header(struct sasl *s)
+{
+	buf_adds(&s->gs2_header, binding_flag(s));
+	buf_addc(&s->gs2_header, ',');
+	if (s->authzid != NULL) {
+		buf_adds(&s->gs2_header, "a=");
+		add_saslname(&s->gs2_header, s->authzid);
+	}
+	buf_addc(&s->gs2_header, ',');
+}
+
+static void say_client_first(struct sasl *s, struct buf *response)
+{
+	make_gs2_header(s);
+	buf_adds(&s->auth_message, "n=");
+	add_saslname(&s->auth_message, s->user);
+	buf_adds(&s->auth_message, ",r=");
+	buf_add_slice(&s->auth_message, buf_slice(&s->nonce));
+	buf_add_slice(response, buf_slice(&s->gs2_header));
+	buf_add_slice(response, buf_slice(&s->auth_message));
+}
+
+/* client-final-message-without-proof */
+static void add_final_without_proof(struct buf *b, const struct sasl *s, struct slice nonce)
+{
+	CLEANUP(buf_release) struct buf bound = BUF_INIT(GS2_HEADER_MAX + BINDING_MAX);
+
+	buf_add_slice(&bound, buf_slice(&s->gs2_header));
+	if (is_plus(s->mech))
+		buf_add(&bound, s->binding, s->binding_len);
+	buf_adds(b, "c=");
+	sasl_base64_encode(b, buf_slice(&bound));
+	buf_adds(b, ",r=");
+	buf_add_slice(b, nonce);
+}
+
+/* ---- SCRAM: what the server says ---- */
+
+/* Cut off "X=value" and give the value; false if the next attribute is another one. */
+static bool take_attribute(struct slice *rest, char name, struct slice *value)
+{
+	struct slice attribute = slice_cut(rest, ',');
+
+	if (attribute.len < 2 || attribute.ptr[0] != name || attribute.ptr[1] != '=')
+		return false;
+	*value = slice_from(attribute, 2);
+	return true;
+}
+
+static bool take_rounds(struct slice *rest, uint64_t *rounds)
+{
+	struct slice value;
+
+	return take_attribute(rest, 'i', &value) && slice_u64(value, rounds);
+}
+
+static bool take_salt(struct slice *rest, struct buf *salt)
+{
+	struct slice value;
+
+	return take_attribute(rest, 's', &value) && sasl_base64_decode(salt, value) &&
+	       !salt->failed && salt->len > 0;
+}
+
+struct server_first {
+	struct slice nonce;
+	struct buf salt;
+	int rounds;
+};
+
+static void server_first_release(struct server_first *first)
+{
+	buf_release(&first->salt);
+}
+
+/* "r=NONCE,s=SALT,i=ROUNDS" and perhaps extensions; but "m=" comes first and is one that we would
+ * have to know. */
+static int read_server_first(const struct sasl *s, struct slice text, struct server_first *out,
+			     struct err *err)
+{
+	uint64_t rounds = 0;
+
+	if (has_control(text))
+		return no_sense(err, "control characters");
+	if (slice_starts(text, SLICE_LIT("m=")))
+		return no_sense(err, "it demands an extension");
+	if (!take_attribute(&text, 'r', &out->nonce) ||
+	    !slice_starts(out->nonce, buf_slice(&s->nonce)) || out->nonce.len <= s->nonce.len)
+		return no_sense(err, "its nonce does not continue ours");
+	if (!take_salt(&text, &out->salt))
+		return no_sense(err, "no salt");
+	if (!take_rounds(&text, &rounds))
+		return no_sense(err, "no number of rounds");
+	if (rounds < SCRAM_ROUNDS_MIN || rounds > SCRAM_ROUNDS_MAX)
+		return err_set(err, ERR_AUTH, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "the server demands %llu rounds of hashing the password; accepted "
+			       "are %d to %d",
+			       (unsigned long long)rounds, SCRAM_ROUNDS_MIN, SCRAM_ROUNDS_MAX);
+	out->rounds = (int)rounds;
+	return 0;
+}
+
+/* ---- SCRAM: the proof ---- */
+
+struct keys {
+	uint8_t salted[HASH_MAX], client[HASH_MAX], stored[HASH_MAX], server[HASH_MAX];
+	uint8_t proof[HASH_MAX];
+};
+
+static void wipe_keys(struct keys *k)
+{
+	OPENSSL_cleanse(k, sizeof(*k));
+}
+
+static bool hmac(const struct sasl *s, const uint8_t *key, struct slice text, uint8_t *out)
+{
+	unsigned len = 0;
+
+	return HMAC(hash_of(s), key, (int)hash_len(s), (const uint8_t *)text.ptr, text.len, out,
+		    &len) != NULL &&
+	       len == hash_len(s);
+}
+
+static bool hash(const struct sasl *s, const uint8_t *bytes, uint8_t *out)
+{
+	return EVP_Digest(bytes, hash_len(s), out, NULL, hash_of(s), NULL) == 1;
+}
+
+/* RFC 5802 3, line by line. */
+static bool prove(struct sasl *s, const struct server_first *first, struct keys *k)
+{
+	struct slice message = buf_slice(&s->auth_message);
+
+	if (PKCS5_PBKDF2_HMAC(s->secret.ptr, (int)s->secret.len,
+			      (const uint8_t *)first->salt.ptr, (int)first->salt.len,
+			      first->rounds, hash_of(s), (int)hash_len(s), k->salted) != 1)
+		return false;
+	if (!hmac(s, k->salted, SLICE_LIT("Client Key"), k->client) ||
+	    !hash(s, k->client, k->stored) || !hmac(s, k->stored, message, k->proof))
+		return false;
+	for (size_t i = 0; i < hash_len(s); i++)
+		k->proof[i] ^= k->client[i];
+	return hmac(s, k->salted, SLICE_LIT("Server Key"), k->server) &&
+	       hmac(s, k->server, message, s->server_signature);
+}
+
+/* AuthMessage = client-first-message-bare "," server-first-message "," client-final-...-proof */
+static int complete_auth_message(struct sasl *s, struct slice server_first, struct slice final,
+				 struct err *err)
+{
+	buf_addc(&s->auth_message, ',');
+	buf_add_slice(&s->auth_message, server_first);
+	buf_addc(&s->auth_message, ',');
+	buf_add_slice(&s->auth_message, final);
+	return buf_ok(&s->auth_message, "login", err);
+}
+
+static int answer_server_first(struct sasl *s, struct slice challenge, struct buf *response,
+			       struct err *err)
+{
+	CLEANUP(server_first_release)
+	struct server_first first = { { NULL, 0 }, BUF_INIT(SALT_MAX), 0 };
+	CLEANUP(buf_release) struct buf final = BUF_INIT(AUTH_MESSAGE_MAX);
+	CLEANUP(wipe_keys) struct keys keys = { 0 };
+
+	if (read_server_first(s, challenge, &first, err) < 0)
+		return -1;
+	add_final_without_proof(&final, s, first.nonce);
+	if (buf_ok(&final, "login", err) < 0 ||
+	    complete_auth_message(s, challenge, buf_slice(&final), err) < 0)
+		return -1;
+	if (!prove(s, &first, &keys))
+		return err_set(err, ERR_INTERNAL, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "cannot compute the proof of the password");
+	s->password_used = true;
+	buf_add_slice(response, buf_slice(&final));
+	buf_adds(response, ",p=");
+	sasl_base64_encode(response, slice_of(keys.proof, hash_len(s)));
+	return 0;
+}
+
+/* "e=other-error": the server's reason */
+static int refused(struct slice reason, struct err *err)
+{
+	CLEANUP(buf_release) struct buf safe = BUF_INIT(SASL_CHALLENGE_MAX * 4);
+
+	text_add_safe(&safe, reason, 100);
+	return err_set(err, ERR_AUTH, SCOPE_ACCOUNT, RETRY_NEVER, "login refused: server says '%s'",
+		       buf_cstr(&safe) ? safe.ptr : "?");
+}
+
+/* "v=SIGNATURE" or "e=ERROR" */
+static int check_server_final(const struct sasl *s, struct slice challenge, struct err *err)
+{
+	CLEANUP(buf_release) struct buf signature = BUF_INIT(SALT_MAX);
+	struct slice value, rest = challenge;
+
+	if (take_attribute(&rest, 'e', &value))
+		return refused(value, err);
+	rest = challenge;
+	if (!take_attribute(&rest, 'v', &value) || !sasl_base64_decode(&signature, value))
+		return no_sense(err, "no signature");
+	if (signature.len != hash_len(s) ||
+	    CRYPTO_memcmp(signature.ptr, s->server_signature, hash_len(s)) != 0)
+		return err_set(err, ERR_AUTH, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "the server does not know the password: it may be an impostor");
+	return 0;
+}
+
+/* ---- the machine ---- */
+
+int sasl_initial(struct sasl *s, struct buf *response, struct err *err)
+{
+	assert(s->state == STATE_BEGIN);
+	switch (s->mech) {
+	case SASL_LOGIN:
+		s->state = STATE_USER;
+		return 0;
+	case SASL_PLAIN:
+		say_plain(s, response);
+		s->state = STATE_DONE;
+		break;
+	case SASL_EXTERNAL:
+		buf_adds(response, s->authzid ? s->authzid : "");
+		s->state = STATE_DONE;
+		break;
+	default:
+		say_client_first(s, response);
+		s->state = STATE_FIRST;
+	}
+	return buf_ok(response, "login", err) < 0 ? -1 : 1;
+}
+
+static int step(struct sasl *s, struct slice challenge, struct buf *response, struct err *err)
+{
+	switch (s->state) {
+	case STATE_USER: /* whatever it asks in: "Username:", "User Name", nothing */
+		buf_adds(response, s->user);
+		s->state = STATE_PASSWORD;
+		return 0;
+	case STATE_PASSWORD:
+		say_password(s, response);
+		s->state = STATE_DONE;
+		return 0;
+	case STATE_FIRST:
+		s->state = STATE_FINAL;
+		return answer_server_first(s, challenge, response, err);
+	case STATE_FINAL:
+		s->state = STATE_DONE;
+		return check_server_final(s, challenge, err);
+	default:
+		return no_sense(err, "it goes on asking");
+	}
+}
+
+int sasl_step(struct sasl *s, struct slice challenge, struct buf *response, struct err *err)
+{
+	int rc;
+
+	assert(s->state != STATE_BEGIN && s->state != STATE_FAILED);
+	if (challenge.len > SASL_CHALLENGE_MAX)
+		rc = no_sense(err, "it is too long");
+	else
+		rc = step(s, challenge, response, err);
+	if (rc == 0)
+		rc = buf_ok(response, "login", err);
+	if (rc < 0)
+		s->state = STATE_FAILED;
+	return rc;
+}
+
+int sasl_finish(const struct sasl *s, struct err *err)
+{
+	if (s->state == STATE_DONE)
+		return 0;
+	if (is_scram(s))
+		return err_set(err, ERR_AUTH, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "the server did not prove that it knows the password: it may be an "
+			       "impostor");
+	return err_set(err, ERR_PROTOCOL, SCOPE_ACCOUNT, RETRY_NEVER,
+		       "the server ended the login before it had asked for the password");
+}
+
+/* ---- base64 ---- */
+
+static const char digits[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/* Digit by digit into room that was asked for at once: what is encoded may be a password. */
+void sasl_base64_encode(struct buf *out, struct slice bytes)
+{
+	const uint8_t *p = (const uint8_t *)bytes.ptr;
+
+	if (buf_room(out, (bytes.len + 2) / 3 * 4) == NULL)
+		return;
+	for (size_t i = 0; i < bytes.len; i += 3) {
+		size_t n = bytes.len - i < 3 ? bytes.len - i : 3;
+		uint32_t bits = (uint32_t)p[i] << 16;
+
+		bits |= n > 1 ? (uint32_t)p[i + 1] << 8 : 0;
+		bits |= n > 2 ? p[i + 2] : 0;
+		buf_addc(out, digits[bits >> 18]);
+		buf_addc(out, digits[bits >> 12 & 63]);
+		buf_addc(out, n > 1 ? digits[bits >> 6 & 63] : '=');
+		buf_addc(out, n > 2 ? digits[bits & 63] : '=');
+	}
+}
+
+static int digit_value(char c)
+{
+	const char *at = c != '\0' ? memchr(digits, c, sizeof(digits)) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+static bool decode_digits(struct buf *out, struct slice text)
+{
+	uint32_t bits = 0;
+	unsigned n_bits = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		int value = digit_value(text.ptr[i]);
+
+		if (value < 0)
+			return false;
+		bits = bits << 6 | (uint32_t)value;
+		n_bits += 6;
+		if (n_bits < 8)
+			continue;
+		n_bits -= 8;
+		buf_addc(out, (char)(bits >> n_bits & 255));
+		bits &= (1u << n_bits) - 1;
+	}
+	return bits == 0; /* what padding hides must be nothing */
+}
+
+bool sasl_base64_decode(struct buf *out, struct slice text)
+{
+	size_t before = out->len;
+
+	if (text.len % 4 != 0)
+		return false;
+	for (int padding = 0; padding < 2 && slice_ends(text, SLICE_LIT("=")); padding++)
+		text = slice_head(text, text.len - 1);
+	if (buf_room(out, text.len - text.len / 4) == NULL)
+		return true; /* the caller sees that the buffer has failed */
+	if (decode_digits(out, text))
+		return true;
+	out->len = before;
+	return false;
+}
+
+void sasl_wipe(struct buf *b)
+{
+	if (b->ptr != NULL)
+		OPENSSL_cleanse(b->ptr, b->cap);
+	buf_release(b);
+}
