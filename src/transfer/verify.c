@@ -1,0 +1,483 @@
+/*
+ * Is what we stored really there, as it should be? The index of each folder is
+ * brought up to date (one streamed FETCH of sizes, dates, flags and header
+ * fields), and the journal's uploads are held against it page by page. Where that
+ * leaves a doubt, or when all is to be checked, the message itself is fetched and
+ * compared: what servers are known to change is told apart from damage.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/stop.h"
+#include "journal/lookup.h"
+#include "transfer/content.h"
+#include "transfer/internal.h"
+
+#define PAGE 200
+#define PAGE_ARENA_MAX (16u << 20)
+#define FIND_ARENA_MAX (1u << 20)
+#define FINDING_MAX 300
+#define CHECKED_PER_COMMIT 4000
+
+enum verdict {
+	CHECK_SAME,
+	CHECK_LOOK, /* fetch and compare it */
+	CHECK_ALTERED,
+	CHECK_DIFFERS,
+	CHECK_MISSING,
+	CHECK_UNKNOWN, /* the local message cannot be read any more: nothing is said */
+};
+
+struct checked {
+	struct upload *u;
+	enum verdict verdict;
+	bool asked; /* in the FETCH at work */
+	char finding[FINDING_MAX];
+};
+
+struct verifying {
+	struct transfer *t;
+	enum verify_level level;
+	bool present; /* the lines of `mailhoist verify`, not our uploads */
+	struct remote_folder folder;
+	struct canon *canon;
+	struct arena arena, find_arena;
+	struct checked *page;
+	size_t n;
+	bool examined, in_transaction;
+	uint64_t in_commit, done;
+	uint64_t keywords_missing;
+};
+
+static void verifying_release(struct verifying *v)
+{
+	if (v->in_transaction)
+		journal_rollback(v->t->journal);
+	canon_free(v->canon);
+	arena_release(&v->arena);
+	arena_release(&v->find_arena);
+}
+
+/* ---- against the index ---- */
+
+static void finding(struct checked *c, enum verdict verdict, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void finding(struct checked *c, enum verdict verdict, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(c->finding, sizeof(c->finding), fmt, ap);
+	va_end(ap);
+	c->verdict = verdict;
+}
+
+static bool has_keyword(const char *joined, const char *keyword)
+{
+	struct slice rest = slice_str(joined), want = slice_str(keyword);
+
+	while (rest.len > 0) {
+		if (slice_ieq(slice_cut(&rest, ' '), want))
+			return true;
+	}
+	return false;
+}
+
+/* Flags and date: only of what we ourselves put there a moment ago. */
+static void check_attributes(struct verifying *v, struct checked *c, const struct remote_row *row)
+{
+	const struct upload *u = c->u;
+
+	if (row->internaldate != u->internaldate) {
+		CLEANUP(buf_release) struct buf text = BUF_INIT(200);
+
+		buf_adds(&text, "date is ");
+		time_add_rfc3339(&text, row->internaldate);
+		buf_adds(&text, ", should be ");
+		time_add_rfc3339(&text, u->internaldate);
+		const char *s = row->internaldate == TIME_NONE ? NULL : buf_cstr(&text);
+
+		finding(c, CHECK_DIFFERS, "%s", s ? s : "the server gives no date");
+	} else if ((row->flags & FLAG_ALL) != u->flags.system) {
+		finding(c, CHECK_DIFFERS, "flags are %#x, should be %#x", row->flags & FLAG_ALL,
+			u->flags.system);
+	}
+	for (size_t i = 0; i < u->flags.n_keywords; i++) {
+		if (!has_keyword(row->keywords, u->flags.keywords[i])) {
+			v->keywords_missing++;
+			break;
+		}
+	}
+}
+
+static bool same_keys(const struct match_keys *a, const struct match_keys *b)
+{
+	return a->has_id == b->has_id && memcmp(a->fields, b->fields, KEY_LEN) == 0;
+}
+
+/* An equal size proves little where octets may have been replaced: those are looked at. */
+static bool must_look(const struct verifying *v, const struct upload *u,
+		      const struct remote_row *row)
+{
+	if (v->level == VERIFY_FULL)
+		return true;
+	if (v->present) /* matched: the bodies have been compared */
+		return false;
+	return row->size != u->wire_len || u->nul_count > 0;
+}
+
+static int check_row(struct verifying *v, struct checked *c, struct err *err)
+{
+	struct remote_row row;
+	int got = c->u->uid == 0 ? 0 : journal_remote_get(v->t->journal, v->folder.id, c->u->uid,
+							  &v->find_arena, &row, err);
+
+	if (got < 0)
+		return -1;
+	if (got == 0) {
+		finding(c, CHECK_MISSING, "not on the server");
+		return 0;
+	}
+	c->verdict = CHECK_SAME;
+	if (!v->present)
+		check_attributes(v, c, &row);
+	if (c->verdict == CHECK_SAME &&
+	    (must_look(v, c->u, &row) ||
+	     (v->level >= VERIFY_HEADER && !v->present && !same_keys(&row.keys, &c->u->keys))))
+		c->verdict = CHECK_LOOK;
+	return 0;
+}
+
+/* ---- against the message itself ---- */
+
+static struct checked *checked_by_uid(struct verifying *v, uint32_t uid)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		if (v->page[i].u->uid == uid && v->page[i].asked)
+			return &v->page[i];
+	}
+	return NULL;
+}
+
+static void conclude(struct checked *c, const struct content *content, bool same, uint64_t total)
+{
+	CLEANUP(buf_release) struct buf changes = BUF_INIT(FINDING_MAX);
+
+	if (!same) {
+		finding(c, CHECK_DIFFERS,
+			"content differs at octet %" PRIu64 " (%" PRIu64 " octets on the server, %" PRIu64
+			" here)",
+			content->compare.offset, total, c->u->wire_len);
+	} else if (content->compare.changes) {
+		compare_add_changes(&changes, content->compare.changes);
+		const char *text = buf_cstr(&changes);
+
+		finding(c, CHECK_ALTERED, "altered by the server: %s", text ? text : "");
+	} else {
+		c->verdict = CHECK_SAME;
+	}
+}
+
+/* One message as it comes, until CHUNK_END. */
+static int compare_one(struct verifying *v, struct checked *c, uint64_t total, struct err *err)
+{
+	struct err cause = ERR_INIT;
+	struct content content = { 0 };
+	struct message m = { 0 };
+	struct fetch_chunk chunk;
+	bool same = false, readable = c != NULL;
+	int got;
+
+	arena_reset(&v->find_arena);
+	if (c && source_set_find(v->t->sources, c->u->kind, c->u->source, c->u->locator,
+				 &v->find_arena, &m, &cause) < 0)
+		readable = false;
+	if (readable)
+		content_begin(&content, v->canon, &m.body, &m.canon, !v->present,
+			      v->present ? c->u->header_len : 0);
+	while ((got = session_fetch_next(v->t->session, &chunk, err)) > 0 &&
+	       chunk.kind == CHUNK_BYTES) {
+		if (readable && content_feed(&content, chunk.bytes, &cause) < 0)
+			readable = false;
+	}
+	if (got < 0)
+		return -1;
+	if (readable && content_end(&content, false, &same, &cause) < 0)
+		readable = false;
+	if (cause.code != ERR_NONE && cause.scope != SCOPE_MESSAGE) {
+		*err = cause;
+		return -1;
+	}
+	if (c && readable)
+		conclude(c, &content, same, total);
+	else if (c)
+		finding(c, CHECK_UNKNOWN, "cannot be compared any more: %s", cause.text);
+	return 0;
+}
+
+static int examine(struct verifying *v, struct err *err)
+{
+	struct selected sel;
+
+	if (v->examined)
+		return 0;
+	if (session_examine(v->t->session, v->folder.wire_name, &sel, err) < 0)
+		return -1;
+	v->examined = true;
+	return 0;
+}
+
+/* Fetch what has to be looked at; several lines may have the same UID: as many rounds. */
+static int look(struct verifying *v, struct err *err)
+{
+	uint32_t uids[PAGE];
+	struct fetch_chunk chunk;
+	size_t n = 0;
+	int got;
+
+	for (size_t i = 0; i < v->n; i++) {
+		struct checked *c = &v->page[i];
+
+		c->asked = c->verdict == CHECK_LOOK && (n == 0 || uids[n - 1] != c->u->uid);
+		if (c->asked)
+			uids[n++] = c->u->uid;
+	}
+	if (n == 0)
+		return 0;
+	if (examine(v, err) < 0 ||
+	    session_fetch_start(v->t->session, uids, n, v->present ? "TEXT" : "", 0, err) < 0)
+		return -1;
+	while ((got = session_fetch_next(v->t->session, &chunk, err)) > 0) {
+		if (chunk.kind == CHUNK_BEGIN &&
+		    compare_one(v, checked_by_uid(v, chunk.uid), chunk.total, err) < 0)
+			return -1;
+	}
+	if (got < 0)
+		return -1;
+	/* The server has it in its index and does not send it: gone meanwhile. */
+	for (size_t i = 0; i < v->n; i++) {
+		struct checked *c = &v->page[i];
+
+		if (c->asked && c->verdict == CHECK_LOOK)
+			finding(c, CHECK_MISSING, "not on the server any more");
+	}
+	return 1;
+}
+
+/* ---- results ---- */
+
+static int begin(struct verifying *v, struct err *err)
+{
+	if (!v->in_transaction && journal_begin(v->t->journal, err) < 0)
+		return -1;
+	v->in_transaction = true;
+	return 0;
+}
+
+static int commit(struct verifying *v, struct err *err)
+{
+	if (!v->in_transaction)
+		return 0;
+	v->in_transaction = false;
+	v->in_commit = 0;
+	return journal_commit(v->t->journal, err);
+}
+
+static int write_one(struct verifying *v, const struct checked *c, struct err *err)
+{
+	struct journal *j = v->t->journal;
+	struct transfer_tally *tally = &v->t->tally;
+
+	switch (c->verdict) {
+	case CHECK_ALTERED:
+		tally->altered++;
+		if (transfer_notice(v->t, 0, "altered", 1, v->folder.name, c->finding, err) < 0)
+			return -1;
+		/* fall through */
+	case CHECK_SAME:
+		tally->verified++;
+		return v->present ? journal_line_verified(j, c->u->line, err) :
+				    journal_mark_verified(j, &c->u->id, 1, err);
+	case CHECK_MISSING:
+		tally->missing++;
+		break;
+	case CHECK_UNKNOWN:
+		return transfer_notice(v->t, 0, "not-verified", 1, c->u->store_location, c->finding,
+				       err);
+	default:
+		tally->differs++;
+		break;
+	}
+	progress_note(v->t->progress, "'%s', UID %" PRIu32 ": %s", v->folder.name, c->u->uid,
+		      c->finding);
+	return v->present ? journal_line_differs(j, c->u->line, c->finding, err) :
+			    journal_mark_differs(j, c->u->id, c->finding, err);
+}
+
+static int write_page(struct verifying *v, struct err *err)
+{
+	if (begin(v, err) < 0)
+		return -1;
+	for (size_t i = 0; i < v->n; i++) {
+		if (write_one(v, &v->page[i], err) < 0)
+			return -1;
+	}
+	v->done += v->n;
+	v->in_commit += v->n;
+	progress_update(v->t->progress, "verifying", v->done, 0, 0);
+	return v->in_commit < CHECKED_PER_COMMIT ? 0 : commit(v, err);
+}
+
+/* ---- folders ---- */
+
+/* The next page: 1, 0, -1. */
+static int load_page(struct verifying *v, int64_t *cursor, struct err *err)
+{
+	struct journal *j = v->t->journal;
+	struct upload *u;
+	int n;
+
+	arena_reset(&v->arena);
+	u = arena_alloc(&v->arena, PAGE * sizeof(*u));
+	v->page = arena_alloc(&v->arena, PAGE * sizeof(*v->page));
+	if (!u || !v->page)
+		return err_nomem(err);
+	if (v->present)
+		n = journal_present_next(j, v->t->run, v->folder.id, PAGE, &v->arena, u, cursor,
+					 err);
+	else
+		n = journal_stored_next(j, v->t->run, v->folder.id, v->folder.uidvalidity, PAGE,
+					&v->arena, u, cursor, err);
+	if (n <= 0)
+		return n;
+	v->n = (size_t)n;
+	for (size_t i = 0; i < v->n; i++)
+		v->page[i].u = &u[i];
+	return 1;
+}
+
+static int check_pages(struct verifying *v, struct err *err)
+{
+	int64_t cursor = 0;
+	int got;
+
+	while ((got = load_page(v, &cursor, err)) > 0) {
+		if (stop_check(err) < 0)
+			return -1;
+		for (size_t i = 0; i < v->n; i++) {
+			arena_reset(&v->find_arena);
+			if (check_row(v, &v->page[i], err) < 0)
+				return -1;
+		}
+		while ((got = look(v, err)) > 0)
+			;
+		if (got < 0 || write_page(v, err) < 0)
+			return -1;
+	}
+	return got < 0 ? -1 : commit(v, err);
+}
+
+static int note_keywords(struct verifying *v, struct err *err)
+{
+	if (v->keywords_missing == 0)
+		return 0;
+	uint64_t n = v->keywords_missing;
+
+	v->keywords_missing = 0;
+	return transfer_notice(v->t, 0, "keywords-missing", n, v->folder.name,
+			       "the server did not keep all keywords", err);
+}
+
+static int verify_folder(struct verifying *v, struct err *err)
+{
+	struct err cause = ERR_INIT;
+	int got = index_folder(v->t, &v->folder, &cause);
+
+	v->examined = false;
+	if (got < 0) {
+		*err = cause;
+		return -1;
+	}
+	if (got == 0) {
+		v->t->tally.folders_blind++;
+		progress_note(v->t->progress, "'%s' cannot be verified: %s", v->folder.name,
+			      cause.text);
+		return transfer_notice(v->t, 0, "folder-blind", 1, v->folder.name, cause.text, err);
+	}
+	if (claim_uids(v->t, &v->folder, err) < 0)
+		return -1;
+	if (check_pages(v, err) < 0)
+		return -1;
+	return note_keywords(v, err);
+}
+
+static int next_folder(struct verifying *v, int64_t after, struct arena *a, struct err *err)
+{
+	struct journal *j = v->t->journal;
+
+	return v->present ? journal_present_folder_next(j, v->t->run, after, a, &v->folder, err) :
+			    journal_verify_target_next(j, v->t->run, after, a, &v->folder, err);
+}
+
+/* What we uploaded goes into the index as it is, so that the next run need not fetch it. */
+static int absorb(struct verifying *v, struct err *err)
+{
+	struct folder_status s;
+	bool complete;
+
+	if (session_status(v->t->session, v->folder.wire_name, &s, err) < 0)
+		return err->code == ERR_REFUSED ? 0 : -1;
+	return journal_folder_absorb(v->t->journal, v->folder.id, s.uidvalidity, s.uidnext,
+				     s.messages, s.highestmodseq, &complete, err);
+}
+
+/* One folder, over new connections if the line is lost. What is done is in the journal. */
+static int verify_patiently(struct verifying *v, struct err *err)
+{
+	struct transfer_options o = transfer_limits(v->t);
+
+	for (uint32_t attempt = 0;; attempt++) {
+		struct err second = ERR_INIT;
+
+		if (transfer_connect(v->t, err) < 0)
+			return -1;
+		if ((v->level == VERIFY_NONE ? absorb(v, err) : verify_folder(v, err)) == 0)
+			return 0;
+		if (commit(v, &second) < 0 || !transfer_line_lost(err) || attempt >= o.retry_max)
+			return -1;
+		progress_note(v->t->progress, "%s; connecting again", err->text);
+		if (transfer_pause(v->t, transfer_backoff_ms(v->t, attempt), err) < 0)
+			return -1;
+		v->t->tally.reconnects++;
+	}
+}
+
+int verify(struct transfer *t, enum verify_level level, bool present, struct err *err)
+{
+	CLEANUP(arena_release) struct arena names = ARENA_INIT(1u << 20);
+	CLEANUP(verifying_release) struct verifying v = {
+		.t = t,
+		.level = level,
+		.present = present,
+		.arena = ARENA_INIT(PAGE_ARENA_MAX),
+		.find_arena = ARENA_INIT(FIND_ARENA_MAX),
+		.canon = canon_new(),
+	};
+	int64_t after = 0;
+	int got;
+
+	if (!v.canon)
+		return err_nomem(err);
+	for (;;) {
+		arena_reset(&names);
+		got = next_folder(&v, after, &names, err);
+		if (got <= 0)
+			return got;
+		after = v.folder.id;
+		if (stop_check(err) < 0 || verify_patiently(&v, err) < 0)
+			return -1;
+	}
+}
