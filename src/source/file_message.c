@@ -4,8 +4,6 @@
 #include "source/file_message.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +13,7 @@
 #include "source/from_line.h"
 #include "source/gunzip.h"
 
+#define FILE_GLANCE_LEN 512 /* enough to see a line end and a magic number */
 #define SCAN_CHUNK	((size_t)64 << 10)
 #define CR_FILE_MIN	3 /* so many CRs make a file without LF one whose lines end in CR */
 #define PROBE_LINES_MAX 40
@@ -111,10 +110,10 @@ static const char *foreign_format(struct slice head)
 
 /* ---- opening ---- */
 
-static int read_head(const struct file_message *f, char bytes[FILE_HEAD_LEN], struct slice *out,
+static int read_head(const struct file_message *f, char *bytes, size_t len, struct slice *out,
 		     struct err *err)
 {
-	ssize_t n = fd_pread(f->fd, bytes, FILE_HEAD_LEN, 0, err);
+	ssize_t n = fd_pread(f->fd, bytes, len, 0, err);
 
 	if (n < 0)
 		return -1;
@@ -142,12 +141,14 @@ static int unpack(struct file_message *f, struct err *err)
 static int look(struct file_message *f, enum file_lead lead, struct err *err)
 {
 	char bytes[FILE_HEAD_LEN];
+	size_t len = lead == LEAD_CUT ? sizeof(bytes) : FILE_GLANCE_LEN;
 	struct slice head;
 	const char *format;
 
-	if (read_head(f, bytes, &head, err) != 0)
+	if (read_head(f, bytes, len, &head, err) != 0)
 		return -1;
-	if (gunzip_magic(head) && (unpack(f, err) != 0 || read_head(f, bytes, &head, err) != 0))
+	if (gunzip_magic(head) &&
+	    (unpack(f, err) != 0 || read_head(f, bytes, len, &head, err) != 0))
 		return -1;
 	format = foreign_format(head);
 	if (format)
@@ -315,6 +316,37 @@ static char *put_escaped(char *at, struct slice s, bool ascii_only)
 
 #define LOCATOR_SUFFIX_MAX 64 /* '@', two 64-bit numbers, '+', ':', "zl", 8 digits, NUL */
 
+static bool is_plain(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (must_escape((uint8_t)s.ptr[i], true))
+			return false;
+	return true;
+}
+
+static char *put_part(char *at, struct slice s)
+{
+	if (!is_plain(s))
+		return put_escaped(at, s, !utf8_valid(s));
+	memcpy(at, s.ptr, s.len);
+	return at + s.len;
+}
+
+static char *put_number(char *at, uint64_t n, unsigned base)
+{
+	static const char digits[] = "0123456789abcdef";
+	char reversed[20];
+	size_t len = 0;
+
+	do
+		reversed[len++] = digits[n % base];
+	while ((n /= base) != 0);
+	while (len > 0)
+		*at++ = reversed[--len];
+	return at;
+}
+
+/* By hand and not by printf: this runs for each of some 100,000 files a second. */
 char *file_locator_write(struct arena *a, const char *dir, const char *sub, struct slice name,
 			 const struct file_message *f, const struct canon_rules *rules)
 {
@@ -329,10 +361,18 @@ char *file_locator_write(struct arena *a, const char *dir, const char *sub, stru
 			continue;
 		if (at != text)
 			*at++ = '/';
-		at = put_escaped(at, parts[i], !utf8_valid(parts[i]));
+		at = put_part(at, parts[i]);
 	}
-	snprintf(at, LOCATOR_SUFFIX_MAX, "@%" PRIu64 "+%" PRIu64 ":%s%c%" PRIx32, f->size, f->off,
-		 f->packed ? "z" : "", rules->eol == EOL_CR ? 'c' : 'l', rules->strip);
+	*at++ = '@';
+	at = put_number(at, f->size, 10);
+	*at++ = '+';
+	at = put_number(at, f->off, 10);
+	*at++ = ':';
+	if (f->packed)
+		*at++ = 'z';
+	*at++ = rules->eol == EOL_CR ? 'c' : 'l';
+	at = put_number(at, rules->strip, 16);
+	*at = 0;
 	return text;
 }
 

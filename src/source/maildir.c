@@ -392,10 +392,7 @@ static bool is_message(const struct dir_entry *entry)
 
 static bool is_deleted(struct slice name)
 {
-	struct maildir_name parsed;
-
-	maildir_name_parse(name, &parsed);
-	return slice_find(parsed.letters, 'T') >= 0;
+	return slice_find(maildir_name_letters(name), 'T') >= 0;
 }
 
 /* Begin listing "cur", "new" or "tmp": 1, 0 when there is none, -1. */
@@ -803,21 +800,19 @@ static void set_flags(const struct folder *f, const struct maildir_name *name, s
 	out->state = STATE_DELETED;
 }
 
-static int deliver(struct maildir *m, struct slice file_name, const char *part, struct arena *a,
-		   struct message *out, struct err *err)
+static int deliver(struct maildir *m, struct slice file_name, const struct maildir_name *name,
+		   const char *part, struct arena *a, struct message *out, struct err *err)
 {
 	struct folder *f = &m->folder;
 	struct message message = { 0 };
-	struct maildir_name name;
 
-	maildir_name_parse(file_name, &name);
 	file_message_fill(&m->file, &message);
-	message.canon.strip = strip_of(f, &name);
-	message.arrival.file_name = name.time;
-	message.arrival.trusted = arrival_trusted(f, &name, m->file.mtime);
-	set_flags(f, &name, a, &message);
+	message.canon.strip = strip_of(f, name);
+	message.arrival.file_name = name->time;
+	message.arrival.trusted = arrival_trusted(f, name, m->file.mtime);
+	set_flags(f, name, a, &message);
 	f->empty += m->file.size == 0;
-	f->shorter += name.has_size && !m->file.packed && m->file.size < name.size;
+	f->shorter += name->has_size && !m->file.packed && m->file.size < name->size;
 	message.locator =
 		file_locator_write(a, f->dir->path, part, file_name, &m->file, &message.canon);
 	if (!message.locator)
@@ -835,8 +830,11 @@ static int deliver_renamed(struct maildir *m, struct slice name, struct arena *a
 
 	if (got > 0 &&
 	    file_message_open(m->folder.fd, q.name.ptr, LEAD_NOTHING, &m->file, err) == 0) {
-		got = deliver(m, slice_from(buf_slice(&q.name), 4),
-			      q.name.ptr[0] == 'c' ? "cur" : "new", a, out, err);
+		struct slice now = slice_from(buf_slice(&q.name), 4);
+		struct maildir_name parsed;
+
+		maildir_name_parse(now, &parsed);
+		got = deliver(m, now, &parsed, q.name.ptr[0] == 'c' ? "cur" : "new", a, out, err);
 	} else if (got >= 0) {
 		m->folder.gone++;
 		got = 0;
@@ -864,7 +862,7 @@ static int take(struct maildir *m, const struct dir_entry *entry, struct arena *
 	if (added <= 0)
 		return added;
 	if (file_message_open(dir_list_fd(m->list), entry->name, LEAD_NOTHING, &m->file, err) == 0)
-		return deliver(m, name, part_name(f), a, out, err);
+		return deliver(m, name, &parsed, part_name(f), a, out, err);
 	if (err->sys_errno == ENOENT)
 		return deliver_renamed(m, name, a, out, err);
 	return -1;

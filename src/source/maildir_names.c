@@ -53,6 +53,14 @@ static void split_info(struct slice name, struct maildir_name *out)
 	out->letters = slice_cut(&out->letters, ',');
 }
 
+struct slice maildir_name_letters(struct slice name)
+{
+	struct maildir_name parsed = { .letters = slice_of("", 0) };
+
+	split_info(name, &parsed);
+	return parsed.letters;
+}
+
 static void read_field(struct slice field, struct maildir_name *out)
 {
 	uint64_t n;

@@ -23,6 +23,9 @@ struct maildir_name {
 };
 void maildir_name_parse(struct slice name, struct maildir_name *out);
 
+/* Only the flag letters, as maildir_name_parse() finds them. */
+struct slice maildir_name_letters(struct slice name);
+
 /* The time that a file name starts with: 9 or 10 digits and then '.' or '_', or TIME_NONE. */
 int64_t maildir_name_time(struct slice name);
 
