@@ -18,7 +18,8 @@ static int find_store(struct journal *j, const struct store_key *key, const char
 	sqlite3_stmt *st = db_stmt(&j->db,
 				   "SELECT id, fingerprint <> '' AND fingerprint = ?4 AND options = ?5"
 				   " AND role = ?6 FROM store WHERE gone = 0 AND source = ?1"
-				   " AND folder = ?2 AND kind = ?3 ORDER BY id DESC LIMIT 1",
+				   " AND folder = ?2 AND kind = ?3 AND location = ?7"
+				   " ORDER BY id DESC LIMIT 1",
 				   err);
 	int got;
 
@@ -30,6 +31,7 @@ static int find_store(struct journal *j, const struct store_key *key, const char
 	db_bind_text(st, 4, key->fingerprint ? key->fingerprint : "");
 	db_bind_text(st, 5, key->options ? key->options : "");
 	sqlite3_bind_int(st, 6, (int)key->role);
+	db_bind_text(st, 7, key->location ? key->location : "");
 	got = one_row(j, st, err);
 	if (got <= 0)
 		return got;

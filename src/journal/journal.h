@@ -83,8 +83,9 @@ int journal_run_get(struct journal *j, int64_t run, struct arena *a, struct run 
 
 /* ---- scan ---- */
 
-/* A store is keyed by (kind, source path, folder path). *fresh: its fingerprint and options equal
- * those of `key` (fingerprint not ""), so that its items can be used as they are. Otherwise *store
+/* A store is keyed by (kind, source path, folder path, location): two folders of one source may
+ * have the same path (the Trash of each Thunderbird account). *fresh: its fingerprint and options
+ * equal those of `key` (fingerprint not ""), so that its items can be used as they are. Otherwise *store
  * is a new, empty one that is to be filled: all its items before the next store is begun;
  * journal_store_done() then makes the fingerprint valid, and counts. Either way the store belongs
  * to the run from now on. */
