@@ -10,5 +10,6 @@ extern const struct source_ops source_mbox;
 extern const struct source_ops source_maildir;
 extern const struct source_ops source_mh;
 extern const struct source_ops source_eml;
+extern const struct source_ops source_thunderbird;
 
 #endif

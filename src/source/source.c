@@ -16,6 +16,7 @@
 /* The surest probe wins; of equally sure ones the first. */
 const struct source_ops *const source_kinds[] = {
 	&source_mbox,
+	&source_thunderbird,
 	&source_maildir,
 	&source_mh,
 	&source_eml,
