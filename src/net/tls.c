@@ -27,6 +27,8 @@
 #include "net/cert.h"
 #include "net/wait.h"
 
+#define HOST_MAX 253 /* octets of a DNS name (RFC 1035 2.3.4) */
+
 struct tls {
 	int fd;
 	BIO_METHOD *bio_method;
@@ -239,6 +241,7 @@ static bool is_address(const char *host)
 static int expect_host(struct tls *t, const char *host, struct err *err)
 {
 	X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
+	char sni[HOST_MAX + 1] = "";
 
 	if (is_address(host)) {
 		if (X509_VERIFY_PARAM_set1_ip_asc(param, host) != 1)
@@ -246,11 +249,12 @@ static int expect_host(struct tls *t, const char *host, struct err *err)
 		return 0;
 	}
 	/* OpenSSL takes ".example.org" for "any host below": nobody is called that. */
-	if (host[0] == '\0' || host[0] == '.')
+	if (host[0] == '\0' || host[0] == '.' || strlen(host) > HOST_MAX)
 		return err_set(err, ERR_USAGE, SCOPE_ACCOUNT, RETRY_NEVER,
 			       "'%s' is no host name", host);
+	memcpy(sni, host, strlen(host));
 	SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	if (SSL_set1_host(t->ssl, host) != 1 || SSL_set_tlsext_host_name(t->ssl, host) != 1)
+	if (SSL_set1_host(t->ssl, host) != 1 || SSL_set_tlsext_host_name(t->ssl, sni) != 1)
 		return openssl_failed(err, "cannot demand the host name");
 	return 0;
 }
