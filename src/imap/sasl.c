@@ -28,7 +28,7 @@
 #define NONCE_LEN   18 /* random octets: 24 in base64, none of them padding */
 #define SALT_MAX    1024
 
-#define GS2_HEADER_MAX (32 + 3 * SASL_NAME_MAX) /* "p=tls-exporter,a=...," with "=2C" for "," */
+#define GS2_HEADER_MAX	 (32 + 3 * SASL_NAME_MAX) /* "p=tls-exporter,a=...," with "=2C" for "," */
 #define AUTH_MESSAGE_MAX (3 * SASL_CHALLENGE_MAX + 8 * SASL_NAME_MAX)
 
 enum state {
@@ -229,8 +229,9 @@ static int fill(struct sasl *s, const struct sasl_options *o, struct err *err)
 		return err_nomem(err);
 	if (make_nonce(s, o->nonce, err) < 0)
 		return -1;
-	return buf_ok(&s->secret, "password", err) < 0 || buf_ok(&s->nonce, "nonce", err) < 0 ? -1
-											     : 0;
+	if (buf_ok(&s->secret, "password", err) < 0)
+		return -1;
+	return buf_ok(&s->nonce, "nonce", err);
 }
 
 int sasl_new(const struct sasl_options *options, struct sasl **out, struct err *err)
@@ -476,9 +477,9 @@ static bool prove(struct sasl *s, const struct server_first *first, struct keys 
 {
 	struct slice message = buf_slice(&s->auth_message);
 
-	if (PKCS5_PBKDF2_HMAC(s->secret.ptr, (int)s->secret.len,
-			      (const uint8_t *)first->salt.ptr, (int)first->salt.len,
-			      first->rounds, hash_of(s), (int)hash_len(s), k->salted) != 1)
+	if (PKCS5_PBKDF2_HMAC(s->secret.ptr, (int)s->secret.len, (const uint8_t *)first->salt.ptr,
+			      (int)first->salt.len, first->rounds, hash_of(s), (int)hash_len(s),
+			      k->salted) != 1)
 		return false;
 	if (!hmac(s, k->salted, SLICE_LIT("Client Key"), k->client) ||
 	    !hash(s, k->client, k->stored) || !hmac(s, k->stored, message, k->proof))

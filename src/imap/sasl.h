@@ -35,7 +35,7 @@ enum sasl_mech {
 
 #define SASL_NAME_MAX	   1024	 /* octets of a user name, of an authorization name */
 #define SASL_SECRET_MAX	   4096	 /* octets of a password */
-#define SASL_CHALLENGE_MAX 8192	 /* octets of one decoded challenge; all real ones are below 1 KiB */
+#define SASL_CHALLENGE_MAX 8192	 /* octets of one decoded challenge; real ones have under 1 KiB */
 #define SASL_RESPONSE_MAX  16384 /* octets of one response: a limit for the caller's buffers */
 /* PBKDF2 rounds: fewer are an attempt at making the password cheap to guess (RFC 5802 5.1), more an
  * attempt at keeping us busy (this many take a few seconds). */
@@ -62,14 +62,14 @@ int sasl_choose(const struct sasl_situation *situation, enum sasl_mech *out, str
 struct sasl;
 
 struct sasl_options {
-	enum sasl_mech mech; /* not SASL_NONE */
-	uint32_t offered;    /* as in sasl_situation: SCRAM tells the server what we saw, so that
-				nobody can hide its -PLUS from us */
-	const char *user;    /* UTF-8; NULL allowed for EXTERNAL */
-	const char *authzid; /* NULL, or whom to act for */
-	struct slice secret; /* the password; copied, and wiped by sasl_free() */
+	enum sasl_mech mech;  /* not SASL_NONE */
+	uint32_t offered;     /* as in sasl_situation: SCRAM tells the server what we saw, so that
+				 nobody can hide its -PLUS from us */
+	const char *user;     /* UTF-8; NULL allowed for EXTERNAL */
+	const char *authzid;  /* NULL, or whom to act for */
+	struct slice secret;  /* the password; copied, and wiped by sasl_free() */
 	struct slice binding; /* tls-exporter bytes, or empty; copied */
-	const char *nonce;   /* NULL: random. For tests alone. */
+	const char *nonce;    /* NULL: random. For tests alone. */
 };
 /* -1: ERR_AUTH when name or password cannot be used at all (empty, too long, control characters),
  * ERR_INTERNAL when there is no randomness. */

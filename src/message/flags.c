@@ -15,8 +15,9 @@ static const struct {
 	uint32_t bit;
 	const char *name;
 } names[] = {
-	{ FLAG_SEEN, "\\Seen" },       { FLAG_ANSWERED, "\\Answered" }, { FLAG_FLAGGED, "\\Flagged" },
-	{ FLAG_DELETED, "\\Deleted" }, { FLAG_DRAFT, "\\Draft" },
+	{ FLAG_SEEN, "\\Seen" },       { FLAG_ANSWERED, "\\Answered" },
+	{ FLAG_FLAGGED, "\\Flagged" }, { FLAG_DELETED, "\\Deleted" },
+	{ FLAG_DRAFT, "\\Draft" },
 };
 
 const char *flag_name(uint32_t bit)

@@ -119,8 +119,8 @@ static bool add_unit(struct buf *out, uint32_t unit, uint32_t *high)
 	if (*high != 0) {
 		if (unit < SURROGATE_LOW || unit >= SURROGATE_END)
 			return false;
-		utf8_add(out, BEYOND_BMP + ((*high - SURROGATE_FIRST) << 10) +
-				      (unit - SURROGATE_LOW));
+		utf8_add(out,
+			 BEYOND_BMP + ((*high - SURROGATE_FIRST) << 10) + (unit - SURROGATE_LOW));
 		*high = 0;
 		return true;
 	}
@@ -128,8 +128,7 @@ static bool add_unit(struct buf *out, uint32_t unit, uint32_t *high)
 		*high = unit;
 		return true;
 	}
-	if (unit == 0 || stands_for_itself(unit) ||
-	    (unit >= SURROGATE_LOW && unit < SURROGATE_END))
+	if (unit == 0 || stands_for_itself(unit) || (unit >= SURROGATE_LOW && unit < SURROGATE_END))
 		return false;
 	utf8_add(out, unit);
 	return true;

@@ -20,8 +20,8 @@
 #include "base/text.h"
 
 /* An error text must hold the reason and, behind it, the fingerprint. */
-#define NAMES_SHOWN 3  /* of a certificate for hundreds of hosts */
-#define NAME_WIDTH  40 /* columns of one name */
+#define NAMES_SHOWN 3	 /* of a certificate for hundreds of hosts */
+#define NAME_WIDTH  40	 /* columns of one name */
 #define WHY_MAX	    4000 /* octets of one reason, every name of the widest characters */
 
 /* ---- fingerprints ---- */
@@ -97,8 +97,8 @@ static void add_person(struct buf *b, const X509_NAME *name)
 
 		if (at < 0)
 			continue;
-		len = ASN1_STRING_to_UTF8(
-			&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+		len = ASN1_STRING_to_UTF8(&utf8,
+					  X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
 		if (len < 0)
 			continue;
 		buf_addc(b, '\'');
@@ -155,8 +155,7 @@ static void add_hosts(struct buf *b, const X509 *cert)
 
 static void add_culprit(struct buf *b, const struct cert_verdict *v)
 {
-	if (v->culprit == NULL || v->culprit == v->leaf ||
-	    X509_cmp(v->culprit, v->leaf) == 0) {
+	if (v->culprit == NULL || v->culprit == v->leaf || X509_cmp(v->culprit, v->leaf) == 0) {
 		buf_adds(b, "the server's certificate");
 		return;
 	}

@@ -8,8 +8,8 @@
 
 /* Look the host up and connect to its addresses one after the other until one answers; each gets
  * its share of the time that is left, so that one dead address does not use up all of it. (The
- * look-up itself has the resolver's own time-out.) Returns a non-blocking, close-on-exec descriptor,
- * the caller's; or -1: ERR_CONNECT, ERR_INTERRUPTED. */
+ * look-up itself has the resolver's own time-out.) Returns a non-blocking, close-on-exec
+ * descriptor, the caller's; or -1: ERR_CONNECT, ERR_INTERRUPTED. */
 int dial(const char *host, const char *port, int timeout_ms, struct err *err);
 
 #endif

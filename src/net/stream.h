@@ -20,13 +20,13 @@
 struct stream;
 
 struct stream_options {
-	const char *host; /* DNS name or address; also the name that the certificate must bear */
-	const char *port; /* number or service */
-	bool tls;	  /* TLS from the first byte */
-	const char *ca_file;	    /* PEM; NULL: the system's */
+	const char *host;    /* DNS name or address; also the name that the certificate must bear */
+	const char *port;    /* number or service */
+	bool tls;	     /* TLS from the first byte */
+	const char *ca_file; /* PEM; NULL: the system's */
 	const char *tls_fingerprint; /* "sha256:HEX" of the certificate (DER): this one and no
 					other is accepted, whatever its issuer, names and dates */
-	int connect_timeout_ms; /* for TCP and for the TLS handshake, each; 0: 30 s */
+	int connect_timeout_ms;	     /* for TCP and for the TLS handshake, each; 0: 30 s */
 };
 
 /* Connect, trying all addresses. Waits. Errors: ERR_CONNECT, ERR_TLS (the text names the reason:
@@ -49,10 +49,10 @@ short stream_events(const struct stream *s, bool want_write);
 /* TLS may hold decrypted bytes that poll(2) does not see. */
 bool stream_has_pending(const struct stream *s);
 
-/* Bytes moved; 0: would block; -1: ERR_EOF (closed, also without close_notify: the text tells which),
- * ERR_CONNECT. When a write could not send all, the next one must begin with the bytes that are left
- * (they may lie elsewhere by then, and more may follow). A write that failed says nothing about what
- * can still be read: the server's last words may be there. */
+/* Bytes moved; 0: would block; -1: ERR_EOF (closed, also without close_notify: the text tells
+ * which), ERR_CONNECT. When a write could not send all, the next one must begin with the bytes that
+ * are left (they may lie elsewhere by then, and more may follow). A write that failed says nothing
+ * about what can still be read: the server's last words may be there. */
 ssize_t stream_read(struct stream *s, void *bytes, size_t len, struct err *err);
 ssize_t stream_write(struct stream *s, const void *bytes, size_t len, struct err *err);
 

@@ -250,8 +250,8 @@ static int expect_host(struct tls *t, const char *host, struct err *err)
 	}
 	/* OpenSSL takes ".example.org" for "any host below": nobody is called that. */
 	if (host[0] == '\0' || host[0] == '.' || strlen(host) > HOST_MAX)
-		return err_set(err, ERR_USAGE, SCOPE_ACCOUNT, RETRY_NEVER,
-			       "'%s' is no host name", host);
+		return err_set(err, ERR_USAGE, SCOPE_ACCOUNT, RETRY_NEVER, "'%s' is no host name",
+			       host);
 	memcpy(sni, host, strlen(host));
 	SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	if (SSL_set1_host(t->ssl, host) != 1 || SSL_set_tlsext_host_name(t->ssl, sni) != 1)

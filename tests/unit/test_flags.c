@@ -33,11 +33,16 @@ Test(flags, names)
 		const char *name;
 		uint32_t bit;
 	} rows[] = {
-		{ "\\Seen", FLAG_SEEN },     { "\\Answered", FLAG_ANSWERED },
-		{ "\\Draft", FLAG_DRAFT },   { "\\Flagged", FLAG_FLAGGED },
-		{ "\\seen", FLAG_SEEN },     { "\\DELETED", FLAG_DELETED },
-		{ "Seen", 0 },		     { "\\Recent", 0 },
-		{ "", 0 },		     { "\\See", 0 },
+		{ "\\Seen", FLAG_SEEN },
+		{ "\\Answered", FLAG_ANSWERED },
+		{ "\\Draft", FLAG_DRAFT },
+		{ "\\Flagged", FLAG_FLAGGED },
+		{ "\\seen", FLAG_SEEN },
+		{ "\\DELETED", FLAG_DELETED },
+		{ "Seen", 0 },
+		{ "\\Recent", 0 },
+		{ "", 0 },
+		{ "\\See", 0 },
 	};
 
 	for (size_t i = 0; i < ROWS(rows); i++)

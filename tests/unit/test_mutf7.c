@@ -20,8 +20,9 @@ Test(mutf7, both_ways)
 		{ "letter, ascii, letter", "\xC3\xA4x\xC3\xB6", "&AOQ-x&APY-" },
 		{ "ampersand behind a run", "\xC3\xA4&", "&AOQ-&-" },
 		{ "ampersand before a run", "&\xC3\xA4", "&-&AOQ-" },
-		{ "RFC 3501: Peking and Tokyo", "~peter/mail/\xE5\x8F\xB0\xE5\x8C\x97/"
-						"\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E",
+		{ "RFC 3501: Peking and Tokyo",
+		  "~peter/mail/\xE5\x8F\xB0\xE5\x8C\x97/"
+		  "\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E",
 		  "~peter/mail/&U,BTFw-/&ZeVnLIqe-" },
 		{ "comma for slash", "\xF0\x9F\x93\xA7", "&2D3c5w-" },
 		{ "beyond the BMP among others", "a\xF0\x9F\x93\xA7\xC3\xA4z", "a&2D3c5wDk-z" },

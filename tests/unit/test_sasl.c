@@ -16,8 +16,8 @@ static const char binding[] = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\
 /* ---- choosing ---- */
 
 #define B(mech) SASL_BIT(SASL_##mech)
-#define ALL_OF_THEM                                                                               \
-	(B(EXTERNAL) | B(LOGIN) | B(PLAIN) | B(SCRAM_SHA_1) | B(SCRAM_SHA_1_PLUS) |               \
+#define ALL_OF_THEM                                                                                \
+	(B(EXTERNAL) | B(LOGIN) | B(PLAIN) | B(SCRAM_SHA_1) | B(SCRAM_SHA_1_PLUS) |                \
 	 B(SCRAM_SHA_256) | B(SCRAM_SHA_256_PLUS))
 
 Test(sasl, names)
@@ -58,20 +58,26 @@ Test(sasl, choose)
 		{ "SHA-1 with binding, SHA-256 without",
 		  { B(SCRAM_SHA_1_PLUS) | B(SCRAM_SHA_256), NULL, true, true, false },
 		  SASL_SCRAM_SHA_256 },
-		{ "SHA-1", { B(SCRAM_SHA_1) | B(PLAIN), NULL, true, false, false },
+		{ "SHA-1",
+		  { B(SCRAM_SHA_1) | B(PLAIN), NULL, true, false, false },
 		  SASL_SCRAM_SHA_1 },
-		{ "PLAIN before LOGIN", { B(LOGIN) | B(PLAIN), NULL, true, false, false },
+		{ "PLAIN before LOGIN",
+		  { B(LOGIN) | B(PLAIN), NULL, true, false, false },
 		  SASL_PLAIN },
 		{ "LOGIN", { B(LOGIN), NULL, true, false, false }, SASL_LOGIN },
-		{ "LOGIN cannot act for another", { B(LOGIN), NULL, true, false, true },
+		{ "LOGIN cannot act for another",
+		  { B(LOGIN), NULL, true, false, true },
 		  SASL_NONE },
 		{ "no clear text", { B(LOGIN) | B(PLAIN), NULL, false, false, false }, SASL_NONE },
-		{ "SCRAM without TLS", { ALL_OF_THEM, NULL, false, false, false },
+		{ "SCRAM without TLS",
+		  { ALL_OF_THEM, NULL, false, false, false },
 		  SASL_SCRAM_SHA_256 },
 		{ "nothing offered", { 0, NULL, true, true, false }, SASL_NONE },
-		{ "EXTERNAL is not for guessing", { B(EXTERNAL), NULL, true, true, false },
+		{ "EXTERNAL is not for guessing",
+		  { B(EXTERNAL), NULL, true, true, false },
 		  SASL_NONE },
-		{ "EXTERNAL wanted", { ALL_OF_THEM, "external", true, true, false },
+		{ "EXTERNAL wanted",
+		  { ALL_OF_THEM, "external", true, true, false },
 		  SASL_EXTERNAL },
 		{ "PLAIN wanted", { ALL_OF_THEM, "PLAIN", true, true, false }, SASL_PLAIN },
 	};
@@ -80,8 +86,8 @@ Test(sasl, choose)
 		struct err err = ERR_INIT;
 		enum sasl_mech got = SASL_COUNT;
 
-		cr_expect_eq(sasl_choose(&rows[i].situation, &got, &err), 0, "%s: %s",
-			     rows[i].name, err.text);
+		cr_expect_eq(sasl_choose(&rows[i].situation, &got, &err), 0, "%s: %s", rows[i].name,
+			     err.text);
 		cr_expect_eq(got, rows[i].want, "%s: %s", rows[i].name, sasl_mech_name(got));
 	}
 }
@@ -96,9 +102,11 @@ Test(sasl, choose_refused)
 		{ "unknown", { ALL_OF_THEM, "CRAM-MD5", true, true, false }, ERR_USAGE },
 		{ "not offered", { B(LOGIN), "PLAIN", true, true, false }, ERR_UNAVAILABLE },
 		{ "in clear text", { ALL_OF_THEM, "PLAIN", false, true, false }, ERR_UNAVAILABLE },
-		{ "no binding", { ALL_OF_THEM, "SCRAM-SHA-256-PLUS", true, false, false },
+		{ "no binding",
+		  { ALL_OF_THEM, "SCRAM-SHA-256-PLUS", true, false, false },
 		  ERR_UNAVAILABLE },
-		{ "LOGIN for another", { ALL_OF_THEM, "LOGIN", true, true, true },
+		{ "LOGIN for another",
+		  { ALL_OF_THEM, "LOGIN", true, true, true },
 		  ERR_UNAVAILABLE },
 	};
 
@@ -198,8 +206,8 @@ Test(sasl, plain)
 
 Test(sasl, login)
 {
-	struct sasl *s = begin(
-		&(struct login){ .mech = SASL_LOGIN, .user = "tim", .secret = "secret" });
+	struct sasl *s =
+		begin(&(struct login){ .mech = SASL_LOGIN, .user = "tim", .secret = "secret" });
 	CLEANUP(sasl_wipe) struct buf got = BUF_INIT(100);
 	struct err err = ERR_INIT;
 
@@ -367,8 +375,8 @@ Test(sasl, scram_bad_server_final)
 		{ "empty", "", ERR_PROTOCOL, "no signature" },
 		{ "refused", "e=invalid-proof", ERR_AUTH, "invalid-proof" },
 		{ "refused in odd words", "e=\x1b[2J\xFF", ERR_AUTH, "'?[2J?'" },
-		{ "signature of another", "v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", ERR_AUTH,
-		  "impostor" },
+		{ "signature of another",
+		  "v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", ERR_AUTH, "impostor" },
 		{ "signature cut", "v=6rriTRBi23WpRR/wtup+mMhUZUk=", ERR_AUTH, "impostor" },
 		{ "empty signature", "v=", ERR_AUTH, "impostor" },
 		{ "not base64", "v=6rriT", ERR_PROTOCOL, "no signature" },
@@ -460,7 +468,8 @@ Test(sasl, limits)
 		CLEANUP(sasl_wipe) struct buf got = BUF_INIT(SASL_RESPONSE_MAX);
 		struct err err = ERR_INIT;
 
-		cr_expect(sasl_initial(s, &got, &err) >= 0, "%s: %s", sasl_mech_name(mech), err.text);
+		cr_expect(sasl_initial(s, &got, &err) >= 0, "%s: %s", sasl_mech_name(mech),
+			  err.text);
 		if (mech == SASL_LOGIN || mech >= SASL_SCRAM_SHA_1)
 			cr_expect_eq(step(s, "r=abcdef,s=c2FsdA==,i=4096", &got, &err), 0, "%s: %s",
 				     sasl_mech_name(mech), err.text);
@@ -498,9 +507,14 @@ Test(sasl, base64)
 	static const struct {
 		const char *bytes, *text;
 	} rows[] = {
-		{ "", "" },	      { "f", "Zg==" },	     { "fo", "Zm8=" },
-		{ "foo", "Zm9v" },    { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" },
-		{ "foobar", "Zm9vYmFy" }, { "\xFF\xFE\xFB", "//77" },
+		{ "", "" },
+		{ "f", "Zg==" },
+		{ "fo", "Zm8=" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" },
+		{ "foobar", "Zm9vYmFy" },
+		{ "\xFF\xFE\xFB", "//77" },
 	};
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
@@ -519,11 +533,16 @@ Test(sasl, base64_refused)
 	static const struct {
 		const char *name, *text;
 	} rows[] = {
-		{ "no padding", "Zg" },	      { "half the padding", "Zg=" },
-		{ "too much padding", "Z===" }, { "padding alone", "====" },
-		{ "padding within", "Zg==Zg==" }, { "bits behind the end", "Zh==" },
-		{ "blank", "Zm9v " },	      { "line end", "Zm9v\r\n" },
-		{ "URL alphabet", "__77" },   { "8-bit", "Zm9\xFF" },
+		{ "no padding", "Zg" },
+		{ "half the padding", "Zg=" },
+		{ "too much padding", "Z===" },
+		{ "padding alone", "====" },
+		{ "padding within", "Zg==Zg==" },
+		{ "bits behind the end", "Zh==" },
+		{ "blank", "Zm9v " },
+		{ "line end", "Zm9v\r\n" },
+		{ "URL alphabet", "__77" },
+		{ "8-bit", "Zm9\xFF" },
 	};
 
 	for (size_t i = 0; i < ROWS(rows); i++) {

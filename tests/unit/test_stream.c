@@ -171,9 +171,9 @@ enum manner {
 	MANNER_CUT,	    /* "bye", then an end without close_notify */
 	MANNER_WRITE_FIRST, /* send BULK octets, only then look at what the client sent */
 	MANNER_READ_FIRST,
-	MANNER_BINDING,	    /* the channel binding */
-	MANNER_STARTTLS,    /* "go" in plain text, TLS, then as ECHO */
-	MANNER_INJECT,	    /* "go" and more in plain text */
+	MANNER_BINDING,	 /* the channel binding */
+	MANNER_STARTTLS, /* "go" in plain text, TLS, then as ECHO */
+	MANNER_INJECT,	 /* "go" and more in plain text */
 };
 
 #define BULK (3u << 20)
@@ -218,8 +218,8 @@ static void serve_binding(struct server *s)
 {
 	uint8_t binding[32];
 
-	SSL_export_keying_material(s->ssl, binding, sizeof(binding), "EXPORTER-Channel-Binding",
-				   24, (const uint8_t *)"", 0, 1);
+	SSL_export_keying_material(s->ssl, binding, sizeof(binding), "EXPORTER-Channel-Binding", 24,
+				   (const uint8_t *)"", 0, 1);
 	server_send(s, binding, sizeof(binding));
 }
 
@@ -365,9 +365,21 @@ static pid_t start_peer(int *client_fd, const struct identity *id, int max_versi
 
 /* ---- the handshake and the certificate ---- */
 
-enum which { GOOD, EXPIRED, FUTURE, WRONG, SELF, ADDRESS, ADDRESS6, WILDCARD, STRANGER, NAME_ONLY,
-	     MANY, WHICH_COUNT };
-enum ca { CA_OURS, CA_SYSTEM };
+enum which {
+	GOOD,
+	EXPIRED,
+	FUTURE,
+	WRONG,
+	SELF,
+	ADDRESS,
+	ADDRESS6,
+	WILDCARD,
+	STRANGER,
+	NAME_ONLY,
+	MANY,
+	WHICH_COUNT
+};
+enum ca { CA_OURS, CA_SYSTEM, CA_SYSTEM_IS_OURS };
 enum pin { PIN_NONE, PIN_RIGHT, PIN_WRONG, PIN_COLONS };
 
 static void make_identities(struct identity ids[WHICH_COUNT], const struct pki *p)
@@ -386,8 +398,9 @@ static void make_identities(struct identity ids[WHICH_COUNT], const struct pki *
 	ids[WILDCARD] = make_identity("x", "DNS:*.example.org", false, -1, 5, ca);
 	ids[STRANGER] = make_identity("imap.example.org", host, false, -1, 5, &p->other_ca);
 	ids[NAME_ONLY] = make_identity("old\x1b[2Jname", NULL, false, -1, 5, ca);
-	ids[MANY] = make_identity("x", "email:a@b.example,DNS:a.example,DNS:b.example,"
-				       "DNS:c.example,DNS:d.example,DNS:e.example",
+	ids[MANY] = make_identity("x",
+				  "email:a@b.example,DNS:a.example,DNS:b.example,"
+				  "DNS:c.example,DNS:d.example,DNS:e.example",
 				  false, -1, 5, ca);
 }
 
@@ -450,6 +463,8 @@ Test(stream, certificates)
 		  "unknown issuer: the server's certificate comes from 'Other CA'" },
 		{ "our CA is not the system's", GOOD, "imap.example.org", CA_SYSTEM, PIN_NONE,
 		  ERR_TLS, "comes from 'Test CA'" },
+		{ "our CA among the system's", GOOD, "imap.example.org", CA_SYSTEM_IS_OURS,
+		  PIN_NONE, ERR_NONE, "" },
 		{ "pinned self-signed", SELF, "imap.example.org", CA_OURS, PIN_RIGHT, ERR_NONE,
 		  "" },
 		{ "pinned with colons", SELF, "imap.example.org", CA_SYSTEM, PIN_COLONS, ERR_NONE,
@@ -469,15 +484,20 @@ Test(stream, certificates)
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		char pin[120];
 		const struct identity *id = &ids[rows[i].which];
-		const struct tls_options options = {
-			rows[i].host, rows[i].ca == CA_OURS ? p.ca_file : NULL,
-			choose_pin(rows[i].pin, id, &p, pin), PATIENCE_MS
-		};
+		const struct tls_options options = { rows[i].host,
+						     rows[i].ca == CA_OURS ? p.ca_file : NULL,
+						     choose_pin(rows[i].pin, id, &p, pin),
+						     PATIENCE_MS };
 		struct err err = ERR_INIT;
 		struct tls *tls = NULL;
 		int fd;
 		pid_t pid = start_peer(&fd, id, TLS1_3_VERSION, MANNER_ECHO);
-		int rc = tls_open(fd, &options, &tls, &err);
+		int rc;
+
+		if (rows[i].ca == CA_SYSTEM_IS_OURS)
+			setenv("SSL_CERT_FILE", p.ca_file, 1); /* OpenSSL's way to name them */
+		rc = tls_open(fd, &options, &tls, &err);
+		unsetenv("SSL_CERT_FILE");
 
 		cr_expect_eq(rc, rows[i].want == ERR_NONE ? 0 : -1, "%s: %s", rows[i].name,
 			     err.text);
@@ -531,12 +551,15 @@ Test(stream, fingerprint_form)
 		const char *name, *text;
 	} rows[] = {
 		{ "empty", "" },
-		{ "no hash named", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" },
+		{ "no hash named",
+		  "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" },
 		{ "other hash", "sha1:00112233445566778899aabbccddeeff00112233" },
-		{ "short", "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddee" },
+		{ "short",
+		  "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddee" },
 		{ "long",
 		  "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00" },
-		{ "no hex", "sha256:0g112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" },
+		{ "no hex",
+		  "sha256:0g112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" },
 	};
 	uint8_t out[FINGERPRINT_LEN];
 
