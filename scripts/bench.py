@@ -274,7 +274,7 @@ def bench_scan(folder):
                 out.write(path.read_bytes())
     shutil.rmtree(folder / "mbox")
     print(f"\nreading {whole.stat().st_size / 1e9:.2f} GB of mbox and {FILES} files of maildir, "
-          "page-cached, one core")
+          "page-cached, for each second of one core")
     make_files(folder / "files")
     for name, mode, path, unit, wanted in (
             ("mbox boundaries", "boundaries", whole, "GB/s", 2.0),
@@ -286,7 +286,7 @@ def bench_scan(folder):
                                   capture_output=True, text=True).stdout
             result = json.loads(text)
             done = result["messages"] if unit == "files/s" else result["bytes"] / 1e9
-            best = max(best, done / result["seconds"])
+            best = max(best, done / result["cpu"])  # one core's, whatever else is going on
         print(f"  {name:26} {best:10,.2f} {unit}")
         goal(name, best, wanted, unit)
 
