@@ -3,7 +3,8 @@
 
   seed_inbox.py HOST PORT USER PASSWORD FOLDER
 
-Every other message of the first mbox files found below FOLDER, at most 12. A server's copy differs from
+Every other message of the mbox files found below FOLDER, those named Inbox first, at most 12; none that
+is deleted but not compacted (such mail is not on the server either). A server's copy differs from
 the local one as it does in life: it has one Received field more and none of Thunderbird's own fields.
 """
 import pathlib
@@ -13,17 +14,20 @@ import sys
 import mailboxes
 
 AT_MOST = 12
+EXPUNGED = 0x0008
 
 
 def stored_messages(folder):
     """A plain splitter, good for mail that has no From_ lines in its bodies."""
-    for path in sorted(pathlib.Path(folder).rglob("*")):
-        if not path.is_file():
+    for path in sorted(pathlib.Path(folder).rglob("*"), key=lambda p: (p.name != "Inbox" or "old" in p.parent.name, p)):
+        if not path.is_file() or {"ImapMail", "Feeds"} & set(path.parts):
             continue
         data = path.read_bytes().replace(b"\r\n", b"\n")
         if data.startswith(b"From "):
             for part in re.split(rb"(?:^|\n)From [^\n]*\n", data)[1:]:
-                yield part.rstrip(b"\n") + b"\n"
+                status = re.search(rb"(?m)^X-Mozilla-Status: ([0-9a-f]{4})", part)
+                if not (status and int(status[1], 16) & EXPUNGED):
+                    yield part.rstrip(b"\n") + b"\n"
 
 
 def as_served(data):
