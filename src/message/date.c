@@ -115,13 +115,19 @@ static int number(struct slice digits)
 
 /* ---- words ---- */
 
+/* Looked at before whole names are compared: a date costs half as much. */
+static bool same_initial(const char *name, struct slice word)
+{
+	return word.len > 0 && (name[0] | 0x20) == (word.ptr[0] | 0x20);
+}
+
 /* The number of the name that `word` is, or begins with three letters at least; or UNSET. */
 static int name_index(const char *const *names, size_t n, struct slice word)
 {
 	if (word.len < 3)
 		return UNSET;
 	for (size_t i = 0; i < n; i++)
-		if (slice_istarts(slice_str(names[i]), word))
+		if (same_initial(names[i], word) && slice_istarts(slice_str(names[i]), word))
 			return (int)i;
 	return UNSET;
 }
@@ -169,7 +175,7 @@ static const struct zone {
 static const struct zone *find_zone(struct slice word)
 {
 	for (size_t i = 0; i < COUNT(zones); i++)
-		if (slice_ieq(word, slice_str(zones[i].name)))
+		if (same_initial(zones[i].name, word) && slice_ieq(word, slice_str(zones[i].name)))
 			return &zones[i];
 	return NULL;
 }
@@ -232,6 +238,7 @@ static enum piece take_word(struct reading *r)
 {
 	struct slice word = slice_head(r->rest, run_length(r->rest, is_letter));
 	bool first = !r->begun;
+	int month;
 
 	if (r->strict && has_date(r) && is_remote_from(r->rest)) {
 		r->rest = slice_from(r->rest, r->rest.len);
@@ -243,8 +250,9 @@ static enum piece take_word(struct reading *r)
 		r->has_weekday = true;
 		return PIECE_TAKEN;
 	}
-	if (month_number(word) != UNSET)
-		return take_month(r, month_number(word));
+	month = month_number(word);
+	if (month != UNSET)
+		return take_month(r, month);
 	if (!r->has_time) {
 		bool iso = has_date(r) && slice_ieq(word, SLICE_LIT("T"));
 
