@@ -409,16 +409,22 @@ static enum fate fate_of_name(const char *name)
 
 /* ---- adding accounts ---- */
 
-/* The directory below the source's root; one that lies elsewhere goes by its whole path. */
+/* The directory below the source's root; one that lies elsewhere goes by its true path, whatever
+ * way the root was named. */
 static const char *label_of(struct tb_layout *l, const char *dir)
 {
 	size_t len = strlen(l->root);
+	const char *label;
+	char *real;
 
 	if (strncmp(dir, l->root, len) == 0 && dir[len] == '\0')
 		return "";
-	if (strncmp(dir, l->root, len) == 0 && dir[len] == '/' && !strstr(dir, "/../"))
+	if (strncmp(dir, l->root, len) == 0 && dir[len] == '/' && !strstr(dir + len, "/../"))
 		return dir + len + 1;
-	return arena_printf(&l->arena, "elsewhere%s%s", *dir == '/' ? "" : "/", dir);
+	real = realpath(dir, NULL);
+	label = arena_printf(&l->arena, "elsewhere%s", real ? real : "");
+	free(real);
+	return label;
 }
 
 /* The last two components of the directory's true path. */

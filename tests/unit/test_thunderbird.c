@@ -533,6 +533,30 @@ Test(thunderbird, maildir_store, .init = make_tmp, .fini = remove_tmp)
 	find_each(tmp, buf_slice(&r.locators), 3);
 }
 
+/* An account that lies outside of the profile, and a root named in a roundabout way. */
+Test(thunderbird, account_elsewhere, .init = make_tmp, .fini = remove_tmp)
+{
+	CLEANUP(buf_release) struct buf path = BUF_INIT(4096);
+	CLEANUP(reading_release) struct reading r;
+
+	put("profile/prefs.js",
+	    "user_pref(\"mail.server.s.type\", \"pop3\");\n"
+	    "user_pref(\"mail.server.s.directory-rel\", \"[ProfD]../mails\");\n" SERVER(
+		    "t", "none", "Local Folders"));
+	put("mails/Inbox", MAIL("0001", "1"));
+	put("mails/Work/cur/1.eml", FILE_MAIL("0001", "2"));
+	put("profile/Mail/Local Folders/Other", MAIL("0001", "3"));
+	put("profile/Mail/Local Folders/Store/cur/2.eml", FILE_MAIL("0001", "4"));
+	buf_addf(&path, "%s/mails/../profile", tmp);
+	read_all(buf_cstr(&path), &none, &r);
+	cr_expect_str_eq(text(&r.folders), "INBOX role=inbox n=1\nWork n=1\nOther n=1\nStore n=1\n",
+			 "%s", text(&r.folders));
+	find_each(path.ptr, buf_slice(&r.locators), 4);
+	buf_reset(&path);
+	buf_addf(&path, "%s/profile", tmp);
+	find_each(buf_cstr(&path), buf_slice(&r.locators), 4);
+}
+
 /* ---- fingerprints, changes, locks ---- */
 
 static void first_fingerprint(char out[256])
