@@ -94,6 +94,11 @@ int session_append_message(struct session *s, const struct append_spec *spec, st
 		return -1;
 	if (!s->append.open || s->append.left > 0 || s->append.wants_continue)
 		return misuse(err, "a message where none belongs");
+	if (s->append.refused) { /* nobody wants it any more */
+		s->append.left = spec->size;
+		s->append.open = !spec->synchronising;
+		return 0;
+	}
 	p = entry(s, s->ring_len - 1);
 	if (p->n_messages > 0 && !(s->caps.bits & CAP_MULTIAPPEND))
 		return misuse(err, "a second message, but the server has no MULTIAPPEND");
@@ -122,16 +127,29 @@ int session_may_continue(struct session *s)
 	return !s->append.wants_continue;
 }
 
+/* The server has refused the command while octets were on their way: it swallows those (RFC 7888 4;
+ * Dovecot and Cyrus also what follows), and the end of the line. What the caller still has to say
+ * of this command is not sent. */
+static int give_up(struct session *s, struct err *err)
+{
+	s->append.in_octets = false;
+	return writer_add(&s->writer, "\r\n", 2, err);
+}
+
 int session_append_bytes(struct session *s, const void *bytes, size_t len, struct err *err)
 {
 	if (session_check(s, err) < 0)
 		return -1;
 	if (!s->append.open || s->append.wants_continue || len > s->append.left)
 		return misuse(err, "octets where none belong");
+	if (s->append.refused && !s->append.in_octets) {
+		s->append.left -= len;
+		return 0;
+	}
 	if (writer_add(&s->writer, bytes, len, err) < 0)
 		return -1;
 	s->append.left -= len;
-	return 0;
+	return s->append.refused && s->append.left == 0 ? give_up(s, err) : 0;
 }
 
 int session_append_end(struct session *s, struct err *err)
@@ -141,7 +159,7 @@ int session_append_end(struct session *s, struct err *err)
 	if (!s->append.open || s->append.wants_continue || s->append.left > 0 ||
 	    entry(s, s->ring_len - 1)->n_messages == 0)
 		return misuse(err, "an APPEND ended in its middle");
-	if (writer_add(&s->writer, "\r\n", 2, err) < 0)
+	if (!s->append.refused && writer_add(&s->writer, "\r\n", 2, err) < 0)
 		return -1;
 	s->append.open = false;
 	return 0;
@@ -218,19 +236,24 @@ static void settle(struct session *s, struct pending *p, const struct response *
 	}
 }
 
-/* The refused command was still being composed. Waiting for "+": nothing was sent, all is well. A
- * single message whose octets are on their way: they must follow, and the server swallows them
- * (RFC 7888 4). */
+/* The command that has ended was still being composed. When it waits for a "+", nothing was sent
+ * and all is well. When octets are on their way, they have to follow. */
 static void stop_composing(struct session *s, const struct pending *p)
 {
 	struct err err;
 
 	if (!s->append.open || s->append.number != p->number)
 		return;
-	if (s->append.wants_continue && p->n_messages == 1)
-		s->append.open = false;
-	else if (p->n_messages > 1 || s->append.left == 0)
+	if (p->result.ok || p->n_messages == 0) {
 		session_fail_protocol(s, &err, "answered an APPEND before its end");
+	} else if (s->append.wants_continue) {
+		s->append.open = false;
+	} else {
+		s->append.refused = true;
+		s->append.in_octets = s->append.left > 0;
+		if (!s->append.in_octets && give_up(s, &err) < 0)
+			session_fail(s, &err);
+	}
 }
 
 bool append_ended(struct session *s, uint64_t number, const struct response *r)

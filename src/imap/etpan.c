@@ -13,6 +13,8 @@
 /* What goes into libetpan at once; longer responses go to our own readers. */
 #define PARSE_MAX (64u << 10)
 
+#define BARE_NAME_MAX 1000 /* of a name without quotes */
+
 struct etpan {
 	mailimap *parser;
 };
@@ -234,6 +236,8 @@ bool tolerant_list(const struct response *r, struct arena *a, struct list_row *o
 		name = token_text(&token, &scratch);
 	else if (slice_ends(name, SLICE_LIT(")")) && slice_find(name, '(') > 0)
 		name = token.bytes; /* extended data follow */
+	else if (name.len > BARE_NAME_MAX)
+		return false;
 	if (scratch.failed || !keep_name(a, slice_trim(name), &row))
 		return false;
 	*out = row;

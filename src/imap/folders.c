@@ -402,19 +402,22 @@ static void read_permanent_flags(struct session *s, struct slice list, struct se
 {
 	struct flag_set set = { 0 };
 	struct lexer l = lexer_of(list);
+	bool keywords = false;
 	struct slice word;
 
-	out->keywords_allowed = false;
 	if (!lex_char(&l, '('))
 		return;
-	for (lex_blanks(&l); lex_word(&l, &word); lex_blanks(&l)) {
+	for (lex_blanks(&l); !lex_char(&l, ')'); lex_blanks(&l)) {
+		if (!lex_word(&l, &word))
+			return; /* not a list: the server did not say */
 		if (slice_eq(word, SLICE_LIT("\\*")))
-			out->keywords_allowed = true;
+			keywords = true;
 		else if (word.ptr[0] == '\\')
 			set.system |= flag_from_name(word);
 		else
 			(void)flag_set_add_keyword(&set, &s->selected_arena, word);
 	}
+	out->keywords_allowed = keywords;
 	out->permanent_flags = set.system;
 	out->n_keywords = set.n_keywords;
 	out->keywords = arena_alloc(&s->selected_arena, sizeof(set.keywords));

@@ -135,7 +135,6 @@ static void read_some(struct session *s)
 	}
 	got = stream_read(s->stream, space, room, &err);
 	if (got < 0) {
-		err_prefix(&err, "%s", s->host);
 		session_fail(s, &err);
 		return;
 	}
@@ -157,7 +156,6 @@ static void write_some(struct session *s)
 	if (sent < 0) {
 		/* The server's last words (a BYE, a refusal) may still lie there to be read. */
 		read_some(s);
-		err_prefix(&err, "%s", s->host);
 		session_fail(s, &err);
 		return;
 	}
@@ -387,7 +385,7 @@ static int stage(struct session *s, enum verb verb, struct slice arguments, stru
 	if (writer_command(&s->writer, verb, arguments, &s->command.number, err) < 0)
 		return -1;
 	s->command.active = true;
-	s->command.wants_continue = false;
+	s->command.wants_continue = s->command.ended = false;
 	s->command.verb = verb;
 	return 0;
 }
@@ -441,6 +439,9 @@ int command_start(struct session *s, enum verb verb, struct args *args, struct e
 		if (got > 0 && command_add(s, rest.ptr, rest.len, err) < 0)
 			return -1;
 	}
+	s->command.ended = got == 0;
+	if (got == 0)
+		s->command.end = r;
 	return got < 0 ? -1 : 0;
 }
 
@@ -474,6 +475,11 @@ int command_next(struct session *s, struct response *r, struct err *err)
 {
 	struct frame frame;
 
+	if (s->command.ended) {
+		*r = s->command.end;
+		s->command.ended = false;
+		return 0;
+	}
 	if (session_frame(s, &frame, r, err) < 0)
 		return -1;
 	if (r->kind != RESPONSE_TAGGED)

@@ -38,6 +38,8 @@
 struct command {
 	bool active;
 	bool wants_continue; /* a "+" is for it */
+	bool ended;	     /* refused before it was said to its end, */
+	struct response end; /* with these words, still in the framer */
 	enum verb verb;
 	uint64_t number;
 };
@@ -58,6 +60,8 @@ struct pending {
 struct composing {
 	bool open;	   /* between begin and end */
 	bool wants_continue; /* "{n}" is queued, "+" has not come */
+	bool refused;	   /* ended before its end; what follows is not sent, */
+	bool in_octets;	   /* but for the rest of the message that is on its way */
 	uint64_t left;	   /* octets of the message still to be queued */
 	uint64_t number;
 };
