@@ -34,7 +34,7 @@ LDFLAGS_dev    := $(LDHARDEN)
 SANITIZE       := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_asan    := -O1 -Werror -DMAILHOIST_FAULTS $(SANITIZE)
 LDFLAGS_asan   := $(SANITIZE)
-CFLAGS_fuzz    := -O1 $(SANITIZE) -fsanitize=fuzzer-no-link -DMAILHOIST_FUZZ
+CFLAGS_fuzz    := -O1 -Wno-unknown-warning-option $(SANITIZE) -fsanitize=fuzzer-no-link -DMAILHOIST_FUZZ
 LDFLAGS_fuzz   := $(SANITIZE) -fsanitize=fuzzer
 
 # ---- what there is -----------------------------------------------------------
