@@ -19,7 +19,14 @@
 #define READER_VERSION	  1 /* raise when a scan of the same file could give something else */
 #define PROBE_ENTRIES_MAX 2000
 #define PROBE_FILES_MAX	  24
-#define SCRATCH_MAX	  ((size_t)4 << 20)
+
+/* How sure a directory is ours: one in which the reader of single messages (60 when one lies on
+ * top) may find more, a tree of mbox files, one whose layout we know. */
+#define PROBE_MIXED 40
+#define PROBE_PLAIN 62
+#define PROBE_KNOWN 65
+
+#define SCRATCH_MAX ((size_t)4 << 20)
 
 enum pass { PASS_LIVE, PASS_DELETED };
 
@@ -67,8 +74,10 @@ static int probe_tree(const char *path)
 	}
 	/* A folder with one mbox among many other things is not a mail store. */
 	if (sure == 0 || 2 * sure < probed)
-		return sure > 0 && tree.marked ? 40 : 0;
-	return tree.marked ? 60 : 45;
+		return sure > 0 && tree.marked ? PROBE_MIXED : 0;
+	if (sure <= tree.n_single)
+		return PROBE_MIXED;
+	return tree.marked ? PROBE_KNOWN : PROBE_PLAIN;
 }
 
 static int probe(const char *path)

@@ -620,7 +620,7 @@ static int has_borders(struct mbox_file *f, uint64_t off, uint64_t end, struct e
 		return 0;
 	if (peek(f, off - 1, &before, 1, &s, err) != 0)
 		return -1;
-	if (s.len == 0 || s.ptr[0] != f->eol)
+	if (s.len == 0 || (s.ptr[0] != f->eol && off < f->end))
 		return 0;
 	return ends_at(f, end, &next, &exact, err);
 }
@@ -638,6 +638,7 @@ int mbox_file_locate(struct mbox_file *f, const char *suffix, struct message *ou
 	if (!slice_u64(off_text, &off) || !slice_u64(len_text, &len) ||
 	    !read_rules(rest, &out->canon))
 		return bad_locator(suffix, err);
+	window_release(&f->window); /* what counts is what the file holds now */
 	got = off > f->end || len > f->end - off ? 0 : has_borders(f, off, off + len, err);
 	if (got < 0)
 		return -1;

@@ -273,6 +273,7 @@ static int walk_file(struct walk *w, const struct level *at, const struct listin
 	if (is_index(name))
 		return 0;
 	if (is_single_message(name)) {
+		w->tree->n_single++;
 		notice(w, NOTICE_NOT_CARRIED, path, "a single message, not a folder of them");
 		return 0;
 	}
