@@ -1,0 +1,385 @@
+/*
+ * Parsing the command line from the option table. See options.h.
+ */
+#include "cli/options.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Commands an option belongs to, as bits. */
+#define BIT(command_)	  (1u << (command_))
+#define ON_SERVER_SOURCES (BIT(COMMAND_PLAN) | BIT(COMMAND_RUN) | BIT(COMMAND_VERIFY))
+#define ON_SOURCES	  (BIT(COMMAND_SCAN) | ON_SERVER_SOURCES)
+#define ON_SERVER	  (ON_SERVER_SOURCES | BIT(COMMAND_APPLY))
+#define ON_JOURNAL	  (ON_SERVER | BIT(COMMAND_REPORT))
+#define ON_VERIFIERS	  (BIT(COMMAND_RUN) | BIT(COMMAND_APPLY) | BIT(COMMAND_VERIFY))
+#define ON_ALL		  (BIT(COMMAND_SCAN) | ON_JOURNAL)
+
+enum option_id {
+	OPT_TO = 256,
+	OPT_FORMAT,
+	OPT_STATE,
+	OPT_QUIET,
+	OPT_VERBOSE,
+	OPT_INCLUDE_DELETED,
+	OPT_INCLUDE_PARTIAL,
+	OPT_INCLUDE_OUTBOX,
+	OPT_INCLUDE_FEEDS,
+	OPT_TLS_CA,
+	OPT_TLS_FINGERPRINT,
+	OPT_PASSWORD_COMMAND,
+	OPT_PASSWORD_FILE,
+	OPT_PASSWORD_FD,
+	OPT_AUTH,
+	OPT_AUTHZID,
+	OPT_ALLOW_PLAINTEXT,
+	OPT_TIMEOUT,
+	OPT_TRACE,
+	OPT_MAP,
+	OPT_PREFIX,
+	OPT_DUPLICATE_INTO_FOLDERS,
+	OPT_KEEP_DUPLICATES,
+	OPT_VERIFY,
+	OPT_HELP,
+	OPT_VERSION,
+};
+
+static const struct {
+	enum option_id id;
+	const char *name, *argument; /* argument NULL: none */
+	unsigned commands;
+	const char *help;
+} table[] = {
+	{ OPT_TO, "to", "URL", ON_JOURNAL,
+	  "the account: imaps://user@host[:port][/prefix], or imap:// for STARTTLS" },
+	{ OPT_FORMAT, "format", "FORMAT", ON_ALL,
+	  "text (default); jsonl (scan, plan: one object a message); json (report, run)" },
+	{ OPT_STATE, "state", "DIR", ON_JOURNAL,
+	  "where journals are kept (default: $XDG_STATE_HOME/mailhoist)" },
+	{ OPT_QUIET, "quiet", NULL, ON_ALL, "no progress on stderr" },
+	{ OPT_VERBOSE, "verbose", NULL, ON_ALL, "list every message that was not uploaded" },
+
+	{ OPT_INCLUDE_DELETED, "include-deleted", NULL, ON_SOURCES,
+	  "carry messages that were deleted but not compacted, into folders of their own" },
+	{ OPT_INCLUDE_PARTIAL, "include-partial", NULL, ON_SERVER_SOURCES,
+	  "upload messages of which POP fetched only the first lines" },
+	{ OPT_INCLUDE_OUTBOX, "include-outbox", NULL, ON_SOURCES, "carry unsent messages" },
+	{ OPT_INCLUDE_FEEDS, "include-feeds", NULL, ON_SOURCES, "carry RSS items" },
+
+	{ OPT_TLS_CA, "tls-ca", "FILE", ON_SERVER, "trust the CA certificates in FILE (PEM)" },
+	{ OPT_TLS_FINGERPRINT, "tls-fingerprint", "sha256:HEX", ON_SERVER,
+	  "accept exactly this server certificate" },
+	{ OPT_PASSWORD_COMMAND, "password-command", "CMD", ON_SERVER,
+	  "the first line that the shell command CMD prints is the password" },
+	{ OPT_PASSWORD_FILE, "password-file", "FILE", ON_SERVER,
+	  "the first line of FILE is the password; only you may read it" },
+	{ OPT_PASSWORD_FD, "password-fd", "N", ON_SERVER, "read the password from descriptor N" },
+	{ OPT_AUTH, "auth", "MECHANISM", ON_SERVER,
+	  "PLAIN, LOGIN, SCRAM-SHA-1 or SCRAM-SHA-256 (default: the best that both know)" },
+	{ OPT_AUTHZID, "authzid", "USER", ON_SERVER,
+	  "log in as the URL's user, but act for USER (SASL PLAIN)" },
+	{ OPT_ALLOW_PLAINTEXT, "allow-plaintext", NULL, ON_SERVER,
+	  "log in without TLS to a server that has none (loopback: always allowed)" },
+	{ OPT_TIMEOUT, "timeout", "SECONDS", ON_SERVER, "give up after so long without progress" },
+	{ OPT_TRACE, "trace", "FILE", ON_SERVER,
+	  "write the conversation, without secrets and message texts, to FILE" },
+
+	{ OPT_MAP, "map", "LOCAL=SERVER", ON_SERVER_SOURCES,
+	  "put the local folder LOCAL into the server's folder SERVER; may be repeated" },
+	{ OPT_PREFIX, "prefix", "FOLDER", ON_SERVER_SOURCES, "put everything below FOLDER" },
+	{ OPT_DUPLICATE_INTO_FOLDERS, "duplicate-into-folders", NULL, ON_SERVER_SOURCES,
+	  "upload a message even if it lies in another folder of the account" },
+	{ OPT_KEEP_DUPLICATES, "keep-duplicates", NULL, ON_SERVER_SOURCES,
+	  "upload identical messages of one folder as often as they are found" },
+
+	{ OPT_VERIFY, "verify", "LEVEL", ON_VERIFIERS,
+	  "none, size, header (default: sizes and header fields), or full (every octet)" },
+
+	{ OPT_HELP, "help", NULL, ~0u, "this text; `mailhoist help COMMAND` for one command" },
+	{ OPT_VERSION, "version", NULL, ~0u, "version and licence" },
+};
+#define N_OPTIONS (sizeof(table) / sizeof(table[0]))
+
+static const struct {
+	const char *name, *operands, *help;
+	size_t min, max; /* number of operands */
+	bool needs_to;
+} commands[COMMAND_COUNT] = {
+	[COMMAND_SCAN] = { "scan", "SOURCE...", "what is in the mail stores; no network", 1,
+			   SOURCE_SET_MAX, false },
+	[COMMAND_PLAN] = { "plan", "SOURCE... --to URL",
+			   "the dry run: what would happen; nothing is written to the server", 1,
+			   SOURCE_SET_MAX, true },
+	[COMMAND_RUN] = { "run", "SOURCE... --to URL", "plan, upload, verify, report", 1,
+			  SOURCE_SET_MAX, true },
+	[COMMAND_APPLY] = { "apply", "PLAN", "carry out a saved plan, by its number", 1, 1, false },
+	[COMMAND_VERIFY] = { "verify", "SOURCE... --to URL",
+			     "is every message on the server, and undamaged?", 1, SOURCE_SET_MAX,
+			     true },
+	[COMMAND_REPORT] = { "report", "[RUN]",
+			     "the report of a run (default: the last one); needs no server", 0, 1,
+			     false },
+	[COMMAND_HELP] = { "help", "[COMMAND]", "this text, or all about one command", 0, 1, false },
+	[COMMAND_VERSION] = { "version", "", "version and licence", 0, 0, false },
+};
+
+const char *command_name(enum command command)
+{
+	return (size_t)command < COMMAND_COUNT && commands[command].name ? commands[command].name
+									  : "";
+}
+
+enum command command_find(const char *name)
+{
+	for (enum command c = COMMAND_NONE + 1; c < COMMAND_COUNT; c++)
+		if (strcmp(commands[c].name, name) == 0)
+			return c;
+	return COMMAND_NONE;
+}
+
+/* ---- help ---- */
+
+static void help_options(FILE *to, unsigned bits)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		char left[64];
+
+		if (!(table[i].commands & bits))
+			continue;
+		snprintf(left, sizeof(left), "--%s%s%s", table[i].name,
+			 table[i].argument ? " " : "", table[i].argument ? table[i].argument : "");
+		if (strlen(left) > 26)
+			fprintf(to, "  %s\n  %-26s  %s\n", left, "", table[i].help);
+		else
+			fprintf(to, "  %-26s  %s\n", left, table[i].help);
+	}
+}
+
+static void help_overview(FILE *to)
+{
+	fputs("mailhoist: hoists local POP mail up to an IMAP server, each message exactly once\n\n"
+	      "Usage: mailhoist COMMAND [OPTION...] OPERAND...\n\nCommands:\n",
+	      to);
+	for (enum command c = COMMAND_NONE + 1; c < COMMAND_COUNT; c++)
+		fprintf(to, "  %-8s %-20s %s\n", commands[c].name, commands[c].operands,
+			commands[c].help);
+	fputs("\nSOURCE is a path (its kind is found out) or KIND:PATH. Kinds:\n", to);
+	for (size_t i = 0; source_kinds[i]; i++)
+		fprintf(to, "  %-12s%s\n", source_kinds[i]->kind, source_kinds[i]->summary);
+}
+
+void options_help(FILE *to, enum command command)
+{
+	if (command == COMMAND_NONE) {
+		help_overview(to);
+		fputs("\nOptions:\n", to);
+		help_options(to, ~0u);
+	} else {
+		fprintf(to, "Usage: mailhoist %s [OPTION...] %s\n%s\n\nOptions:\n",
+			commands[command].name, commands[command].operands, commands[command].help);
+		help_options(to, 1u << command);
+	}
+	fputs("\nExit status: 0 all accounted for; 111 done, some messages refused (listed);\n"
+	      "121 the balance does not add up; 122 verification found a difference; 64 usage;\n"
+	      "66 no input; 69 unavailable; 73, 74 cannot write; 75 try again later; 10 connect;\n"
+	      "12 TLS; 16 login; 113 quota; 130, 143 stopped by a signal, resumable.\n",
+	      to);
+}
+
+/* ---- parsing ---- */
+
+static int usage(struct err *err, const char *what, const char *value)
+{
+	return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER, "%s%s%s%s (see mailhoist --help)",
+		       what, value ? " '" : "", value ? value : "", value ? "'" : "");
+}
+
+static int parse_number(const char *text, unsigned max, unsigned *out, struct err *err)
+{
+	uint64_t n;
+
+	if (!slice_u64(slice_str(text), &n) || n > max)
+		return usage(err, "not a number that fits", text);
+	*out = (unsigned)n;
+	return 0;
+}
+
+/* The index of `text` in a NULL-terminated list, or -1 with a usage error. */
+static int choose(const char *text, const char *const *list, const char *what, struct err *err)
+{
+	for (int i = 0; list[i]; i++)
+		if (strcmp(list[i], text) == 0)
+			return i;
+	return usage(err, what, text);
+}
+
+static int parse_format(const char *text, struct options *o, struct err *err)
+{
+	static const char *const names[] = { "text", "json", "jsonl", NULL };
+	int n = choose(text, names, "unknown format", err);
+
+	if (n < 0)
+		return -1;
+	o->format = (enum format)n;
+	return 0;
+}
+
+static int parse_verify(const char *text, struct options *o, struct err *err)
+{
+	static const char *const names[] = { "none", "size", "header", "full", NULL };
+	int n = choose(text, names, "unknown level of verification", err);
+
+	if (n < 0)
+		return -1;
+	o->verify = (enum verify_level)n;
+	return 0;
+}
+
+static int parse_map(const char *text, struct options *o, struct err *err)
+{
+	if (!strchr(text, '=') || text[0] == '=')
+		return usage(err, "--map wants 'Local name=Server name', not", text);
+	if (o->n_maps == MAPS_MAX)
+		return usage(err, "too many --map options", NULL);
+	o->maps[o->n_maps++] = text;
+	return 0;
+}
+
+static int parse_fd(const char *text, struct options *o, struct err *err)
+{
+	unsigned n;
+
+	if (parse_number(text, 65535, &n, err) != 0)
+		return -1;
+	o->password_fd = (int)n;
+	return 0;
+}
+
+static int set_option(struct options *o, enum option_id id, const char *value, struct err *err)
+{
+	switch (id) {
+	case OPT_TO: o->to = value; break;
+	case OPT_FORMAT: return parse_format(value, o, err);
+	case OPT_STATE: o->state_dir = value; break;
+	case OPT_QUIET: o->quiet = true; break;
+	case OPT_VERBOSE: o->verbose = true; break;
+	case OPT_INCLUDE_DELETED: o->source.include_deleted = true; break;
+	case OPT_INCLUDE_PARTIAL: o->include_partial = true; break;
+	case OPT_INCLUDE_OUTBOX: o->source.include_outbox = true; break;
+	case OPT_INCLUDE_FEEDS: o->source.include_feeds = true; break;
+	case OPT_TLS_CA: o->tls_ca = value; break;
+	case OPT_TLS_FINGERPRINT: o->tls_fingerprint = value; break;
+	case OPT_PASSWORD_COMMAND: o->password_command = value; break;
+	case OPT_PASSWORD_FILE: o->password_file = value; break;
+	case OPT_PASSWORD_FD: return parse_fd(value, o, err);
+	case OPT_AUTH: o->mechanism = value; break;
+	case OPT_AUTHZID: o->authzid = value; break;
+	case OPT_ALLOW_PLAINTEXT: o->allow_plaintext = true; break;
+	case OPT_TIMEOUT: return parse_number(value, 86400, &o->timeout_s, err);
+	case OPT_TRACE: o->trace = value; break;
+	case OPT_MAP: return parse_map(value, o, err);
+	case OPT_PREFIX: o->prefix = value; break;
+	case OPT_DUPLICATE_INTO_FOLDERS: o->duplicate_into_folders = true; break;
+	case OPT_KEEP_DUPLICATES: o->keep_duplicates = true; break;
+	case OPT_VERIFY: return parse_verify(value, o, err);
+	case OPT_HELP: o->command = COMMAND_HELP; break;
+	case OPT_VERSION: o->command = COMMAND_VERSION; break;
+	}
+	return 0;
+}
+
+static unsigned commands_of(enum option_id id)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (table[i].id == id)
+			return table[i].commands;
+	return 0;
+}
+
+/* getopt_long(3) wants its own table. */
+static void fill_long_options(struct option out[N_OPTIONS + 1])
+{
+	memset(out, 0, (N_OPTIONS + 1) * sizeof(out[0]));
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		out[i].name = table[i].name;
+		out[i].has_arg = table[i].argument ? required_argument : no_argument;
+		out[i].val = table[i].id;
+	}
+}
+
+/* The options that were given, as bits: option_id - OPT_TO. */
+static int parse_options(int argc, char **argv, struct options *o, uint64_t *given,
+			 struct err *err)
+{
+	struct option long_options[N_OPTIONS + 1];
+	int id;
+
+	fill_long_options(long_options);
+	opterr = 0;
+	while ((id = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+		if (id == '?')
+			return usage(err, "unknown option", argv[optind - 1]);
+		if (id == ':')
+			return usage(err, "an argument is missing behind", argv[optind - 1]);
+		if (set_option(o, (enum option_id)id, optarg, err) != 0)
+			return -1;
+		*given |= UINT64_C(1) << (id - OPT_TO);
+	}
+	return 0;
+}
+
+static int check_options(enum command command, uint64_t given, struct err *err)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if ((given >> (table[i].id - OPT_TO) & 1) &&
+		    !(commands_of(table[i].id) & 1u << command))
+			return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER,
+				       "'%s' has no option --%s (see mailhoist help %s)",
+				       commands[command].name, table[i].name,
+				       commands[command].name);
+	return 0;
+}
+
+static int check_operands(const struct options *o, struct err *err)
+{
+	if (o->n_operands < commands[o->command].min)
+		return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER,
+			       "usage: mailhoist %s [OPTION...] %s", commands[o->command].name,
+			       commands[o->command].operands);
+	if (o->n_operands > commands[o->command].max)
+		return usage(err, "one operand too many:", o->operands[commands[o->command].max]);
+	if (commands[o->command].needs_to && !o->to)
+		return usage(err, "--to URL is missing", NULL);
+	if (o->format == FORMAT_JSONL && o->command != COMMAND_SCAN && o->command != COMMAND_PLAN)
+		return usage(err, "jsonl is a format of scan and plan", NULL);
+	if (o->format == FORMAT_JSON && o->command == COMMAND_SCAN)
+		return usage(err, "scan knows the formats text and jsonl", NULL);
+	return 0;
+}
+
+int options_parse(int argc, char **argv, struct options *out, struct err *err)
+{
+	struct options o = { .password_fd = -1, .verify = VERIFY_HEADER };
+	uint64_t given = 0;
+
+	if (parse_options(argc, argv, &o, &given, err) != 0)
+		return -1;
+	o.operands = (const char *const *)argv + optind;
+	o.n_operands = (size_t)(argc - optind);
+	if (o.command == COMMAND_NONE) {
+		if (o.n_operands == 0)
+			return usage(err, "no command", NULL);
+		o.command = command_find(o.operands[0]);
+		if (o.command == COMMAND_NONE)
+			return usage(err, "unknown command", o.operands[0]);
+		o.operands++;
+		o.n_operands--;
+		if (check_options(o.command, given, err) != 0 || check_operands(&o, err) != 0)
+			return -1;
+	} else if (o.command == COMMAND_HELP && o.n_operands > 1) {
+		o.n_operands = 1; /* `mailhoist run SOURCE --help`: help on run */
+	}
+	*out = o;
+	return 0;
+}

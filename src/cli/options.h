@@ -1,0 +1,75 @@
+/*
+ * The command line. One table (options.c) holds every command and option with its
+ * help text: parsing, `--help`, and the test that compares both with the man page
+ * use it.
+ */
+#ifndef MAILHOIST_CLI_OPTIONS_H
+#define MAILHOIST_CLI_OPTIONS_H
+
+#include <stdio.h>
+
+#include "source/source.h"
+#include "transfer/transfer.h"
+
+#define MAPS_MAX 256 /* --map options */
+
+enum command {
+	COMMAND_NONE,
+	COMMAND_SCAN,
+	COMMAND_PLAN,
+	COMMAND_RUN,
+	COMMAND_APPLY,
+	COMMAND_VERIFY,
+	COMMAND_REPORT,
+	COMMAND_HELP,
+	COMMAND_VERSION,
+	COMMAND_COUNT
+};
+
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_JSONL };
+
+/* What the user asked for. Texts are argv's own (or, for `apply`, the saved plan's). */
+struct options {
+	enum command command;
+	const char *const *operands; /* sources, a plan, a run */
+	size_t n_operands;
+
+	enum format format;
+	const char *state_dir; /* NULL: the default */
+	bool quiet, verbose;
+
+	/* sources */
+	struct source_options source;
+	bool include_partial;
+
+	/* server */
+	const char *to;
+	const char *tls_ca, *tls_fingerprint;
+	const char *password_command, *password_file;
+	int password_fd; /* -1: none */
+	const char *mechanism, *authzid;
+	bool allow_plaintext;
+	unsigned timeout_s; /* 0: the defaults of imap/session.h */
+	const char *trace;
+
+	/* plan */
+	const char *maps[MAPS_MAX];
+	size_t n_maps;
+	const char *prefix;
+	bool duplicate_into_folders, keep_duplicates;
+
+	/* apply and verify */
+	enum verify_level verify;
+};
+
+/* Fills *out. -1: ERR_USAGE with a text that says what is wrong. */
+int options_parse(int argc, char **argv, struct options *out, struct err *err);
+
+/* The help text: of one command, or with COMMAND_NONE the overview and all options. */
+void options_help(FILE *to, enum command command);
+
+/* The command of that name, or COMMAND_NONE. */
+enum command command_find(const char *name);
+const char *command_name(enum command command);
+
+#endif

@@ -1,0 +1,209 @@
+/*
+ * Getting the password. See secret.h.
+ */
+#include "cli/secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/stop.h"
+
+struct secret {
+	const struct options *options;
+	const char *user, *host;
+	bool kept; /* `text` holds what cannot be asked for twice */
+	size_t len;
+	char text[SECRET_MAX];
+};
+
+static void keep(struct secret *s, const char *text, size_t len)
+{
+	memcpy(s->text, text, len);
+	s->len = len;
+	s->kept = true;
+}
+
+struct secret *secret_new(const struct options *options, const char *user, const char *host)
+{
+	struct secret *s = calloc(1, sizeof(*s));
+	char *value = getenv("MAILHOIST_PASSWORD");
+
+	if (!s)
+		return NULL;
+	s->options = options;
+	s->user = user;
+	s->host = host;
+	mlock(s, sizeof(*s)); /* if it may not: then not */
+	if (value) {
+		size_t len = strlen(value);
+
+		if (len > 0 && len <= SECRET_MAX)
+			keep(s, value, len);
+		explicit_bzero(value, len); /* out of /proc/PID/environ, too */
+		unsetenv("MAILHOIST_PASSWORD");
+	}
+	return s;
+}
+
+void secret_free(struct secret *s)
+{
+	if (!s)
+		return;
+	explicit_bzero(s, sizeof(*s));
+	munlock(s, sizeof(*s));
+	free(s);
+}
+
+static int fail(struct err *err, const char *what, const char *name)
+{
+	return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER, "%s '%s'", what, name);
+}
+
+/* Read the first line: its length, or -1 (too long, or cannot be read). */
+static ssize_t read_line(int fd, char *out, size_t size)
+{
+	size_t len = 0;
+
+	while (len < size) {
+		ssize_t n = read(fd, out + len, 1);
+
+		if (n < 0 && errno == EINTR && !stop_requested())
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0 || out[len] == '\n')
+			break;
+		len++;
+	}
+	if (len == size)
+		return -1;
+	if (len > 0 && out[len - 1] == '\r')
+		len--;
+	return (ssize_t)len;
+}
+
+/* Let the rest of a command's output run out, so that it does not die of SIGPIPE. */
+static void drain(int fd)
+{
+	char rest[512];
+
+	while (read(fd, rest, sizeof(rest)) > 0)
+		;
+	explicit_bzero(rest, sizeof(rest));
+}
+
+static int from_command(const char *command, char *out, size_t size, struct err *err)
+{
+	int ends[2], status = 0;
+	ssize_t len;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return err_sys(err, ERR_CONFIG, SCOPE_ACCOUNT, errno, "--password-command");
+	pid = fork();
+	if (pid == 0) {
+		dup2(ends[1], STDOUT_FILENO);
+		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		_exit(127);
+	}
+	close(ends[1]);
+	len = pid < 0 ? -1 : read_line(ends[0], out, size);
+	drain(ends[0]);
+	close(ends[0]);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "--password-command failed (status %d)",
+			       WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	if (len <= 0)
+		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "--password-command printed no password");
+	return (int)len;
+}
+
+static int from_file(const char *path, char *out, size_t size, struct err *err)
+{
+	CLEANUP(fd_cleanup) int fd = -1;
+	struct stat st;
+	ssize_t len;
+
+	fd = fd_open_file(AT_FDCWD, path, &st, err);
+	if (fd < 0) {
+		err->code = ERR_CONFIG;
+		return err_prefix(err, "--password-file");
+	}
+	if (st.st_mode & (S_IRWXG | S_IRWXO))
+		return fail(err, "others may read the password file: chmod 600", path);
+	len = read_line(fd, out, size);
+	if (len <= 0)
+		return fail(err, "no password in the first line of", path);
+	return (int)len;
+}
+
+/* Ask on the terminal, without echo. */
+static int from_prompt(struct secret *s, char *out, size_t size, struct err *err)
+{
+	CLEANUP(fd_cleanup) int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	struct termios before, silent;
+	ssize_t len;
+
+	if (tty < 0 || tcgetattr(tty, &before) != 0)
+		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "no password: use --password-command, --password-file, --password-fd "
+			       "or $MAILHOIST_PASSWORD (there is no terminal to ask on)");
+	silent = before;
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	dprintf(tty, "Password of %s at %s: ", s->user, s->host);
+	tcsetattr(tty, TCSAFLUSH, &silent);
+	len = read_line(tty, out, size);
+	tcsetattr(tty, TCSAFLUSH, &before);
+	dprintf(tty, "\n");
+	if (len <= 0)
+		return stop_check(err) ? -1
+				       : err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER,
+						 "no password was given");
+	keep(s, out, (size_t)len);
+	return (int)len;
+}
+
+static int from_fd(struct secret *s, char *out, size_t size, struct err *err)
+{
+	ssize_t len = read_line(s->options->password_fd, out, size);
+
+	if (len <= 0)
+		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "no password on descriptor %d", s->options->password_fd);
+	keep(s, out, (size_t)len);
+	return (int)len;
+}
+
+static int get(void *context, char *out, size_t size, struct err *err)
+{
+	struct secret *s = context;
+	const struct options *o = s->options;
+
+	if (size > SECRET_MAX)
+		size = SECRET_MAX;
+	if (o->password_command)
+		return from_command(o->password_command, out, size, err);
+	if (o->password_file)
+		return from_file(o->password_file, out, size, err);
+	if (o->password_fd >= 0 && !s->kept)
+		return from_fd(s, out, size, err);
+	if (!s->kept || s->len > size)
+		return from_prompt(s, out, size, err);
+	memcpy(out, s->text, s->len);
+	return (int)s->len;
+}
+
+struct secret_source secret_source_of(struct secret *s)
+{
+	return (struct secret_source){ get, s };
+}
