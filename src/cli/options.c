@@ -197,7 +197,7 @@ static int usage(struct err *err, const char *what, const char *value)
 
 static int parse_number(const char *text, unsigned max, unsigned *out, struct err *err)
 {
-	uint64_t n;
+	uint64_t n = 0;
 
 	if (!slice_u64(slice_str(text), &n) || n > max)
 		return usage(err, "not a number that fits", text);
@@ -248,7 +248,7 @@ static int parse_map(const char *text, struct options *o, struct err *err)
 
 static int parse_fd(const char *text, struct options *o, struct err *err)
 {
-	unsigned n;
+	unsigned n = 0;
 
 	if (parse_number(text, 65535, &n, err) != 0)
 		return -1;

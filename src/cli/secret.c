@@ -43,7 +43,7 @@ struct secret *secret_new(const struct options *options, const char *user, const
 	if (value) {
 		size_t len = strlen(value);
 
-		if (len > 0 && len <= SECRET_MAX)
+		if (len > 0 && len <= SECRET_MAX && options->password_fd < 0)
 			keep(s, value, len);
 		explicit_bzero(value, len); /* out of /proc/PID/environ, too */
 		unsetenv("MAILHOIST_PASSWORD");

@@ -1,0 +1,77 @@
+/*
+ * Results on stdout. See output.h.
+ */
+#include "cli/output.h"
+
+#include <unistd.h>
+
+#define FLUSH_AT ((size_t)64 << 10)
+
+int output_flush(struct buf *b, bool all, struct err *err)
+{
+	if (buf_ok(b, "the output", err) != 0)
+		return -1;
+	if (b->len == 0 || (!all && b->len < FLUSH_AT))
+		return 0;
+	if (fd_write(STDOUT_FILENO, b->ptr, b->len, err) != 0)
+		return err_prefix(err, "standard output");
+	buf_reset(b);
+	return 0;
+}
+
+static void put_flags(struct json *j, const struct flag_set *flags)
+{
+	json_key(j, "flags");
+	json_open(j, '[');
+	for (uint32_t bit = 1; bit <= FLAG_ALL; bit <<= 1)
+		if (flags->system & bit)
+			json_cstr(j, flag_name(bit));
+	json_close(j, ']');
+	json_key(j, "keywords");
+	json_open(j, '[');
+	for (size_t i = 0; i < flags->n_keywords; i++)
+		json_cstr(j, flags->keywords[i]);
+	json_close(j, ']');
+}
+
+static void put_repairs(struct json *j, uint32_t repairs)
+{
+	json_key(j, "repairs");
+	json_open(j, '[');
+	for (unsigned i = 0; i < REPAIR_COUNT; i++)
+		if (repairs & UINT32_C(1) << i)
+			json_cstr(j, repair_name(UINT32_C(1) << i));
+	json_close(j, ']');
+}
+
+void output_message(struct json *j, const struct message_facts *m)
+{
+	json_key(j, "source");
+	json_cstr(j, m->source);
+	json_key(j, "kind");
+	json_cstr(j, m->kind);
+	json_key(j, "folder");
+	json_open(j, '[');
+	for (size_t i = 0; i < m->depth; i++)
+		json_cstr(j, m->folder[i]);
+	json_close(j, ']');
+	json_key(j, "locator");
+	json_cstr(j, m->locator);
+	json_key(j, "message_id");
+	json_cstr(j, m->message_id);
+	json_key(j, "sha256");
+	if (m->sha256)
+		json_hex(j, m->sha256, SHA256_LEN);
+	else
+		json_null(j);
+	json_key(j, "size");
+	json_u64(j, m->size);
+	json_key(j, "internaldate");
+	json_time(j, m->internaldate);
+	json_key(j, "date_source");
+	json_cstr(j, date_source_name(m->date_source));
+	put_flags(j, m->flags);
+	json_key(j, "state");
+	json_cstr(j, state_name(m->state));
+	put_repairs(j, m->repairs);
+}
