@@ -243,24 +243,18 @@ int journal_item_unreadable(struct journal *j, int64_t store, const char *locato
 
 /* ---- stores of a run ---- */
 
-int journal_store_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
-		       struct store_info *out, struct err *err)
+#define STORE_COLUMNS                                                                \
+	"s.id, s.kind, s.source, s.location, s.folder, s.role, s.found, x.target, f.name" \
+	" FROM run_store x JOIN store s ON s.id = x.store"                            \
+	" LEFT JOIN folder f ON f.id = x.target"
+
+static int read_store(struct journal *j, sqlite3_stmt *st, struct arena *a, struct store_info *out,
+		      struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(&j->db,
-				   "SELECT s.id, s.kind, s.source, s.location, s.folder, s.role, s.found,"
-				   " x.target, f.name FROM run_store x JOIN store s ON s.id = x.store"
-				   " LEFT JOIN folder f ON f.id = x.target"
-				   " WHERE x.run = ? AND x.store > ? ORDER BY x.store LIMIT 1",
-				   err);
 	struct store_info s = { 0 };
 	const char *folder;
-	int got;
+	int got = one_row(j, st, err);
 
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, run);
-	sqlite3_bind_int64(st, 2, after);
-	got = one_row(j, st, err);
 	if (got <= 0)
 		return got;
 	s.id = sqlite3_column_int64(st, 0);
@@ -277,6 +271,86 @@ int journal_store_next(struct journal *j, int64_t run, int64_t after, struct are
 	    path_split(a, folder, &s.folder, &s.depth) < 0)
 		return err_nomem(err);
 	*out = s;
+	return 1;
+}
+
+int journal_store_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
+		       struct store_info *out, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   "SELECT " STORE_COLUMNS
+				   " WHERE x.run = ? AND x.store > ? ORDER BY x.store LIMIT 1",
+				   err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, run);
+	sqlite3_bind_int64(st, 2, after);
+	return read_store(j, st, a, out, err);
+}
+
+int journal_store_at(struct journal *j, int64_t run, const struct store_info *s, size_t n,
+		     struct arena *a, struct store_info *out, struct err *err)
+{
+	const char *path = path_join(a, s->folder, n);
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   "SELECT " STORE_COLUMNS " WHERE x.run = ? AND s.kind = ?"
+				   " AND s.source = ? AND s.folder = ? LIMIT 1",
+				   err);
+
+	if (!st || !path)
+		return path ? -1 : err_nomem(err);
+	sqlite3_bind_int64(st, 1, run);
+	db_bind_text(st, 2, s->kind);
+	db_bind_text(st, 3, s->source);
+	db_bind_text(st, 4, path);
+	return read_store(j, st, a, out, err);
+}
+
+int journal_store_target(struct journal *j, int64_t run, int64_t store, int64_t folder,
+			 struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(
+		&j->db, "UPDATE run_store SET target = ? WHERE run = ? AND store = ?", err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, folder);
+	sqlite3_bind_int64(st, 2, run);
+	sqlite3_bind_int64(st, 3, store);
+	return db_run(&j->db, st, err);
+}
+
+int journal_merged_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
+			       struct merged_target *out, struct err *err)
+{
+	sqlite3_stmt *st =
+		db_stmt(&j->db,
+			"SELECT x.target, f.name, count(*), substr(group_concat(s.location, ', '), 1, 2000)"
+			" FROM run_store x JOIN store s ON s.id = x.store"
+			" JOIN folder f ON f.id = x.target WHERE x.run = ? AND x.target > ?"
+			" AND s.found > 0 AND s.role NOT IN (8, 10)"
+			" GROUP BY x.target HAVING count(*) > 1 ORDER BY x.target LIMIT 1",
+			err);
+	struct merged_target m;
+	int got;
+
+	_Static_assert(ROLE_OUTBOX == 8 && ROLE_FEEDS == 10, "as in the text above");
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, run);
+	sqlite3_bind_int64(st, 2, after);
+	got = one_row(j, st, err);
+	if (got <= 0)
+		return got;
+	m.folder = sqlite3_column_int64(st, 0);
+	m.name = db_text(a, st, 1);
+	m.stores = (uint64_t)sqlite3_column_int64(st, 2);
+	m.locations = db_text(a, st, 3);
+	sqlite3_reset(st);
+	if (!m.name || !m.locations)
+		return err_nomem(err);
+	*out = m;
 	return 1;
 }
 

@@ -121,13 +121,32 @@ struct store_info {
 int journal_store_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 		       struct store_info *out, struct err *err);
 
+/* For plan/: the run's store at the first `n` parts of the path of `s`, in the same source: 1, 0, -1. */
+int journal_store_at(struct journal *j, int64_t run, const struct store_info *s, size_t n,
+		     struct arena *a, struct store_info *out, struct err *err);
+int journal_store_target(struct journal *j, int64_t run, int64_t store, int64_t folder,
+			 struct err *err);
+/* Targets of more than one store that has messages, in id order. */
+struct merged_target {
+	int64_t folder;
+	const char *name;
+	uint64_t stores;
+	const char *locations; /* of the stores, ", " between them */
+};
+int journal_merged_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
+			       struct merged_target *out, struct err *err);
+
 /* ---- server index ---- */
+/* The bits of ATTR_* that plan/ looks at; transfer/ asserts that they are the same. */
+#define FOLDER_NOSELECT	   (1u << 0)
+#define FOLDER_NOINFERIORS (1u << 1)
+
 struct remote_folder {
 	int64_t id;
 	bool exists; /* the server lists it; false: a target that is to be created */
 	const char *wire_name, *name; /* wire form, and UTF-8 */
 	char separator;
-	uint32_t attributes; /* ATTR_* of imap/session.h, stored as they are */
+	uint32_t attributes; /* ATTR_* of imap/session.h, stored as they are; FOLDER_* below */
 	enum role role;
 	uint32_t uidvalidity, uidnext, messages; /* as of the last complete index; 0: none */
 	uint64_t highestmodseq;

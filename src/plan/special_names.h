@@ -14,4 +14,12 @@ enum role special_name_role(struct slice name, struct arena *scratch);
 /* What to call a new folder of that role: "Sent", "Drafts", ...; NULL for roles without one. */
 const char *special_name_usual(enum role role);
 
+/* The table, in order of its folded names. */
+struct special_name {
+	const char *name;
+	enum role role;
+};
+extern const struct special_name special_names[];
+extern const size_t n_special_names;
+
 #endif

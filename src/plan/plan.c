@@ -1,0 +1,472 @@
+/*
+ * The lines of a plan: for each item of the run what shall happen to it, worked out
+ * in SQL from the work table of match/. See plan.h.
+ *
+ * Lines to upload come last and in the order in which they are to be sent: by target
+ * name, then equal flags together, then as scanned. So the uploader reads ranges, and
+ * an upload row that is new has the id of its line.
+ */
+#include "plan/plan.h"
+
+#include <string.h>
+
+#include "base/fault.h"
+#include "journal/notice.h"
+#include "match/work.h"
+
+#define KEYWORD_LEN_MAX	  50	/* Dovecot refuses longer ones */
+#define KEYWORDS_TEXT_MAX 16384 /* of one message, united */
+
+/* The numbers in the SQL below. */
+_Static_assert(ACTION_UPLOAD == 0 && ACTION_PRESENT == 1 && ACTION_ELSEWHERE == 2 &&
+		       ACTION_DUPLICATE == 3 && ACTION_EXCLUDED == 4 && ACTION_FAILED == 5,
+	       "as in the SQL");
+_Static_assert(OUTCOME_OPEN == 0 && OUTCOME_PRESENT == 2 && OUTCOME_DUPLICATE == 4 &&
+		       OUTCOME_EXCLUDED == 5 && OUTCOME_REFUSED == 6 && OUTCOME_FAILED == 7,
+	       "as in the SQL");
+_Static_assert(MATCH_NONE == 0 && MATCH_JOURNAL == 5 && FLAG_DELETED == 8, "as in the SQL");
+
+/* ---- options ---- */
+
+int plan_map_parse(const char *text, struct arena *a, struct plan_map *out, struct err *err)
+{
+	char *copy = arena_str(a, text);
+	char *to = copy, *server = NULL;
+
+	if (!copy)
+		return err_nomem(err);
+	for (const char *p = text; *p; p++) {
+		if (*p == '\\' && p[1] == '=')
+			p++;
+		else if (*p == '=' && !server) {
+			*to++ = '\0';
+			server = to;
+			continue;
+		}
+		*to++ = *p;
+	}
+	*to = '\0';
+	if (!server || !*copy || !*server)
+		return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER,
+			       "--map wants 'Local name=Server name', not '%s'", text);
+	out->local = copy;
+	out->server = server;
+	return 0;
+}
+
+struct match_options plan_match_options(const struct plan_options *options, enum run_kind kind)
+{
+	return (struct match_options){
+		.keep_duplicates = options->keep_duplicates,
+		.duplicate_into_folders = options->duplicate_into_folders,
+		.include_deleted = options->include_deleted,
+		.include_outbox = options->include_outbox,
+		.include_feeds = options->include_feeds,
+		.include_partial = options->include_partial,
+		.distrust_journal = kind == RUN_VERIFY,
+	};
+}
+
+/* ---- keywords ---- */
+
+bool plan_keyword_ok(struct slice keyword)
+{
+	if (keyword.len == 0 || keyword.len > KEYWORD_LEN_MAX)
+		return false;
+	for (size_t i = 0; i < keyword.len; i++) {
+		unsigned char c = (unsigned char)keyword.ptr[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      strchr("$_.-", c)) ||
+		    c == 0)
+			return false;
+	}
+	return true;
+}
+
+static bool has_word(const struct buf *text, struct slice word)
+{
+	struct slice rest = buf_slice(text);
+
+	while (rest.len > 0)
+		if (slice_ieq(slice_cut(&rest, ' '), word))
+			return true;
+	return false;
+}
+
+static void add_words(struct buf *text, const unsigned char *words, size_t *n)
+{
+	struct slice rest = slice_str((const char *)words);
+
+	while (rest.len > 0 && *n < KEYWORDS_MAX) {
+		struct slice word = slice_cut(&rest, ' ');
+
+		if (!plan_keyword_ok(word) || has_word(text, word))
+			continue;
+		if (text->len > 0)
+			buf_addc(text, ' ');
+		buf_add_slice(text, word);
+		(*n)++;
+	}
+}
+
+/* SQL: mail_keywords(a, b): the keywords of both that may go up, each once; NULL for none. */
+static void sql_keywords(sqlite3_context *context, int argc, sqlite3_value **argv)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT(KEYWORDS_TEXT_MAX);
+	size_t n = 0;
+
+	for (int i = 0; i < argc; i++)
+		add_words(&text, sqlite3_value_text(argv[i]), &n);
+	if (text.failed)
+		sqlite3_result_error_nomem(context);
+	else if (text.len > 0)
+		sqlite3_result_text(context, text.ptr, (int)text.len, SQLITE_TRANSIENT);
+}
+
+static int add_functions(struct db *db, struct err *err)
+{
+	if (sqlite3_create_function(db->sqlite, "mail_keywords", 2,
+				    SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_keywords, NULL,
+				    NULL) != SQLITE_OK)
+		return err_nomem(err);
+	return 0;
+}
+
+/* ---- duplicates ---- */
+
+static int unite_into(struct db *db, int64_t item, sqlite3_stmt *copy, struct err *err)
+{
+	/* \Deleted only if every copy is; the other flags if any is */
+	sqlite3_stmt *st = db_stmt(
+		db,
+		"UPDATE work SET flags = ((flags | ?2) & ~8) | (flags & ?2 & 8),"
+		" keywords = mail_keywords(keywords, ?3) WHERE item = ?1",
+		err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, item);
+	sqlite3_bind_int64(st, 2, sqlite3_column_int64(copy, 1));
+	sqlite3_bind_value(st, 3, sqlite3_column_value(copy, 2));
+	return db_run(db, st, err);
+}
+
+/* Local copies that do not go up leave their flags to the one that does. */
+static int unite_flags(struct db *db, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(
+		db,
+		"SELECT d.first, d.flags, d.keywords FROM work d JOIN work w ON w.item = d.first"
+		" WHERE d.copy > 0"
+		" AND (w.flags <> d.flags OR d.keywords IS NOT w.keywords) ORDER BY d.item",
+		err);
+	int got;
+
+	if (!st)
+		return -1;
+	while ((got = db_step(db, st, err)) > 0) {
+		if (unite_into(db, sqlite3_column_int64(st, 0), st, err) < 0) {
+			sqlite3_reset(st);
+			return -1;
+		}
+	}
+	return got;
+}
+
+/* ---- a saved plan ---- */
+
+/* What the plan `run` wanted to upload: the only things that may be. */
+static int load_saved_plan(struct journal *j, int64_t run, struct err *err)
+{
+	CLEANUP(arena_release) struct arena a = ARENA_INIT((size_t)1 << 20);
+	struct db *db = journal_db(j);
+	sqlite3_stmt *st;
+	struct run r;
+	int got;
+
+	if (db_exec(db,
+		    "CREATE TEMP TABLE IF NOT EXISTS saved_plan (target INTEGER, sha256 BLOB,"
+		    " PRIMARY KEY (target, sha256)) WITHOUT ROWID; DELETE FROM saved_plan",
+		    err) < 0)
+		return -1;
+	if (run == 0)
+		return 0;
+	got = journal_run_get(j, run, &a, &r, err);
+	if (got < 0)
+		return -1;
+	if (got == 0)
+		return err_set(err, ERR_NOINPUT, SCOPE_RUN, RETRY_NEVER, "there is no plan %lld",
+			       (long long)run);
+	if (!r.whole)
+		return err_set(err, ERR_NOINPUT, SCOPE_RUN, RETRY_NEVER,
+			       "plan %lld is too old, its lines are no longer there: make a new one",
+			       (long long)run);
+	st = db_stmt(db,
+		     "INSERT OR IGNORE INTO saved_plan SELECT l.target, i.sha256 FROM run r"
+		     " JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
+		     " JOIN item i ON i.id = l.item WHERE r.id = ? AND l.action = 0",
+		     err);
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, run);
+	return db_run(db, st, err);
+}
+
+/* ---- lines ---- */
+
+struct planning {
+	struct journal *j;
+	struct db *db;
+	int64_t run, base; /* lines get ids above base */
+	int64_t lines;
+	enum run_kind kind;
+	const struct plan_options *options;
+	const struct plan_server *server;
+};
+
+static bool writes(const struct planning *p)
+{
+	return p->kind == RUN_RUN || p->kind == RUN_APPLY;
+}
+
+static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
+{
+	int index = sqlite3_bind_parameter_index(st, name);
+
+	if (index > 0)
+		sqlite3_bind_int64(st, index, value);
+}
+
+#define IN_DOUBT "(d.state = 1)"
+#define TOO_BIG	 "(:limit > 0 AND d.size > :limit)"
+
+/* What an item is: everything that decides about it. */
+#define FACTS                                                                                  \
+	"SELECT i.id AS item, i.store AS store, x.target AS target, i.wire_len AS size,"       \
+	" i.sha256 AS sha256, i.has_id AS has_id, i.key AS key, w.copy AS copy,"               \
+	" w.first AS first, w.flags AS flags, w.keywords AS keywords, w.upload AS upload,"     \
+	" w.state AS state, w.remote AS remote, w.level AS level, " MATCH_LEFT_OUT             \
+	" AS left_out,"                                                                        \
+	" CASE WHEN i.state = 6 THEN 5"                                                        \
+	" WHEN w.item IS NULL THEN 4"                                                          \
+	" WHEN w.copy > 0 AND NOT :keep THEN 3"                                                \
+	" WHEN w.state IN (2, 3) THEN 1"                                                       \
+	" WHEN w.remote >> 32 = x.target THEN 1"                                               \
+	" WHEN w.state = 1 THEN 0"                                                             \
+	" WHEN w.remote IS NOT NULL AND NOT :into THEN 2"                                      \
+	" WHEN w.blocked THEN 5"                                                               \
+	" WHEN :only AND NOT EXISTS (SELECT 1 FROM saved_plan p WHERE p.target = x.target"     \
+	"  AND p.sha256 = i.sha256) THEN 4"                                                    \
+	" ELSE 0 END AS action"                                                                \
+	" FROM run_store x CROSS JOIN store s ON s.id = x.store"                               \
+	" CROSS JOIN item i ON i.id BETWEEN s.first_item AND s.last_item AND i.store = s.id"   \
+	" LEFT JOIN work w ON w.item = i.id WHERE x.run = :run"
+
+/* The same with the ids of the lines, and what is known of an earlier upload. */
+#define NUMBERED                                                                              \
+	"SELECT :base + row_number() OVER (ORDER BY f.action = 0,"                            \
+	"  iif(f.action = 0, t.name, ''), iif(f.action = 0, f.target, 0),"                    \
+	"  iif(f.action = 0, f.flags, 0), iif(f.action = 0, f.keywords, ''), f.item) AS n,"   \
+	" f.*, u.uid AS uid, u.uidvalidity AS validity, t.listed AS listed,"                  \
+	" t.indexed AS indexed, t.uidvalidity AS target_validity"                             \
+	" FROM facts f LEFT JOIN folder t ON t.id = f.target"                                 \
+	" LEFT JOIN upload u ON f.action = 1 AND u.id = f.upload AND f.state IN (2, 3)"
+
+#define OUTCOME                                                               \
+	"CASE d.action WHEN 1 THEN 2 WHEN 2 THEN 2 WHEN 3 THEN 4 WHEN 4 THEN 5" \
+	" WHEN 5 THEN 7 ELSE CASE WHEN :verify THEN 7"                        \
+	" WHEN " IN_DOUBT " THEN iif(:writes, 7, 0)"                          \
+	" WHEN " TOO_BIG " THEN 6 ELSE 0 END END"
+
+#define REASON                                                                                 \
+	"CASE d.action WHEN 1 THEN CASE WHEN d.state NOT IN (2, 3) OR d.state IS NULL"         \
+	"  THEN '" REASON_PRESENT "' WHEN NOT d.listed OR (d.indexed AND d.uid > 0"            \
+	"   AND d.validity = d.target_validity AND NOT EXISTS (SELECT 1 FROM remote r"         \
+	"    WHERE r.id = (d.target << 32) + d.uid)) THEN '" REASON_STORED_GONE                \
+	"' ELSE '" REASON_STORED "' END"                                                       \
+	" WHEN 2 THEN '" REASON_ELSEWHERE "' WHEN 3 THEN '" REASON_DUPLICATE "'"               \
+	" WHEN 4 THEN coalesce(d.left_out, iif(:only, '" REASON_NOT_IN_PLAN "', NULL))"        \
+	" WHEN 5 THEN iif(d.sha256 IS NULL, '" REASON_UNREADABLE "', '" REASON_UNDECIDED "')"  \
+	" ELSE CASE WHEN :verify THEN '" REASON_MISSING "'"                                    \
+	"  WHEN " IN_DOUBT " THEN '" REASON_IN_DOUBT "'"                                       \
+	"  WHEN " TOO_BIG " THEN '" REASON_TOO_BIG "'"                                         \
+	"  WHEN d.has_id AND EXISTS (SELECT 1 FROM candidate c CROSS JOIN remote r"            \
+	"   ON r.id = c.remote WHERE c.sha256 = d.sha256 AND c.verdict = 2 AND r.key = d.key)" \
+	"  THEN '" REASON_OTHER_BODY "' ELSE '' END END"
+
+static int write_lines(struct planning *p, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(
+		p->db,
+		"INSERT INTO line(id, run, item, store, target, copy, action, level, outcome, size,"
+		" upload, remote, twin, reason)"
+		" WITH facts AS (" FACTS "), numbered AS (" NUMBERED ")"
+		" SELECT d.n, :run, d.item, d.store, d.target, iif(:keep, coalesce(d.copy, 0), 0),"
+		" d.action,"
+		" CASE WHEN d.action = 1 AND d.state IN (2, 3) THEN 5"
+		"  WHEN d.action IN (1, 2) THEN d.level ELSE 0 END,"
+		" " OUTCOME ", coalesce(d.size, 0),"
+		" CASE WHEN d.action = 0 AND :writes THEN coalesce(d.upload, d.n)"
+		"  WHEN d.action = 1 AND d.state IN (2, 3) THEN d.upload END,"
+		" CASE WHEN d.action IN (1, 2) THEN coalesce(d.remote,"
+		"  iif(d.uid > 0, (d.target << 32) + d.uid, NULL)) END,"
+		" iif(d.action = 3, d.first, NULL), " REASON
+		" FROM numbered d ORDER BY d.n",
+		err);
+	struct match_options includes = plan_match_options(p->options, p->kind);
+
+	if (!st)
+		return -1;
+	match_bind_includes(st, &includes);
+	bind_int(st, ":run", p->run);
+	bind_int(st, ":base", p->base);
+	bind_int(st, ":keep", p->options->keep_duplicates);
+	bind_int(st, ":into", p->options->duplicate_into_folders);
+	bind_int(st, ":only", p->options->only_run != 0);
+	bind_int(st, ":limit",
+		 p->server->append_limit > INT64_MAX ? INT64_MAX :
+						       (int64_t)p->server->append_limit);
+	bind_int(st, ":verify", p->kind == RUN_VERIFY);
+	bind_int(st, ":writes", writes(p));
+	if (db_run(p->db, st, err) < 0)
+		return -1;
+	p->lines = sqlite3_changes64(p->db->sqlite);
+	return 0;
+}
+
+static int note_range(struct planning *p, struct err *err)
+{
+	sqlite3_stmt *st =
+		db_stmt(p->db, "UPDATE run SET first_line = ?, last_line = ? WHERE id = ?", err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, p->base + 1);
+	sqlite3_bind_int64(st, 2, p->base + p->lines);
+	sqlite3_bind_int64(st, 3, p->run);
+	return db_run(p->db, st, err);
+}
+
+/* ---- uploads ---- */
+
+static int over_lines(struct planning *p, const char *sql, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(p->db, sql, err);
+
+	if (!st)
+		return -1;
+	bind_int(st, ":first", p->base + 1);
+	bind_int(st, ":last", p->base + p->lines);
+	bind_int(st, ":run", p->run);
+	return db_run(p->db, st, err);
+}
+
+static int write_uploads(struct planning *p, struct err *err)
+{
+	/* What is stored is final, what is in flight is recovery's: neither is touched. */
+	if (over_lines(p,
+		       "INSERT INTO upload(id, folder, sha256, copy, state, line, item, wire_len,"
+		       " nul_count, cr_count, cr_cr_lf_count, internaldate, flags, keywords, has_id,"
+		       " key, ident, fields)"
+		       " SELECT l.id, l.target, i.sha256, l.copy, iif(l.outcome = 6, 4, 0), l.id, i.id,"
+		       " i.wire_len, i.nul_count, i.cr_count, i.cr_cr_lf_count, i.internaldate, w.flags,"
+		       " mail_keywords(w.keywords, NULL), i.has_id, i.key, i.ident, i.fields"
+		       " FROM line l CROSS JOIN item i ON i.id = l.item"
+		       " CROSS JOIN work w ON w.item = l.item"
+		       " WHERE l.id BETWEEN :first AND :last AND l.action = 0"
+		       " AND l.reason <> '" REASON_IN_DOUBT "'"
+		       " ON CONFLICT(folder, sha256, copy) DO UPDATE SET state = excluded.state,"
+		       " line = excluded.line, item = excluded.item, flags = excluded.flags,"
+		       " keywords = excluded.keywords, internaldate = excluded.internaldate, kept = 0"
+		       " WHERE state IN (0, 4, 5)",
+		       err) < 0)
+		return -1;
+	/* Stored by a run that was killed before it verified: verified by this one. */
+	if (over_lines(p,
+		       "UPDATE upload SET line = l.id FROM line l WHERE l.id BETWEEN :first AND :last"
+		       " AND l.action = 1 AND l.level = 5 AND l.upload = upload.id"
+		       " AND upload.state = 2",
+		       err) < 0)
+		return -1;
+	return over_lines(p,
+			  "INSERT INTO run_target(run, first_line, last_line, folder)"
+			  " SELECT :run, min(id), max(id), target FROM line"
+			  " WHERE id BETWEEN :first AND :last AND action = 0 AND outcome = 0"
+			  " GROUP BY target",
+			  err);
+}
+
+static int tell_keywords(struct planning *p, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(
+		p->db,
+		"SELECT count(*) FROM line l CROSS JOIN work w ON w.item = l.item"
+		" WHERE l.id BETWEEN ? AND ? AND l.action = 0 AND w.keywords IS NOT NULL"
+		" AND w.keywords IS NOT mail_keywords(w.keywords, NULL)",
+		err);
+	struct run_notice n = { "keywords-dropped", 0, NULL,
+				"tags that an IMAP server cannot keep are left out" };
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, p->base + 1);
+	sqlite3_bind_int64(st, 2, p->base + p->lines);
+	if (db_step(p->db, st, err) <= 0)
+		return -1;
+	n.count = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return n.count ? journal_notice_add(p->j, p->run, 0, &n, err) : 0;
+}
+
+/* ---- all of it ---- */
+
+static int read_kind(struct planning *p, struct err *err)
+{
+	CLEANUP(arena_release) struct arena a = ARENA_INIT((size_t)1 << 20);
+	struct run r;
+	int got = journal_run_get(p->j, p->run, &a, &r, err);
+
+	if (got == 0)
+		err_set(err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER, "no run %lld",
+			(long long)p->run);
+	if (got <= 0)
+		return -1;
+	p->kind = r.kind;
+	return 0;
+}
+
+static int make_lines(struct planning *p, struct err *err)
+{
+	if (read_kind(p, err) < 0 || match_work_exists(p->j, err) < 0 ||
+	    add_functions(p->db, err) < 0 ||
+	    load_saved_plan(p->j, p->options->only_run, err) < 0)
+		return -1;
+	if (!p->options->keep_duplicates && unite_flags(p->db, err) < 0)
+		return -1;
+	if (db_int(p->db, "SELECT max(0, coalesce(max(last_line), 0)) FROM run", &p->base, err) < 0)
+		return -1;
+	if (write_lines(p, err) < 0 || note_range(p, err) < 0 || tell_keywords(p, err) < 0)
+		return -1;
+	return writes(p) ? write_uploads(p, err) : 0;
+}
+
+int plan_lines(struct journal *j, int64_t run, const struct plan_options *options,
+	       const struct plan_server *server, struct err *err)
+{
+	struct planning p = {
+		.j = j, .db = journal_db(j), .run = run, .options = options, .server = server
+	};
+
+	if (journal_begin(j, err) < 0)
+		return -1;
+	if (make_lines(&p, err) < 0) {
+		journal_rollback(j);
+		return -1;
+	}
+	fault_point("plan-commit-before");
+	if (journal_commit(j, err) < 0)
+		return -1;
+	fault_point("plan-commit-after");
+	return 0;
+}
