@@ -307,9 +307,10 @@ static int finish(struct journal *j, int64_t run, const void *unused, struct err
 		return -1;
 	/* With keep_duplicates the target's copies have been given out; others are "elsewhere". */
 	st = db_stmt(db,
-		     "UPDATE work SET (remote, level) = (SELECT c.remote, c.level" PROVEN
-		     " AND NOT (?1 AND c.remote >> 32 = work.target)"
-		     " ORDER BY c.remote >> 32 <> work.target, c.level, c.remote LIMIT 1)"
+		     "UPDATE work SET (remote, level) = (SELECT remote, level FROM (SELECT c.remote,"
+		     " c.level, c.remote >> 32 <> work.target AS elsewhere" PROVEN
+		     " AND NOT (?1 AND c.remote >> 32 = work.target))"
+		     " ORDER BY elsewhere, level, remote LIMIT 1)"
 		     " WHERE (copy = 0 OR ?1) AND (state IS NULL OR state IN (0, 4, 5))"
 		     " AND remote IS NULL",
 		     err);
