@@ -25,6 +25,7 @@
 #include "source/hash_set.h"
 #include "source/kinds.h"
 #include "source/maildir_names.h"
+#include "source/mbox_file.h"
 
 #define READER_VERSION	  1 /* in fingerprints: raise when the same files give another result */
 #define PASSES_MAX	  4 /* listings of a folder that changes while it is read */
@@ -32,6 +33,8 @@
 #define KEYWORD_LETTERS	  26
 #define RECENT_NS	  INT64_C(2000000000) /* mtimes may be this coarse (FAT) */
 #define TIME_SLACK	  300  /* seconds between the name's time and the file's in one delivery */
+#define MBOXES_LOOKED_AT  100  /* stray files of one directory that are probed */
+#define MBOX_SURE	  50   /* mbox_file_probe() of what is no accident */
 #define PROBE_DIRS_MAX	  2000 /* directories looked into when probing */
 #define PROBE_DEPTH_MAX	  4
 
@@ -338,16 +341,48 @@ static int refuse_nothing(struct maildir *m, struct err *err)
 		       m->location);
 }
 
+/* Mail of another format between maildirs, as KMail mixes them, has to be told of by name. */
+static uint32_t notice_mboxes(struct maildir *m, const struct tree_dir *dir)
+{
+	struct arena *a = &m->folder.arena;
+	struct err ignored = ERR_INIT;
+	struct dir_entry entry;
+	uint32_t n = 0, looked = 0;
+
+	if (dir_list_start(m->list, m->root, *dir->path ? dir->path : ".", false, NULL, &ignored) !=
+	    0)
+		return 0;
+	while (looked < MBOXES_LOOKED_AT && dir_list_next(m->list, &entry, &ignored) > 0) {
+		const char *at;
+
+		if (entry.type != DT_REG || mark(dir_list_fd(m->list), &entry) != TREE_COUNT)
+			continue;
+		looked++;
+		at = arena_printf(a, "%s/%s", location_of(m, a, dir->path), entry.name);
+		if (!at || mbox_file_probe(at) < MBOX_SURE)
+			continue;
+		n++;
+		notices_add(
+			m->notices, NOTICE_NOT_CARRIED, 1, at,
+			"an mbox between maildirs: not carried; give it as a source of its own");
+	}
+	dir_list_stop(m->list);
+	return n;
+}
+
 static void notice_strays(struct maildir *m)
 {
 	struct arena *a = &m->folder.arena;
 
 	for (size_t i = 0; i < m->tree.n; i++) {
 		const struct tree_dir *dir = &m->tree.dirs[i];
+		uint32_t strays = dir->counted;
 
 		arena_reset(a);
-		if (dir->counted > 0)
-			notices_add(m->notices, NOTICE_SKIPPED_FILE, dir->counted,
+		if (strays > 0 && !(dir->marks & IS_MAILDIR))
+			strays -= notice_mboxes(m, dir);
+		if (strays > 0)
+			notices_add(m->notices, NOTICE_SKIPPED_FILE, strays,
 				    location_of(m, a, dir->path),
 				    "files outside cur and new: no messages of a maildir");
 		if (dir->marks & HAS_LOCK)
