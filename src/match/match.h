@@ -31,7 +31,7 @@
 
 /* Server messages one item is compared with, at most. Keys that so many messages share (mail of
  * machines without Message-ID, hostile mail) are paired in order instead, each item with
- * MATCH_CROWDED_MAX messages around its place. */
+ * MATCH_CROWDED_MAX messages around its place and as many of the nearest sizes. */
 #define MATCH_CANDIDATES_MAX 32
 #define MATCH_CROWDED_MAX    8
 
