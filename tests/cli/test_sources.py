@@ -21,10 +21,12 @@ class BadSource(rig.ProgramTest):
         missing = self.folder / "not-there"
         self.assertIn("No such file", self.assertNoInput(missing, names=missing).err)
 
-    def test_empty_file(self):
+    def test_empty_file_is_an_empty_folder(self):
+        """As a mail client leaves one behind: nothing to do is no error."""
         empty = self.folder / "empty"
         empty.touch()
-        self.assertNoInput(empty, names=empty)
+        result = self.hoist("scan", empty)
+        self.assertRegex(result.out, r"total\s+[-0]")
 
     def test_file_that_is_no_mail(self):
         text = self.folder / "letter.txt"
@@ -50,7 +52,7 @@ class BadSource(rig.ProgramTest):
     def test_kind_that_it_is_not(self):
         text = self.folder / "letter.txt"
         text.write_text("Dear reader\n")
-        self.assertNoInput(f"mbox:{text}", names=text)
+        self.assertNoInput(f"mbox:{text}", names=text.name)
 
     def test_one_bad_source_among_good_ones_is_named(self):
         gen_mail.generate(5, folders=1, mbox=self.folder / "mbox")
