@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define FLUSH_AT ((size_t)64 << 10)
+
 void fd_cleanup(int *fd)
 {
 	if (*fd >= 0)
@@ -129,6 +131,18 @@ int fd_write(int fd, const void *bytes, size_t len, struct err *err)
 		p += n;
 		len -= (size_t)n;
 	}
+	return 0;
+}
+
+int fd_flush(int fd, struct buf *b, bool all, struct err *err)
+{
+	if (buf_ok(b, "the output", err) != 0)
+		return -1;
+	if (b->len == 0 || (!all && b->len < FLUSH_AT))
+		return 0;
+	if (fd_write(fd, b->ptr, b->len, err) != 0)
+		return -1;
+	buf_reset(b);
 	return 0;
 }
 

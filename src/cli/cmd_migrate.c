@@ -1,4 +1,302 @@
+/*
+ * `plan`, `run`, `apply` and `verify`: the way of the data from the sources to the
+ * server, step by step, and the exit status in the end.
+ *
+ * Whatever happens, a run is finished in the journal and reported: also one that
+ * was stopped, or that the server let down. Then the report shows what is open.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/stop.h"
+#include "cli/account.h"
 #include "cli/commands.h"
-int command_migrate(const struct options *options, struct err *err) { (void)options; return err_nomem(err); }
-int command_apply(const struct options *options, struct err *err) { (void)options; return err_nomem(err); }
-int command_report(const struct options *options, struct err *err) { (void)options; return err_nomem(err); }
+#include "cli/exit_status.h"
+#include "cli/progress.h"
+#include "cli/saved_plan.h"
+#include "plan/plan.h"
+#include "report/report.h"
+
+#define ARENA_LIMIT ((size_t)16 << 20)
+#define JSON_LIMIT  ((size_t)1 << 20)
+
+struct migration {
+	const struct options *options;
+	enum run_kind kind;
+	int64_t only_run; /* apply: the plan */
+	struct account account;
+	struct arena arena;
+	struct source_set *sources;
+	struct progress_view view;
+	struct progress progress;
+	struct plan_options plan;
+	struct plan_map maps[MAPS_MAX];
+	struct transfer transfer;
+};
+
+static bool writes(const struct migration *m)
+{
+	return m->kind == RUN_RUN || m->kind == RUN_APPLY;
+}
+
+/* ---- setting up ---- */
+
+static int open_sources(struct migration *m, struct err *err)
+{
+	m->sources = source_set_new(&m->options->source);
+	if (!m->sources)
+		return err_nomem(err);
+	for (size_t i = 0; i < m->options->n_operands; i++)
+		if (source_set_add(m->sources, m->options->operands[i], err) != 0)
+			return -1;
+	return 0;
+}
+
+/* The URL's path and --prefix, one below the other. */
+static const char *whole_prefix(struct migration *m)
+{
+	const char *of_url = m->account.url.prefix, *of_option = m->options->prefix;
+
+	if (!of_url || !of_option)
+		return of_url ? of_url : of_option;
+	return arena_printf(&m->arena, "%s/%s", of_url, of_option);
+}
+
+static int fill_plan_options(struct migration *m, struct err *err)
+{
+	const struct options *o = m->options;
+
+	for (size_t i = 0; i < o->n_maps; i++)
+		if (plan_map_parse(o->maps[i], &m->arena, &m->maps[i], err) != 0)
+			return -1;
+	m->plan = (struct plan_options){
+		.prefix = whole_prefix(m),
+		.maps = m->maps,
+		.n_maps = o->n_maps,
+		.duplicate_into_folders = o->duplicate_into_folders,
+		.keep_duplicates = o->keep_duplicates,
+		.include_deleted = o->source.include_deleted,
+		.include_outbox = o->source.include_outbox,
+		.include_feeds = o->source.include_feeds,
+		.include_partial = o->include_partial,
+		.only_run = m->only_run,
+	};
+	return 0;
+}
+
+static int start_run(struct migration *m, struct err *err)
+{
+	CLEANUP(buf_release) struct buf json = BUF_INIT(JSON_LIMIT);
+
+	if (saved_plan_write(m->options, m->sources, &json, err) != 0)
+		return -1;
+	if (!buf_cstr(&json))
+		return err_nomem(err);
+	return journal_run_start(m->transfer.journal, m->kind, json.ptr, &m->transfer.run, err);
+}
+
+static int set_up(struct migration *m, struct err *err)
+{
+	if (account_init(&m->account, m->options, err) != 0)
+		return -1;
+	if (fill_plan_options(m, err) != 0 || open_sources(m, err) != 0)
+		return -1;
+	m->account.connect.read_only = !writes(m);
+	m->transfer.connect = &m->account.connect;
+	m->transfer.sources = m->sources;
+	m->transfer.progress = &m->progress;
+	if (journal_open(m->account.state_dir, m->account.name, &m->transfer.journal, err) != 0)
+		return -1;
+	return start_run(m, err);
+}
+
+static void tear_down(struct migration *m)
+{
+	transfer_disconnect(&m->transfer);
+	progress_view_end(&m->view);
+	journal_close(m->transfer.journal);
+	source_set_free(m->sources);
+	account_release(&m->account);
+	arena_release(&m->arena);
+}
+
+/* ---- the steps ---- */
+
+static struct plan_server server_facts(const struct session *s)
+{
+	return (struct plan_server){
+		.prefix = session_prefix(s),
+		.separator = session_separator(s),
+		.append_limit = session_append_limit(s),
+	};
+}
+
+/* What happens to every message: the plan, made from sources and server. */
+static int make_plan(struct migration *m, struct err *err)
+{
+	struct transfer *t = &m->transfer;
+	struct match_options match = plan_match_options(&m->plan, m->kind);
+	struct plan_server server;
+
+	if (gather(t, err) != 0 || transfer_connect(t, err) != 0 || index_account(t, err) != 0)
+		return -1;
+	if (writes(m) && recover(t, err) != 0)
+		return -1;
+	server = server_facts(t->session);
+	progress_update(&m->progress, "matching", 0, 0, 0);
+	if (plan_folders(t->journal, t->run, &m->plan, &server, err) != 0 ||
+	    match_prepare(t->journal, t->run, &match, err) != 0 || resolve(t, err) != 0 ||
+	    match_finish(t->journal, t->run, err) != 0)
+		return -1;
+	server = server_facts(t->session); /* resolving may have connected again */
+	return plan_lines(t->journal, t->run, &m->plan, &server, err);
+}
+
+static int carry_out(struct migration *m, struct err *err)
+{
+	struct transfer *t = &m->transfer;
+
+	if (make_plan(m, err) != 0)
+		return -1;
+	if (writes(m) && upload(t, err) != 0)
+		return -1;
+	if (m->kind == RUN_PLAN || m->options->verify == VERIFY_NONE)
+		return 0;
+	return verify(t, m->options->verify, m->kind == RUN_VERIFY, err);
+}
+
+/* ---- the end ---- */
+
+/* The exit status of a run whose steps all came to their end. */
+static int status_of_balance(const struct migration *m, const struct balance *b)
+{
+	const struct transfer_tally *tally = &m->transfer.tally;
+
+	if (!report_accounts_for_all(b) || (m->kind != RUN_PLAN && b->outcome[OUTCOME_OPEN] > 0))
+		return EXIT_UNBALANCED;
+	if (b->differs > 0 || tally->differs > 0 || tally->missing > 0)
+		return EXIT_DIFFERS;
+	if (m->kind == RUN_VERIFY && b->outcome[OUTCOME_FAILED] > 0)
+		return EXIT_DIFFERS;
+	if (b->outcome[OUTCOME_REFUSED] > 0 || b->outcome[OUTCOME_FAILED] > 0 ||
+	    tally->source_errors > 0)
+		return EXIT_REFUSED;
+	return EXIT_OK;
+}
+
+static int print_report(struct migration *m, struct err *err)
+{
+	struct report_options options = { .fd = STDOUT_FILENO,
+					  .verbose = m->options->verbose,
+					  .account = m->account.name };
+	struct transfer *t = &m->transfer;
+
+	progress_view_end(&m->view);
+	switch (m->options->format) {
+	case FORMAT_JSONL: return report_lines(t->journal, t->run, &options, err);
+	case FORMAT_JSON: return report_json(t->journal, t->run, &options, err);
+	case FORMAT_TEXT: break;
+	}
+	return report_text(t->journal, t->run, &options, err);
+}
+
+/* Close the run in the journal and report it; `failed` is the error that ended it, or NULL. */
+static int end_run(struct migration *m, const struct err *failed, struct err *err)
+{
+	struct transfer *t = &m->transfer;
+	struct balance b;
+	int status;
+
+	journal_rollback(t->journal); /* of a step that failed in mid-transaction */
+	if (journal_balance(t->journal, t->run, 0, &b, err) != 0)
+		return -1;
+	status = failed ? exit_status_of(failed) : status_of_balance(m, &b);
+	if (journal_run_finish(t->journal, t->run, status, err) != 0 || print_report(m, err) != 0)
+		return -1;
+	if (!failed && m->kind == RUN_PLAN && m->options->format == FORMAT_TEXT && !m->options->quiet)
+		progress_note(&m->progress, "to carry this plan out: mailhoist apply %lld --to %s",
+			      (long long)t->run, m->options->to);
+	return status;
+}
+
+static int migrate(const struct options *options, enum run_kind kind, int64_t only_run,
+		   struct err *err)
+{
+	struct migration *m = calloc(1, sizeof(*m));
+	struct err failed = ERR_INIT;
+	int status = -1;
+
+	if (!m)
+		return err_nomem(err);
+	m->options = options;
+	m->kind = kind;
+	m->only_run = only_run;
+	m->arena = (struct arena)ARENA_INIT(ARENA_LIMIT);
+	m->account.trace_fd = -1;
+	progress_view_init(&m->view, options);
+	m->progress = progress_of(&m->view);
+	if (set_up(m, err) != 0)
+		goto out;
+	if (carry_out(m, &failed) == 0) {
+		status = end_run(m, NULL, err);
+		goto out;
+	}
+	progress_note(&m->progress, "%s", failed.text);
+	status = end_run(m, &failed, err);
+out:
+	tear_down(m);
+	free(m);
+	return status;
+}
+
+int command_migrate(const struct options *options, struct err *err)
+{
+	enum run_kind kind = options->command == COMMAND_PLAN  ? RUN_PLAN
+			     : options->command == COMMAND_RUN ? RUN_RUN
+							       : RUN_VERIFY;
+
+	return migrate(options, kind, 0, err);
+}
+
+/* ---- apply ---- */
+
+/* The saved plan with this number: its options into *o. */
+static int load_plan(const struct options *given, int64_t number, struct arena *a,
+		     struct options *o, struct err *err)
+{
+	const char *state_dir, *name;
+	struct journal *journal;
+	struct run run;
+	int got;
+
+	if (account_find(given, true, a, &state_dir, &name, err) != 0 ||
+	    journal_open_readonly(state_dir, name, &journal, err) != 0)
+		return -1;
+	got = journal_run_get(journal, number, a, &run, err);
+	journal_close(journal);
+	if (got < 0)
+		return -1;
+	if (got == 0 || run.kind != RUN_PLAN)
+		return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER, "there is no plan %lld for %s",
+			       (long long)number, name);
+	if (!run.whole)
+		return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER,
+			       "plan %lld is too old: newer runs took its place; make a new one",
+			       (long long)number);
+	*o = *given;
+	return saved_plan_read(run.options_json, a, o, err);
+}
+
+int command_apply(const struct options *options, struct err *err)
+{
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(ARENA_LIMIT);
+	struct options planned;
+	uint64_t number = 0;
+
+	if (!slice_u64(slice_str(options->operands[0]), &number) || number > INT64_MAX)
+		return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER,
+			       "'%s' is no number of a plan", options->operands[0]);
+	if (load_plan(options, (int64_t)number, &a, &planned, err) != 0)
+		return -1;
+	return migrate(&planned, RUN_APPLY, (int64_t)number, err);
+}

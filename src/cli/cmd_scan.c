@@ -3,16 +3,18 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/stop.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
-#include "cli/output.h"
 #include "cli/progress.h"
 #include "message/scan.h"
+#include "report/facts.h"
 
 #define ARENA_LIMIT ((size_t)64 << 20)
+#define OUTPUT_LIMIT ((size_t)64 << 20)
 #define NAME_WIDTH  44 /* columns of a folder name in the table */
 
 struct counts {
@@ -86,10 +88,10 @@ static int print_message(struct scan *s, const char *kind, const struct source_f
 
 	json_init(&j, &s->out);
 	json_open(&j, '{');
-	output_message(&j, &facts);
+	facts_write(&j, &facts);
 	json_close(&j, '}');
 	buf_addc(&s->out, '\n');
-	return output_flush(&s->out, false, err);
+	return fd_flush(STDOUT_FILENO, &s->out, false, err);
 }
 
 static void put_number(struct buf *out, uint64_t n)
@@ -136,7 +138,7 @@ static int print_folder(struct scan *s, const struct source_folder *folder,
 		return 0;
 	join_path(&name, &folder->path);
 	print_row(&s->out, buf_slice(&name), c);
-	return output_flush(&s->out, false, err);
+	return fd_flush(STDOUT_FILENO, &s->out, false, err);
 }
 
 /* One message: 0, or -1 when the scan must stop. */
@@ -259,7 +261,7 @@ static int scan_all(struct scan *s, struct err *err)
 	if (s->status == EXIT_OK && s->total.unreadable)
 		s->status = EXIT_REFUSED;
 	progress_view_end(&s->view);
-	return output_flush(&s->out, true, err);
+	return fd_flush(STDOUT_FILENO, &s->out, true, err);
 }
 
 int command_scan(const struct options *options, struct err *err)

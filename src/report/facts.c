@@ -1,23 +1,7 @@
 /*
- * Results on stdout. See output.h.
+ * Writing a message's facts as JSON. See facts.h.
  */
-#include "cli/output.h"
-
-#include <unistd.h>
-
-#define FLUSH_AT ((size_t)64 << 10)
-
-int output_flush(struct buf *b, bool all, struct err *err)
-{
-	if (buf_ok(b, "the output", err) != 0)
-		return -1;
-	if (b->len == 0 || (!all && b->len < FLUSH_AT))
-		return 0;
-	if (fd_write(STDOUT_FILENO, b->ptr, b->len, err) != 0)
-		return err_prefix(err, "standard output");
-	buf_reset(b);
-	return 0;
-}
+#include "report/facts.h"
 
 static void put_flags(struct json *j, const struct flag_set *flags)
 {
@@ -44,7 +28,7 @@ static void put_repairs(struct json *j, uint32_t repairs)
 	json_close(j, ']');
 }
 
-void output_message(struct json *j, const struct message_facts *m)
+void facts_write(struct json *j, const struct message_facts *m)
 {
 	json_key(j, "source");
 	json_cstr(j, m->source);

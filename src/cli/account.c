@@ -1,0 +1,164 @@
+/*
+ * The account of a command. See account.h.
+ */
+#include "cli/account.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ARENA_LIMIT ((size_t)1 << 20)
+
+static const char *default_state_dir(struct arena *a, struct err *err)
+{
+	const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME"), *dir;
+
+	if (xdg && xdg[0] == '/')
+		dir = arena_printf(a, "%s/mailhoist", xdg);
+	else if (home && home[0] == '/')
+		dir = arena_printf(a, "%s/.local/state/mailhoist", home);
+	else {
+		err_set(err, ERR_CANTCREAT, SCOPE_RUN, RETRY_NEVER,
+			"no place for the journal: neither $XDG_STATE_HOME nor $HOME is set; "
+			"use --state DIR");
+		return NULL;
+	}
+	if (!dir)
+		err_nomem(err);
+	return dir;
+}
+
+static const char *state_dir_of(const struct options *o, struct arena *a, struct err *err)
+{
+	return o->state_dir ? o->state_dir : default_state_dir(a, err);
+}
+
+/* Two servers behind one name are two accounts; the usual port is not mentioned. */
+static const char *name_of(const struct account_url *url, struct arena *a)
+{
+	return url->port ? arena_printf(a, "%s@%s:%s", url->user, url->host, url->port)
+			 : arena_printf(a, "%s@%s", url->user, url->host);
+}
+
+static int open_trace(struct account *acc, const struct options *o, struct err *err)
+{
+	acc->trace_fd = -1;
+	if (!o->trace)
+		return 0;
+	acc->trace_fd = open(o->trace, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (acc->trace_fd < 0)
+		return err_sys(err, ERR_CANTCREAT, SCOPE_RUN, errno, "--trace '%s'", o->trace);
+	return 0;
+}
+
+static void fill_connect(struct account *acc, const struct options *o)
+{
+	acc->connect = (struct session_options){
+		.host = acc->url.host,
+		.port = acc->url.port,
+		.security = acc->url.tls ? SECURITY_TLS : SECURITY_STARTTLS,
+		.allow_plaintext = o->allow_plaintext,
+		.user = acc->url.user,
+		.authzid = o->authzid,
+		.mechanism = o->mechanism,
+		.secret = secret_source_of(acc->secret),
+		.ca_file = o->tls_ca,
+		.tls_fingerprint = o->tls_fingerprint,
+		.timeout_ms = (int)o->timeout_s * 1000,
+		.trace_fd = acc->trace_fd,
+	};
+}
+
+int account_init(struct account *acc, const struct options *o, struct err *err)
+{
+	*acc = (struct account){ .arena = ARENA_INIT(ARENA_LIMIT), .trace_fd = -1 };
+	if (account_url_parse(o->to, &acc->arena, &acc->url, err) != 0)
+		goto fail;
+	acc->name = name_of(&acc->url, &acc->arena);
+	acc->state_dir = state_dir_of(o, &acc->arena, err);
+	if (!acc->state_dir || open_trace(acc, o, err) != 0)
+		goto fail;
+	acc->secret = secret_new(o, acc->url.user, acc->url.host);
+	if (!acc->name || !acc->secret) {
+		err_nomem(err);
+		goto fail;
+	}
+	fill_connect(acc, o);
+	return 0;
+fail:
+	account_release(acc);
+	return -1;
+}
+
+void account_release(struct account *acc)
+{
+	secret_free(acc->secret);
+	fd_cleanup(&acc->trace_fd);
+	arena_release(&acc->arena);
+	acc->secret = NULL;
+}
+
+/* The journal directory that was written last, and how many there are. */
+static int newest(DIR *dir, struct arena *a, const char **name, size_t *n)
+{
+	struct timespec best = { 0, 0 };
+	struct dirent *entry;
+
+	while ((entry = readdir(dir))) {
+		char path[NAME_MAX + sizeof("/journal.sqlite-wal")];
+		struct stat st;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/journal.sqlite", entry->d_name);
+		if (fstatat(dirfd(dir), path, &st, 0) != 0)
+			continue;
+		++*n;
+		if (*name && (st.st_mtim.tv_sec < best.tv_sec ||
+			      (st.st_mtim.tv_sec == best.tv_sec &&
+			       st.st_mtim.tv_nsec <= best.tv_nsec)))
+			continue;
+		best = st.st_mtim;
+		*name = arena_str(a, entry->d_name);
+		if (!*name)
+			return -1;
+	}
+	return 0;
+}
+
+int account_find(const struct options *o, bool only, struct arena *a, const char **state_dir,
+		 const char **name, struct err *err)
+{
+	struct account_url url;
+	size_t n = 0;
+	DIR *dir;
+
+	*name = NULL;
+	*state_dir = state_dir_of(o, a, err);
+	if (!*state_dir)
+		return -1;
+	if (o->to) {
+		if (account_url_parse(o->to, a, &url, err) != 0)
+			return -1;
+		*name = name_of(&url, a);
+		return *name ? 0 : err_nomem(err);
+	}
+	dir = opendir(*state_dir);
+	if (dir && newest(dir, a, name, &n) != 0) {
+		closedir(dir);
+		return err_nomem(err);
+	}
+	if (dir)
+		closedir(dir);
+	if (!*name)
+		return err_set(err, ERR_NOINPUT, SCOPE_RUN, RETRY_NEVER,
+			       "no journal in '%s': nothing was planned or run yet", *state_dir);
+	if (only && n > 1)
+		return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER,
+			       "'%s' holds the journals of %zu accounts: say which by --to URL",
+			       *state_dir, n);
+	return 0;
+}

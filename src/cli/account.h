@@ -1,0 +1,32 @@
+/*
+ * The account that a command works on: its URL, secret and session options, and
+ * where its journal lies.
+ */
+#ifndef MAILHOIST_CLI_ACCOUNT_H
+#define MAILHOIST_CLI_ACCOUNT_H
+
+#include "cli/options.h"
+#include "cli/secret.h"
+#include "cli/url.h"
+
+struct account {
+	struct arena arena; /* all texts */
+	struct account_url url;
+	const char *name; /* "user@host" or "user@host:port": the key of the journal */
+	const char *state_dir;
+	struct secret *secret;
+	struct session_options connect;
+	int trace_fd;
+};
+
+/* From --to and the other options; nothing is connected. */
+int account_init(struct account *acc, const struct options *o, struct err *err);
+void account_release(struct account *acc);
+
+/* Only the state directory, for `report` and `apply`: the account of --to, or without it the one
+ * whose journal was written last. `only`: with several accounts that is an error. The name goes to
+ * *out (in the arena). */
+int account_find(const struct options *o, bool only, struct arena *a, const char **state_dir,
+		 const char **name, struct err *err);
+
+#endif

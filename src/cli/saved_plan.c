@@ -1,0 +1,146 @@
+/*
+ * Writing and reading what a run was asked to do. See saved_plan.h.
+ */
+#include "cli/saved_plan.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/json_read.h"
+
+/* The yes-or-no options, by name and place. */
+static const struct {
+	const char *name;
+	size_t offset;
+} switches[] = {
+	{ "include_deleted", offsetof(struct options, source.include_deleted) },
+	{ "include_outbox", offsetof(struct options, source.include_outbox) },
+	{ "include_feeds", offsetof(struct options, source.include_feeds) },
+	{ "include_partial", offsetof(struct options, include_partial) },
+	{ "duplicate_into_folders", offsetof(struct options, duplicate_into_folders) },
+	{ "keep_duplicates", offsetof(struct options, keep_duplicates) },
+};
+#define N_SWITCHES (sizeof(switches) / sizeof(switches[0]))
+
+int saved_plan_write(const struct options *o, const struct source_set *sources, struct buf *out,
+		     struct err *err)
+{
+	CLEANUP(buf_release) struct buf spec = BUF_INIT(64 << 10);
+	struct json j;
+
+	json_init(&j, out);
+	json_open(&j, '{');
+	json_key(&j, "to");
+	json_cstr(&j, o->to);
+	json_key(&j, "prefix");
+	json_cstr(&j, o->prefix);
+	json_key(&j, "sources");
+	json_open(&j, '[');
+	for (size_t i = 0; i < source_set_count(sources); i++) {
+		buf_reset(&spec);
+		buf_addf(&spec, "%s:%s", source_set_kind(sources, i), source_set_path(sources, i));
+		json_string(&j, buf_slice(&spec));
+	}
+	json_close(&j, ']');
+	json_key(&j, "maps");
+	json_open(&j, '[');
+	for (size_t i = 0; i < o->n_maps; i++)
+		json_cstr(&j, o->maps[i]);
+	json_close(&j, ']');
+	for (size_t i = 0; i < N_SWITCHES; i++) {
+		json_key(&j, switches[i].name);
+		json_bool(&j, *(const bool *)((const char *)o + switches[i].offset));
+	}
+	json_close(&j, '}');
+	return buf_ok(out, "the list of sources and options", err);
+}
+
+static int damaged(struct err *err)
+{
+	return err_set(err, ERR_FORMAT, SCOPE_RUN, RETRY_NEVER,
+		       "the journal's record of this plan cannot be read");
+}
+
+/* One list of texts: up to `max` into out[]. */
+static int read_list(struct json_reader *r, struct arena *a, const char **out, size_t max,
+		     size_t *n, struct err *err)
+{
+	struct json_token t;
+	int got;
+
+	*n = 0;
+	while ((got = json_reader_next(r, &t, err)) > 0) {
+		if (t.kind == JSON_OPEN_ARRAY)
+			continue;
+		if (t.kind == JSON_CLOSE)
+			return 0;
+		if (t.kind != JSON_STRING || *n == max)
+			return damaged(err);
+		out[*n] = arena_slice(a, t.text);
+		if (!out[(*n)++])
+			return err_nomem(err);
+	}
+	return got < 0 ? -1 : damaged(err);
+}
+
+static int read_text(const struct json_token *t, struct arena *a, const char **out,
+		     struct err *err)
+{
+	*out = NULL;
+	if (t->kind != JSON_STRING)
+		return 0;
+	*out = arena_slice(a, t->text);
+	return *out ? 0 : err_nomem(err);
+}
+
+static int read_member(struct json_reader *r, struct slice key, struct arena *a,
+		       struct options *o, const char **specs, struct err *err)
+{
+	struct json_token t;
+
+	if (slice_eq(key, SLICE_LIT("sources")))
+		return read_list(r, a, specs, SOURCE_SET_MAX, &o->n_operands, err);
+	if (slice_eq(key, SLICE_LIT("maps")))
+		return read_list(r, a, o->maps, MAPS_MAX, &o->n_maps, err);
+	if (json_reader_next(r, &t, err) <= 0)
+		return damaged(err);
+	if (slice_eq(key, SLICE_LIT("to")))
+		return read_text(&t, a, &o->to, err);
+	if (slice_eq(key, SLICE_LIT("prefix")))
+		return read_text(&t, a, &o->prefix, err);
+	for (size_t i = 0; i < N_SWITCHES; i++)
+		if (slice_eq(key, slice_str(switches[i].name)))
+			*(bool *)((char *)o + switches[i].offset) =
+				slice_eq(t.text, SLICE_LIT("true"));
+	return 0;
+}
+
+int saved_plan_read(const char *json, struct arena *a, struct options *o, struct err *err)
+{
+	const char **specs = arena_alloc(a, SOURCE_SET_MAX * sizeof(*specs));
+	struct json_reader r;
+	struct json_token t;
+	int got;
+
+	if (!specs)
+		return err_nomem(err);
+	json_reader_init(&r, slice_str(json));
+	while ((got = json_reader_next(&r, &t, err)) > 0) {
+		char *key;
+
+		if (t.kind != JSON_KEY)
+			continue;
+		key = arena_slice(a, t.text); /* the token goes with the next call */
+		if (!key || read_member(&r, slice_str(key), a, o, specs, err) != 0) {
+			got = key ? -1 : err_nomem(err);
+			break;
+		}
+	}
+	json_reader_release(&r);
+	if (got < 0)
+		return -1;
+	if (!o->to || o->n_operands == 0)
+		return damaged(err);
+	o->operands = specs;
+	return 0;
+}

@@ -1,0 +1,253 @@
+/*
+ * The report of a run as one JSON object. See report.h.
+ */
+#include "report/report.h"
+
+#include "base/json.h"
+#include "journal/notice.h"
+#include "report/query.h"
+
+#define OUTPUT_LIMIT ((size_t)64 << 20)
+#define ARENA_LIMIT  ((size_t)64 << 20)
+
+struct writer {
+	struct journal *journal;
+	int64_t run;
+	const struct report_options *options;
+	struct arena arena;
+	struct buf out;
+	struct json json;
+};
+
+static void put_text(struct json *j, const char *key, const char *text)
+{
+	json_key(j, key);
+	json_cstr(j, text);
+}
+
+static void put_number(struct json *j, const char *key, uint64_t n)
+{
+	json_key(j, key);
+	json_u64(j, n);
+}
+
+static void put_folder(struct json *j, const struct store_info *store)
+{
+	json_key(j, "folder");
+	json_open(j, '[');
+	for (size_t i = 0; i < store->depth; i++)
+		json_cstr(j, store->folder[i]);
+	json_close(j, ']');
+}
+
+static void put_balance(struct json *j, const struct balance *b)
+{
+	json_key(j, "balance");
+	json_open(j, '{');
+	put_number(j, "found", b->found);
+	for (enum line_outcome o = 0; o < OUTCOME_COUNT; o++)
+		put_number(j, outcome_name(o), b->outcome[o]);
+	put_number(j, "verified", b->verified);
+	put_number(j, "differs", b->differs);
+	json_key(j, "bytes");
+	json_open(j, '{');
+	for (enum line_outcome o = 0; o < OUTCOME_COUNT; o++)
+		put_number(j, outcome_name(o), b->bytes[o]);
+	json_close(j, '}');
+	json_key(j, "adds_up");
+	json_bool(j, report_accounts_for_all(b));
+	json_close(j, '}');
+}
+
+static int put_run(struct writer *w, struct err *err)
+{
+	struct balance b;
+	struct run run;
+	int got = journal_run_get(w->journal, w->run, &w->arena, &run, err);
+
+	if (got <= 0)
+		return got < 0 ? -1
+			       : err_set(err, ERR_NOINPUT, SCOPE_RUN, RETRY_NEVER,
+					 "there is no run %lld", (long long)w->run);
+	json_key(&w->json, "run");
+	json_i64(&w->json, run.id);
+	put_text(&w->json, "kind", run_kind_name(run.kind));
+	put_text(&w->json, "account", w->options->account);
+	json_key(&w->json, "started");
+	json_time(&w->json, run.started);
+	json_key(&w->json, "finished");
+	json_time(&w->json, run.finished);
+	json_key(&w->json, "exit_status");
+	if (run.finished == TIME_NONE)
+		json_null(&w->json);
+	else
+		json_i64(&w->json, run.exit_status);
+	if (journal_balance(w->journal, w->run, 0, &b, err) != 0)
+		return -1;
+	put_balance(&w->json, &b);
+	return 0;
+}
+
+static int put_folders(struct writer *w, struct err *err)
+{
+	struct store_info store = { 0 };
+	struct balance b;
+	int got;
+
+	json_key(&w->json, "folders");
+	json_open(&w->json, '[');
+	while ((got = journal_store_next(w->journal, w->run, store.id, &w->arena, &store, err)) > 0) {
+		json_open(&w->json, '{');
+		put_text(&w->json, "kind", store.kind);
+		put_text(&w->json, "source", store.source);
+		put_folder(&w->json, &store);
+		put_text(&w->json, "location", store.location);
+		put_text(&w->json, "target", store.target_name);
+		if (journal_balance(w->journal, w->run, store.id, &b, err) != 0)
+			return -1;
+		put_balance(&w->json, &b);
+		json_close(&w->json, '}');
+		arena_reset(&w->arena);
+		if (fd_flush(w->options->fd, &w->out, false, err) != 0)
+			return -1;
+	}
+	json_close(&w->json, ']');
+	return got;
+}
+
+static int put_reasons(struct writer *w, struct err *err)
+{
+	struct reason_query query;
+	struct reason_count row;
+	int got;
+
+	json_key(&w->json, "reasons");
+	json_open(&w->json, '[');
+	if (reasons_begin(w->journal, w->run, &query, err) != 0)
+		return -1;
+	while ((got = reasons_next(w->journal, &query, &w->arena, &row, err)) > 0) {
+		json_open(&w->json, '{');
+		put_text(&w->json, "outcome", outcome_name(row.outcome));
+		put_text(&w->json, "action", action_name(row.action));
+		put_text(&w->json, "reason", row.reason);
+		put_text(&w->json, "match", match_level_name(row.level));
+		put_number(&w->json, "messages", row.n);
+		put_number(&w->json, "bytes", row.bytes);
+		json_close(&w->json, '}');
+	}
+	json_close(&w->json, ']');
+	return got;
+}
+
+static void put_line(struct json *j, const struct line *line)
+{
+	json_open(j, '{');
+	put_text(j, "source", line->store.source);
+	put_folder(j, &line->store);
+	put_text(j, "locator", line->locator);
+	put_text(j, "message_id", line->message_id);
+	put_text(j, "subject", line->subject);
+	put_text(j, "from", line->from);
+	put_number(j, "size", line->size);
+	put_text(j, "outcome", outcome_name(line->outcome));
+	put_text(j, "target", line->target);
+	put_text(j, "found_in", line->found_in);
+	put_text(j, "reason", line->reason);
+	put_text(j, "text", line->text);
+	json_close(j, '}');
+}
+
+static int put_lines(struct writer *w, const char *key, enum line_filter filter, struct err *err)
+{
+	struct line_cursor cursor;
+	struct line line;
+	int got;
+
+	json_key(&w->json, key);
+	json_open(&w->json, '[');
+	if (journal_lines_begin(w->journal, w->run, filter, &cursor, err) != 0)
+		return -1;
+	while ((got = journal_lines_next(w->journal, &cursor, &w->arena, &line, err)) > 0) {
+		put_line(&w->json, &line);
+		arena_reset(&w->arena);
+		if (fd_flush(w->options->fd, &w->out, false, err) != 0) {
+			got = -1;
+			break;
+		}
+	}
+	journal_lines_end(&cursor);
+	json_close(&w->json, ']');
+	return got;
+}
+
+static int put_renamings(struct writer *w, struct err *err)
+{
+	struct renaming r = { 0 };
+	int got;
+
+	json_key(&w->json, "renamed");
+	json_open(&w->json, '[');
+	while ((got = journal_renaming_next(w->journal, w->run, r.id, &w->arena, &r, err)) > 0) {
+		json_open(&w->json, '{');
+		put_text(&w->json, "wanted", r.wanted);
+		put_text(&w->json, "made", r.made);
+		json_close(&w->json, '}');
+	}
+	json_close(&w->json, ']');
+	return got;
+}
+
+static int put_notices(struct writer *w, struct err *err)
+{
+	struct run_notice n;
+	int64_t after = 0;
+	int got;
+
+	json_key(&w->json, "notices");
+	json_open(&w->json, '[');
+	while ((got = journal_notice_next(w->journal, w->run, &after, &w->arena, &n, err)) > 0) {
+		json_open(&w->json, '{');
+		put_text(&w->json, "kind", n.kind);
+		put_number(&w->json, "count", n.count);
+		put_text(&w->json, "location", n.location);
+		put_text(&w->json, "text", n.text);
+		json_close(&w->json, '}');
+		arena_reset(&w->arena);
+		if (fd_flush(w->options->fd, &w->out, false, err) != 0)
+			return -1;
+	}
+	json_close(&w->json, ']');
+	return got;
+}
+
+static int put_all(struct writer *w, struct err *err)
+{
+	json_init(&w->json, &w->out);
+	json_open(&w->json, '{');
+	if (put_run(w, err) != 0 || put_folders(w, err) != 0 || put_reasons(w, err) != 0 ||
+	    put_lines(w, "refused", LINES_REFUSED, err) != 0 ||
+	    put_lines(w, "differs", LINES_DIFFERS, err) != 0)
+		return -1;
+	if (w->options->verbose && put_lines(w, "not_sent", LINES_NOT_SENT, err) != 0)
+		return -1;
+	if (put_renamings(w, err) != 0 || put_notices(w, err) != 0)
+		return -1;
+	json_close(&w->json, '}');
+	buf_addc(&w->out, '\n');
+	return fd_flush(w->options->fd, &w->out, true, err);
+}
+
+int report_json(struct journal *j, int64_t run, const struct report_options *options,
+		struct err *err)
+{
+	struct writer w = { .journal = j,
+			    .run = run,
+			    .options = options,
+			    .arena = ARENA_INIT(ARENA_LIMIT),
+			    .out = BUF_INIT(OUTPUT_LIMIT) };
+	int failed = put_all(&w, err);
+
+	arena_release(&w.arena);
+	buf_release(&w.out);
+	return failed;
+}

@@ -1,0 +1,68 @@
+/*
+ * `plan --format jsonl`: every line of a run's plan as a JSON object. See report.h.
+ */
+#include "report/report.h"
+
+#include "report/facts.h"
+
+#define OUTPUT_LIMIT ((size_t)64 << 20)
+#define ARENA_LIMIT  ((size_t)64 << 20)
+
+static void put_line(struct json *j, const struct line *line)
+{
+	struct message_facts facts = {
+		.source = line->store.source,
+		.kind = line->store.kind,
+		.folder = line->store.folder,
+		.depth = line->store.depth,
+		.locator = line->locator,
+		.message_id = line->message_id,
+		.sha256 = line->has_sha256 ? line->sha256 : NULL,
+		.size = line->size,
+		.internaldate = line->internaldate,
+		.date_source = line->date_source,
+		.flags = &line->flags,
+		.state = line->state,
+		.repairs = line->repairs,
+	};
+
+	json_open(j, '{');
+	facts_write(j, &facts);
+	json_key(j, "action");
+	json_cstr(j, action_name(line->action));
+	json_key(j, "target");
+	json_cstr(j, line->target);
+	json_key(j, "match");
+	json_cstr(j, match_level_name(line->level));
+	json_key(j, "found_in");
+	json_cstr(j, line->found_in);
+	json_key(j, "reason");
+	json_cstr(j, line->reason);
+	json_close(j, '}');
+}
+
+int report_lines(struct journal *j, int64_t run, const struct report_options *options,
+		 struct err *err)
+{
+	CLEANUP(buf_release) struct buf out = BUF_INIT(OUTPUT_LIMIT);
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(ARENA_LIMIT);
+	struct line_cursor cursor;
+	struct line line;
+	struct json json;
+	int got;
+
+	if (journal_lines_begin(j, run, LINES_ALL, &cursor, err) != 0)
+		return -1;
+	while ((got = journal_lines_next(j, &cursor, &a, &line, err)) > 0) {
+		json_init(&json, &out);
+		put_line(&json, &line);
+		buf_addc(&out, '\n');
+		arena_reset(&a);
+		if (fd_flush(options->fd, &out, false, err) != 0) {
+			got = -1;
+			break;
+		}
+	}
+	journal_lines_end(&cursor);
+	return got < 0 ? -1 : fd_flush(options->fd, &out, true, err);
+}

@@ -1,0 +1,55 @@
+/*
+ * Questions to the journal. See query.h.
+ */
+#include "report/query.h"
+
+#include "report/report.h"
+
+int reasons_begin(struct journal *j, int64_t run, struct reason_query *out, struct err *err)
+{
+	out->statement = db_stmt(journal_db(j),
+				 "SELECT outcome, action, reason, level, count(*), sum(size)"
+				 " FROM line WHERE id BETWEEN (SELECT first_line FROM run WHERE id = ?1)"
+				 " AND (SELECT last_line FROM run WHERE id = ?1) AND run = ?1"
+				 " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
+				 err);
+	if (!out->statement)
+		return -1;
+	sqlite3_bind_int64(out->statement, 1, run);
+	return 0;
+}
+
+int reasons_next(struct journal *j, struct reason_query *q, struct arena *a,
+		 struct reason_count *out, struct err *err)
+{
+	sqlite3_stmt *st = q->statement;
+	int got = db_step(journal_db(j), st, err);
+
+	if (got <= 0)
+		return got;
+	out->outcome = (enum line_outcome)sqlite3_column_int(st, 0);
+	out->action = (enum action)sqlite3_column_int(st, 1);
+	out->reason = db_text(a, st, 2);
+	out->level = (enum match_level)sqlite3_column_int(st, 3);
+	out->n = (uint64_t)sqlite3_column_int64(st, 4);
+	out->bytes = (uint64_t)sqlite3_column_int64(st, 5);
+	return out->reason ? 1 : err_nomem(err);
+}
+
+void query_folder_name(struct buf *out, const struct store_info *store)
+{
+	for (size_t i = 0; i < store->depth; i++) {
+		if (i)
+			buf_addc(out, '/');
+		buf_adds(out, store->folder[i]);
+	}
+}
+
+bool report_accounts_for_all(const struct balance *b)
+{
+	uint64_t sum = 0;
+
+	for (enum line_outcome o = 0; o < OUTCOME_COUNT; o++)
+		sum += b->outcome[o];
+	return sum == b->found;
+}

@@ -1,0 +1,27 @@
+/*
+ * What the text and the JSON report both ask the journal.
+ */
+#ifndef MAILHOIST_REPORT_QUERY_H
+#define MAILHOIST_REPORT_QUERY_H
+
+#include "journal/journal.h"
+
+/* Lines of a run by outcome and reason, in the order of outcomes. */
+struct reason_count {
+	enum line_outcome outcome;
+	enum action action;
+	const char *reason; /* code, "" for none */
+	enum match_level level;
+	uint64_t n, bytes;
+};
+struct reason_query {
+	sqlite3_stmt *statement;
+};
+int reasons_begin(struct journal *j, int64_t run, struct reason_query *out, struct err *err);
+int reasons_next(struct journal *j, struct reason_query *q, struct arena *a,
+		 struct reason_count *out, struct err *err); /* 1, 0, -1 */
+
+/* The folder path of a store, joined with '/'. */
+void query_folder_name(struct buf *out, const struct store_info *store);
+
+#endif
