@@ -101,6 +101,27 @@ void account_release(struct account *acc)
 	acc->secret = NULL;
 }
 
+/* The account's name of a directory that journal_open() made: its escapes (%XX) undone. */
+static const char *unescape(struct arena *a, const char *dir)
+{
+	struct slice rest = slice_str(dir);
+	char *out = arena_str(a, dir), *p = out;
+
+	while (out && rest.len > 0) {
+		uint64_t byte = (unsigned char)rest.ptr[0];
+		size_t used = 1;
+
+		if (rest.ptr[0] == '%' && rest.len > 2 &&
+		    slice_hex64(slice_head(slice_from(rest, 1), 2), &byte))
+			used = 3;
+		*p++ = (char)byte;
+		rest = slice_from(rest, used);
+	}
+	if (out)
+		*p = '\0';
+	return out;
+}
+
 /* The journal directory that was written last, and how many there are. */
 static int newest(DIR *dir, struct arena *a, const char **name, size_t *n)
 {
@@ -122,7 +143,7 @@ static int newest(DIR *dir, struct arena *a, const char **name, size_t *n)
 			       st.st_mtim.tv_nsec <= best.tv_nsec)))
 			continue;
 		best = st.st_mtim;
-		*name = arena_str(a, entry->d_name);
+		*name = unescape(a, entry->d_name);
 		if (!*name)
 			return -1;
 	}

@@ -188,7 +188,7 @@ static int put_reasons(struct writer *w, struct err *err)
 	if (reasons_begin(w->journal, w->run.id, &query, err) != 0)
 		return -1;
 	while ((got = reasons_next(w->journal, &query, &w->arena, &row, err)) > 0) {
-		const char *level = match_level_name(row.level);
+		const char *level = row.level ? match_level_name(row.level) : "";
 
 		if (row.reason[0] == '\0')
 			continue;
