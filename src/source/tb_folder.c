@@ -242,7 +242,7 @@ static int set_name(struct tb_layout *l, struct tb_folder *folder, const char *r
 
 int tb_folder_resolve(struct tb_layout *l, struct tb_folder *folder, struct err *err)
 {
-	struct tb_folder_facts facts;
+	struct tb_folder_facts facts = { 0 };
 
 	if (find_facts(l, folder, &facts, err) != 0)
 		return -1;

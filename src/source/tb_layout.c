@@ -60,7 +60,7 @@ static int mail_dir_probe(const char *dir)
 {
 	struct arena a = ARENA_INIT(ARENA_MAX);
 	struct err ignored = ERR_INIT;
-	const char *const *names;
+	const char *const *names = NULL;
 	size_t n = 0, dirs = 0, accounts = 0;
 
 	if (tb_list_dir(dir, &a, &names, &n, &ignored) != 0)
@@ -518,8 +518,8 @@ static int add_servers(struct tb_layout *l, struct tb_profile *p, enum fate want
 static int add_orphans(struct tb_layout *l, struct tb_profile *p, const char *dir, bool take,
 		       struct err *err)
 {
-	const char *const *names;
-	size_t n;
+	const char *const *names = NULL;
+	size_t n = 0;
 
 	if (tb_list_dir(dir, &l->arena, &names, &n, err) != 0)
 		return err_prefix(err, "'%s'", dir);
@@ -616,8 +616,8 @@ static struct tb_profile *profile_above(struct tb_layout *l, struct err *err)
 static int read_mail_dir(struct tb_layout *l, struct err *err)
 {
 	struct tb_profile *p = profile_above(l, err);
-	const char *const *names;
-	size_t n;
+	const char *const *names = NULL;
+	size_t n = 0;
 
 	if (!p || tb_list_dir(l->root, &l->arena, &names, &n, err) != 0)
 		return -1;

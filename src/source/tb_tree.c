@@ -144,8 +144,8 @@ int tb_tree_probe(const char *dir)
 {
 	struct arena a = ARENA_INIT((size_t)64 << 20);
 	struct err ignored = ERR_INIT;
-	const char *const *names;
-	size_t n;
+	const char *const *names = NULL;
+	size_t n = 0;
 	int sure = 0;
 
 	if (tb_list_dir(dir, &a, &names, &n, &ignored) != 0)
@@ -336,9 +336,9 @@ static const char *folder_of_entry(struct arena *a, const char *const *names, si
 static int read_level(struct walk *w, const char *below, struct tb_folder *parent, struct err *err)
 {
 	const char *dir = tb_path(&w->l->arena, w->account->dir, below);
-	const char *const *names;
+	const char *const *names = NULL;
 	struct stat st;
-	size_t n;
+	size_t n = 0;
 
 	if (!dir)
 		return err_nomem(err);
