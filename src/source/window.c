@@ -66,12 +66,20 @@ static int read_chunk(struct window *w, struct err *err)
 	return 0;
 }
 
+/* A small file needs no more than itself. */
+static bool allocate(struct window *w)
+{
+	w->bytes = malloc(w->end < CAPACITY ? (size_t)w->end + 1 : CAPACITY);
+	w->len = 0;
+	return w->bytes != NULL;
+}
+
 int window_want(struct window *w, uint64_t off, size_t n, struct slice *out, struct err *err)
 {
 	uint64_t from = off < WINDOW_BEFORE ? 0 : off - WINDOW_BEFORE;
 	uint64_t to = w->end - off < n ? w->end : off + n;
 
-	if (!w->bytes && !(w->bytes = malloc(CAPACITY)))
+	if (!w->bytes && !allocate(w))
 		return err_nomem(err);
 	if (from < w->base || to > window_end(w))
 		slide(w, from);
