@@ -252,7 +252,7 @@ static int end_command(struct lane *l, struct err *err)
 {
 	struct batch *b = l->writing;
 
-	if (!b->answered && session_append_end(l->t->session, err) < 0)
+	if (session_append_end(l->t->session, err) < 0)
 		return -1;
 	fault_point("upload-sent");
 	l->writing = NULL;
@@ -391,6 +391,17 @@ static int step_octets(struct lane *l, struct err *err)
 	return 1;
 }
 
+/* With nothing in doubt. */
+static int connect_again(struct lane *l, struct err *err)
+{
+	transfer_disconnect(l->t);
+	if (transfer_connect(l->t, err) < 0)
+		return -1;
+	l->t->tally.reconnects++;
+	l->has_proven = false;
+	return 0;
+}
+
 /* Its octets cannot be completed: close the line before its end, so that the server stores nothing
  * of this command. What was sent before it is answered first. */
 static int step_drop(struct lane *l, struct err *err)
@@ -398,11 +409,8 @@ static int step_drop(struct lane *l, struct err *err)
 	if (l->sent.n > 0)
 		return 0;
 	progress_note(l->t->progress, "a message changed while it was sent: connecting again");
-	transfer_disconnect(l->t);
-	if (transfer_connect(l->t, err) < 0)
+	if (connect_again(l, err) < 0)
 		return -1;
-	l->t->tally.reconnects++;
-	l->has_proven = false;
 
 	/* The messages before it in the same command have to go again, and those behind it. */
 	struct batch *rest = batch_split(l->writing, l->at);
@@ -486,6 +494,11 @@ static int answered_early(struct lane *l, const struct append_result *r, struct 
 		l->phase = PHASE_IDLE;
 		return lane_refused(l, b, r->refusal, r->text, err);
 	}
+	if (session_is_dead(l->t->session)) {
+		l->writing = NULL;
+		l->phase = PHASE_IDLE;
+		return lane_refused(l, b, r->refusal, r->text, err);
+	}
 	/* It goes on swallowing the octets that were announced. */
 	b->answered = true;
 	b->refusal = r->refusal;
@@ -502,11 +515,13 @@ static int take_answers(struct lane *l, struct err *err)
 		struct batch *b = l->sent.first;
 
 		if (!b || b->ticket != r.ticket) {
+			l->refused_last = true;
 			if (answered_early(l, &r, err) < 0)
 				return -1;
 			continue;
 		}
 		list_take_first(&l->sent);
+		l->refused_last = !r.ok;
 		if (r.ok)
 			got = stored(l, b, &r, err);
 		else
@@ -515,6 +530,17 @@ static int take_answers(struct lane *l, struct err *err)
 			return -1;
 	}
 	return got;
+}
+
+/* A refusal can end the session: the server hangs up, or might take mail for commands. As answers
+ * come in order, nothing is in doubt if it was the last command: just connect again. */
+static int take_all_answers(struct lane *l, struct err *err)
+{
+	if (take_answers(l, err) == 0)
+		return 0;
+	if (!l->refused_last || !session_is_dead(l->t->session) || l->sent.n > 0 || l->writing)
+		return -1;
+	return connect_again(l, err);
 }
 
 /* ---- the lane ---- */
@@ -589,7 +615,7 @@ int lane_work(struct lane *l, struct err *err)
 {
 	int did;
 
-	if (take_answers(l, err) < 0)
+	if (take_all_answers(l, err) < 0)
 		return -1;
 	do {
 		if (fill(l, err) < 0)

@@ -53,6 +53,7 @@ struct lane {
 	bool failed;	  /* stop the account with `fatal` when what is on its way has ended */
 	struct err fatal;
 	int64_t condemned; /* upload on which the server hangs up: left out */
+	bool refused_last; /* the last answer was a refusal */
 	bool folder_refused;
 	char folder_reason[ERR_TEXT_MAX];
 

@@ -226,6 +226,15 @@ static int retry_without_keywords(struct lane *l, struct batch *b, const char *t
 	return result;
 }
 
+/* As big as this one go alone and wait for "+" from now on: refused before their octets. */
+static void learn_limit(struct lane *l, uint64_t size)
+{
+	if (size > 0 && l->shape.plain_max >= size)
+		l->shape.plain_max = size - 1;
+	if (size > 0 && l->shape.alone_above >= size)
+		l->shape.alone_above = size - 1;
+}
+
 static int refuse_single(struct lane *l, struct batch *b, enum refusal refusal, const char *text,
 			 struct err *err)
 {
@@ -233,6 +242,8 @@ static int refuse_single(struct lane *l, struct batch *b, enum refusal refusal, 
 
 	if (refusal == REFUSAL_OTHER && ++l->refusals_in_a_row > REFUSED_IN_A_ROW_MAX)
 		return stop_for_later(l, b, ERR_TEMPFAIL, "the server refuses everything", text);
+	if (refusal == REFUSAL_TOO_BIG)
+		learn_limit(l, only_message(b)->wire_len);
 	result = lane_refuse_message(l, only_message(b), refusal_code(refusal), text, err);
 	batch_free(b);
 	return result;

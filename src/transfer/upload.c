@@ -199,8 +199,10 @@ static int upload_folder(struct uploading *up, struct remote_folder *target, str
 			return -1;
 		int result = upload_once(up, target, &cause);
 
-		if (result > 0)
+		if (result > 0) {
+			up->losses = 0;
 			return 0;
+		}
 		if (result < 0) {
 			*err = cause;
 			return -1;
