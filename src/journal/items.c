@@ -105,12 +105,12 @@ int journal_store_begin(struct journal *j, int64_t run, const struct store_key *
 
 	if (!folder)
 		return err_nomem(err);
-	if (tx_begin(j, &own, err) < 0)
+	if (store_counts_flush(j, err) < 0 || tx_begin(j, &own, err) < 0)
 		return -1;
 	result = tx_end(j, own, begin_store(j, run, key, folder, &id, &same, err), err);
 	if (result < 0)
 		return -1;
-	j->filling = same ? 0 : id;
+	j->filling = (struct filling){ .store = same ? 0 : id };
 	*store = id;
 	*fresh = same;
 	return 0;
@@ -119,33 +119,54 @@ int journal_store_begin(struct journal *j, int64_t run, const struct store_key *
 int journal_store_done(struct journal *j, int64_t store, const char *fingerprint,
 		       struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(&j->db, "UPDATE store SET fingerprint = ? WHERE id = ?", err);
+	sqlite3_stmt *st;
 
+	if (store_counts_flush(j, err) < 0)
+		return -1;
+	st = db_stmt(&j->db, "UPDATE store SET fingerprint = ? WHERE id = ?", err);
 	if (!st)
 		return -1;
 	db_bind_text(st, 1, fingerprint ? fingerprint : "");
 	sqlite3_bind_int64(st, 2, store);
-	j->filling = 0;
+	j->filling = (struct filling){ 0 };
 	return db_run(&j->db, st, err);
 }
 
 /* ---- items ---- */
 
-/* The store's range and count are written with every item: one row that stays in the cache. Written
- * at the end only, a killed scan would leave items that nobody could ever remove. */
-static int count_item(struct journal *j, int64_t store, struct err *err)
+/* Written before each commit: written at the scan's end only, a killed scan would leave items that
+ * nobody could ever remove. */
+int store_counts_flush(struct journal *j, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(&j->db,
-				   "UPDATE store SET found = found + 1, last_item = ?1,"
-				   " first_item = CASE WHEN first_item = 0 THEN ?1 ELSE first_item END"
-				   " WHERE id = ?2",
-				   err);
+	struct filling *f = &j->filling;
+	sqlite3_stmt *st;
 
+	if (f->added == 0)
+		return 0;
+	st = db_stmt(&j->db,
+		     "UPDATE store SET found = found + ?1, last_item = ?3,"
+		     " first_item = CASE WHEN first_item = 0 THEN ?2 ELSE first_item END WHERE id = ?4",
+		     err);
 	if (!st)
 		return -1;
-	sqlite3_bind_int64(st, 1, sqlite3_last_insert_rowid(j->db.sqlite));
-	sqlite3_bind_int64(st, 2, store);
-	return db_run(&j->db, st, err);
+	sqlite3_bind_int64(st, 1, f->added);
+	sqlite3_bind_int64(st, 2, f->first_item);
+	sqlite3_bind_int64(st, 3, f->last_item);
+	sqlite3_bind_int64(st, 4, f->store);
+	if (db_run(&j->db, st, err) < 0)
+		return -1;
+	f->added = 0;
+	return 0;
+}
+
+static int count_item(struct journal *j, struct err *err)
+{
+	struct filling *f = &j->filling;
+
+	f->last_item = sqlite3_last_insert_rowid(j->db.sqlite);
+	if (f->added++ == 0)
+		f->first_item = f->last_item;
+	return sqlite3_get_autocommit(j->db.sqlite) ? store_counts_flush(j, err) : 0;
 }
 
 /* Texts and keys outlive the step: no copies. */
@@ -196,7 +217,7 @@ int journal_item_add(struct journal *j, int64_t store, const struct message *m, 
 	const char *keywords = keywords_join(&a, &m->flags);
 	sqlite3_stmt *st;
 
-	if (store != j->filling)
+	if (store != j->filling.store)
 		return err_set(err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER,
 			       "items of two stores at the same time");
 	if (!keywords && m->flags.n_keywords > 0)
@@ -214,7 +235,7 @@ int journal_item_add(struct journal *j, int64_t store, const struct message *m, 
 	if (db_run(&j->db, st, err) < 0)
 		return -1;
 	sqlite3_clear_bindings(st);
-	return count_item(j, store, err);
+	return count_item(j, err);
 }
 
 int journal_item_unreadable(struct journal *j, int64_t store, const char *locator,
@@ -222,7 +243,7 @@ int journal_item_unreadable(struct journal *j, int64_t store, const char *locato
 {
 	sqlite3_stmt *st;
 
-	if (store != j->filling)
+	if (store != j->filling.store)
 		return err_set(err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER,
 			       "items of two stores at the same time");
 	st = db_stmt(&j->db,
@@ -238,7 +259,7 @@ int journal_item_unreadable(struct journal *j, int64_t store, const char *locato
 	db_bind_text(st, 4, reason);
 	if (db_run(&j->db, st, err) < 0)
 		return -1;
-	return count_item(j, store, err);
+	return count_item(j, err);
 }
 
 /* ---- stores of a run ---- */

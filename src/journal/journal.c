@@ -184,7 +184,7 @@ int journal_begin(struct journal *j, struct err *err)
 int journal_commit(struct journal *j, struct err *err)
 {
 	fault_point("journal-commit-before");
-	if (db_exec(&j->db, "COMMIT", err) < 0) {
+	if (store_counts_flush(j, err) < 0 || db_exec(&j->db, "COMMIT", err) < 0) {
 		journal_rollback(j); /* a full disk may leave it open */
 		return -1;
 	}
@@ -196,7 +196,7 @@ void journal_rollback(struct journal *j)
 {
 	if (!sqlite3_get_autocommit(j->db.sqlite))
 		sqlite3_exec(j->db.sqlite, "ROLLBACK", NULL, NULL, NULL);
-	j->filling = 0;
+	j->filling = (struct filling){ 0 };
 }
 
 int tx_begin(struct journal *j, bool *own, struct err *err)

@@ -11,7 +11,10 @@ struct journal {
 	char *dir;
 	int lock_fd;	  /* -1: read-only */
 	int64_t last_seq; /* of the uploads submitted so far */
-	int64_t filling;  /* store that journal_item_add() fills, 0: none */
+	struct filling {
+		int64_t store; /* that journal_item_add() fills, 0: none */
+		int64_t added, first_item, last_item; /* since the store's row was written */
+	} filling;
 };
 
 /* Create the tables, or check that they are ours and of this version (schema.c). */
@@ -22,6 +25,9 @@ int schema_check(struct db *db, struct err *err); /* for read-only use: creates 
  * rolls back only what tx_begin() began, and returns the final result. */
 int tx_begin(struct journal *j, bool *own, struct err *err);
 int tx_end(struct journal *j, bool own, int result, struct err *err);
+
+/* Write what journal_item_add() has counted into the store's row (items.c). */
+int store_counts_flush(struct journal *j, struct err *err);
 
 /* Remove what old runs no longer need (runs.c). */
 int runs_prune(struct journal *j, struct err *err);

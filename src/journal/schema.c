@@ -116,7 +116,7 @@ static const char *const tables[] = {
 	"CREATE INDEX candidate_open ON candidate(phase, remote, sha256) WHERE verdict = 0",
 
 	"CREATE TABLE line ("
-	" id INTEGER PRIMARY KEY,"
+	" id INTEGER PRIMARY KEY AUTOINCREMENT," /* never used again: it names uploads, too */
 	" run INTEGER NOT NULL, item INTEGER NOT NULL, store INTEGER NOT NULL,"
 	" target INTEGER," /* folder.id */
 	" copy INTEGER NOT NULL," /* of upload's key */

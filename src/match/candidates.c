@@ -356,7 +356,9 @@ static void read_item(struct seeker *s, sqlite3_stmt *st)
 	s->not_ours = decided || s->options->keep_duplicates;
 }
 
-/* In the order of the index, which makes neighbours of what belongs together. */
+/* In the order of the index, which makes neighbours of what belongs together. Left out is what a kept
+ * verdict answers: a copy in the target, or anywhere if that is enough (unless the upload has been
+ * decided already: then the copy may be our own). */
 static sqlite3_stmt *items_to_match(struct seeker *s, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(
@@ -365,13 +367,16 @@ static sqlite3_stmt *items_to_match(struct seeker *s, struct err *err)
 		" i.cr_count, i.cr_cr_lf_count, w.state FROM work w CROSS JOIN item i ON i.id = w.item"
 		" WHERE (w.state IS NULL OR w.state IN (0, 4, 5)) AND (?1 OR (w.copy = 0"
 		" AND NOT EXISTS (SELECT 1 FROM candidate c CROSS JOIN remote r ON r.id = c.remote"
+		"  CROSS JOIN folder f ON f.id = c.remote >> 32 AND f.indexed = 1 AND f.listed = 1"
 		"  WHERE c.sha256 = w.sha256 AND c.verdict = 1"
-		"  AND c.remote BETWEEN w.target << 32 AND (w.target << 32) + 4294967295)))"
+		"  AND (c.remote >> 32 = w.target OR (w.state IS NULL AND NOT ?2)))))"
 		" ORDER BY i.key, i.fields, i.wire_len, w.item",
 		err);
 
-	if (st)
-		sqlite3_bind_int(st, 1, s->options->keep_duplicates);
+	if (!st)
+		return NULL;
+	sqlite3_bind_int(st, 1, s->options->keep_duplicates);
+	sqlite3_bind_int(st, 2, s->options->duplicate_into_folders);
 	return st;
 }
 

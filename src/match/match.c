@@ -59,33 +59,102 @@ int match_work_exists(struct journal *j, struct err *err)
 		       err);
 }
 
+/* Items of equal content and target come one after the other, in scan order. */
+static sqlite3_stmt *items_by_content(struct journal *j, int64_t run,
+				      const struct match_options *options, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(
+		journal_db(j),
+		"SELECT i.id, i.store, x.target, i.sha256, i.flags, i.keywords FROM run_store x"
+		" CROSS JOIN store s ON s.id = x.store"
+		" CROSS JOIN item i ON i.id BETWEEN s.first_item AND s.last_item AND i.store = s.id"
+		" WHERE x.run = :run AND x.target IS NOT NULL AND i.state <> 6"
+		" AND " MATCH_LEFT_OUT " IS NULL ORDER BY x.target, i.sha256, i.id",
+		err);
+
+	if (!st)
+		return NULL;
+	match_bind_includes(st, options);
+	sqlite3_bind_int64(st, sqlite3_bind_parameter_index(st, ":run"), run);
+	return st;
+}
+
+struct same {
+	int64_t target, first, copy;
+	uint8_t sha256[SHA256_LEN];
+};
+
+/* Count on within what is the same, or begin anew. */
+static void count_copy(struct same *same, sqlite3_stmt *items)
+{
+	int64_t target = sqlite3_column_int64(items, 2);
+	struct slice sha256 = db_blob(items, 3);
+
+	if (same->first != 0 && same->target == target && sha256.len == SHA256_LEN &&
+	    memcmp(same->sha256, sha256.ptr, SHA256_LEN) == 0) {
+		same->copy++;
+		return;
+	}
+	same->target = target;
+	same->first = sqlite3_column_int64(items, 0);
+	same->copy = 0;
+	if (sha256.len == SHA256_LEN)
+		memcpy(same->sha256, sha256.ptr, SHA256_LEN);
+}
+
+/* The upload row of a copy: the same for all copies unless each goes up. */
+static int find_upload(struct journal *j, const struct same *same, bool keep, sqlite3_stmt *add,
+		       struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(
+		journal_db(j),
+		"SELECT id, state FROM upload WHERE folder = ? AND sha256 = ? AND copy = ?", err);
+	int got;
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, same->target);
+	sqlite3_bind_blob(st, 2, same->sha256, SHA256_LEN, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 3, keep ? same->copy : 0);
+	got = db_step(journal_db(j), st, err);
+	if (got <= 0)
+		return got;
+	sqlite3_bind_int64(add, 9, sqlite3_column_int64(st, 0));
+	sqlite3_bind_int64(add, 10, sqlite3_column_int64(st, 1));
+	sqlite3_reset(st);
+	return 0;
+}
+
 static int fill_work(struct journal *j, int64_t run, const struct match_options *options,
 		     struct err *err)
 {
 	struct db *db = journal_db(j);
-	sqlite3_stmt *st = db_stmt(
-		db,
-		"INSERT INTO work(item, store, target, sha256, copy, first, flags, keywords, upload,"
-		" state)"
-		" WITH eligible AS (SELECT i.id, i.store, x.target, i.sha256, i.flags, i.keywords"
-		"  FROM run_store x CROSS JOIN store s ON s.id = x.store"
-		"  CROSS JOIN item i ON i.id BETWEEN s.first_item AND s.last_item AND i.store = s.id"
-		"  WHERE x.run = :run AND x.target IS NOT NULL AND i.state <> 6"
-		"  AND " MATCH_LEFT_OUT " IS NULL),"
-		" ranked AS (SELECT *, row_number() OVER same - 1 AS copy,"
-		"  first_value(id) OVER same AS first FROM eligible"
-		"  WINDOW same AS (PARTITION BY target, sha256 ORDER BY id))"
-		" SELECT e.id, e.store, e.target, e.sha256, e.copy, e.first, e.flags, e.keywords, u.id,"
-		"  u.state FROM ranked e LEFT JOIN upload u ON u.folder = e.target"
-		"  AND u.sha256 = e.sha256 AND u.copy = iif(:keep, e.copy, 0)",
-		err);
+	sqlite3_stmt *st = items_by_content(j, run, options, err);
+	struct same same = { 0 };
+	int got;
 
 	if (!st)
 		return -1;
-	match_bind_includes(st, options);
-	sqlite3_bind_int64(st, sqlite3_bind_parameter_index(st, ":run"), run);
-	bind_named(st, ":keep", options->keep_duplicates);
-	return db_run(db, st, err);
+	while ((got = db_step(db, st, err)) > 0) {
+		sqlite3_stmt *add = db_stmt(
+			db,
+			"INSERT INTO work(item, store, target, sha256, flags, keywords, copy, first,"
+			" upload, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			err);
+
+		if (!add)
+			break;
+		count_copy(&same, st);
+		for (int column = 0; column < 6; column++)
+			sqlite3_bind_value(add, column + 1, sqlite3_column_value(st, column));
+		sqlite3_bind_int64(add, 7, same.copy);
+		sqlite3_bind_int64(add, 8, same.first);
+		if (find_upload(j, &same, options->keep_duplicates, add, err) < 0 ||
+		    db_run(db, add, err) < 0)
+			break;
+	}
+	sqlite3_reset(st);
+	return got > 0 ? -1 : got;
 }
 
 /* For `mailhoist verify`: what the journal says counts only where the index agrees. */

@@ -218,8 +218,8 @@ static int load_saved_plan(struct journal *j, int64_t run, struct err *err)
 struct planning {
 	struct journal *j;
 	struct db *db;
-	int64_t run, base; /* lines get ids above base */
-	int64_t lines;
+	int64_t run;
+	int64_t base, lines; /* lines have the ids base + 1 to base + lines */
 	enum run_kind kind;
 	const struct plan_options *options;
 	const struct plan_server *server;
@@ -241,37 +241,27 @@ static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
 #define IN_DOUBT "(d.state = 1)"
 #define TOO_BIG	 "(:limit > 0 AND d.size > :limit)"
 
-/* What an item is: everything that decides about it. */
-#define FACTS                                                                                  \
-	"SELECT i.id AS item, i.store AS store, x.target AS target, i.wire_len AS size,"       \
-	" i.sha256 AS sha256, i.has_id AS has_id, i.key AS key, w.copy AS copy,"               \
-	" w.first AS first, w.flags AS flags, w.keywords AS keywords, w.upload AS upload,"     \
-	" w.state AS state, w.remote AS remote, w.level AS level, " MATCH_LEFT_OUT             \
-	" AS left_out,"                                                                        \
-	" CASE WHEN i.state = 6 THEN 5"                                                        \
-	" WHEN w.item IS NULL THEN 4"                                                          \
-	" WHEN w.copy > 0 AND NOT :keep THEN 3"                                                \
-	" WHEN w.state IN (2, 3) THEN 1"                                                       \
-	" WHEN w.remote >> 32 = x.target THEN 1"                                               \
-	" WHEN w.state = 1 THEN 0"                                                             \
-	" WHEN w.remote IS NOT NULL AND NOT :into THEN 2"                                      \
-	" WHEN w.blocked THEN 5"                                                               \
-	" WHEN :only AND NOT EXISTS (SELECT 1 FROM saved_plan p WHERE p.target = x.target"     \
-	"  AND p.sha256 = i.sha256) THEN 4"                                                    \
-	" ELSE 0 END AS action"                                                                \
-	" FROM run_store x CROSS JOIN store s ON s.id = x.store"                               \
-	" CROSS JOIN item i ON i.id BETWEEN s.first_item AND s.last_item AND i.store = s.id"   \
-	" LEFT JOIN work w ON w.item = i.id WHERE x.run = :run"
-
-/* The same with the ids of the lines, and what is known of an earlier upload. */
-#define NUMBERED                                                                              \
-	"SELECT :base + row_number() OVER (ORDER BY f.action = 0,"                            \
-	"  iif(f.action = 0, t.name, ''), iif(f.action = 0, f.target, 0),"                    \
-	"  iif(f.action = 0, f.flags, 0), iif(f.action = 0, f.keywords, ''), f.item) AS n,"   \
-	" f.*, u.uid AS uid, u.uidvalidity AS validity, t.listed AS listed,"                  \
-	" t.indexed AS indexed, t.uidvalidity AS target_validity"                             \
-	" FROM facts f LEFT JOIN folder t ON t.id = f.target"                                 \
-	" LEFT JOIN upload u ON f.action = 1 AND u.id = f.upload AND f.state IN (2, 3)"
+/* What an item is, and what becomes of it. (The LIMIT keeps SQLite from taking the query apart and
+ * working out the action again wherever it is named.) */
+#define DECIDED                                                                               \
+	"SELECT i.id AS item, i.store AS store, x.target AS target, i.wire_len AS size,"      \
+	" i.state = 6 AS unreadable, w.copy AS copy, w.first AS first, w.flags AS flags,"     \
+	" w.keywords AS keywords, w.upload AS upload, w.state AS state, w.remote AS remote,"  \
+	" w.level AS level, " MATCH_LEFT_OUT " AS left_out,"                                  \
+	" CASE WHEN i.state = 6 THEN 5"                                                       \
+	" WHEN w.item IS NULL THEN 4"                                                         \
+	" WHEN w.copy > 0 AND NOT :keep THEN 3"                                               \
+	" WHEN w.state IN (2, 3) THEN 1"                                                      \
+	" WHEN w.remote >> 32 = x.target THEN 1"                                              \
+	" WHEN w.state = 1 THEN 0"                                                            \
+	" WHEN w.remote IS NOT NULL AND NOT :into THEN 2"                                     \
+	" WHEN w.blocked THEN 5"                                                              \
+	" WHEN :only AND NOT EXISTS (SELECT 1 FROM saved_plan p WHERE p.target = x.target"    \
+	"  AND p.sha256 = w.sha256) THEN 4"                                                   \
+	" ELSE 0 END AS action"                                                               \
+	" FROM run_store x CROSS JOIN store s ON s.id = x.store"                              \
+	" CROSS JOIN item i ON i.id BETWEEN s.first_item AND s.last_item AND i.store = s.id"  \
+	" LEFT JOIN work w ON w.item = i.id WHERE x.run = :run LIMIT -1"
 
 #define OUTCOME                                                               \
 	"CASE d.action WHEN 1 THEN 2 WHEN 2 THEN 2 WHEN 3 THEN 4 WHEN 4 THEN 5" \
@@ -279,40 +269,43 @@ static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
 	" WHEN " IN_DOUBT " THEN iif(:writes, 7, 0)"                          \
 	" WHEN " TOO_BIG " THEN 6 ELSE 0 END END"
 
-#define REASON                                                                                 \
-	"CASE d.action WHEN 1 THEN CASE WHEN d.state NOT IN (2, 3) OR d.state IS NULL"         \
-	"  THEN '" REASON_PRESENT "' WHEN NOT d.listed OR (d.indexed AND d.uid > 0"            \
-	"   AND d.validity = d.target_validity AND NOT EXISTS (SELECT 1 FROM remote r"         \
-	"    WHERE r.id = (d.target << 32) + d.uid)) THEN '" REASON_STORED_GONE                \
-	"' ELSE '" REASON_STORED "' END"                                                       \
-	" WHEN 2 THEN '" REASON_ELSEWHERE "' WHEN 3 THEN '" REASON_DUPLICATE "'"               \
-	" WHEN 4 THEN coalesce(d.left_out, iif(:only, '" REASON_NOT_IN_PLAN "', NULL))"        \
-	" WHEN 5 THEN iif(d.sha256 IS NULL, '" REASON_UNREADABLE "', '" REASON_UNDECIDED "')"  \
-	" ELSE CASE WHEN :verify THEN '" REASON_MISSING "'"                                    \
-	"  WHEN " IN_DOUBT " THEN '" REASON_IN_DOUBT "'"                                       \
-	"  WHEN " TOO_BIG " THEN '" REASON_TOO_BIG "'"                                         \
-	"  WHEN d.has_id AND EXISTS (SELECT 1 FROM candidate c CROSS JOIN remote r"            \
-	"   ON r.id = c.remote WHERE c.sha256 = d.sha256 AND c.verdict = 2 AND r.key = d.key)" \
-	"  THEN '" REASON_OTHER_BODY "' ELSE '' END END"
+/* With t, the target folder, and u, the upload that is stored already. */
+#define REASON                                                                               \
+	"CASE d.action WHEN 1 THEN CASE WHEN u.id IS NULL"                                   \
+	"  THEN '" REASON_PRESENT "' WHEN NOT t.listed OR (t.indexed AND u.uid > 0"          \
+	"   AND u.uidvalidity = t.uidvalidity AND NOT EXISTS (SELECT 1 FROM remote r"        \
+	"    WHERE r.id = (d.target << 32) + u.uid)) THEN '" REASON_STORED_GONE              \
+	"' ELSE '" REASON_STORED "' END"                                                     \
+	" WHEN 2 THEN '" REASON_ELSEWHERE "' WHEN 3 THEN '" REASON_DUPLICATE "'"             \
+	" WHEN 4 THEN coalesce(d.left_out, iif(:only, '" REASON_NOT_IN_PLAN "', NULL))"      \
+	" WHEN 5 THEN iif(d.unreadable, '" REASON_UNREADABLE "', '" REASON_UNDECIDED "')"    \
+	" ELSE CASE WHEN :verify THEN '" REASON_MISSING "'"                                  \
+	"  WHEN " IN_DOUBT " THEN '" REASON_IN_DOUBT "'"                                     \
+	"  WHEN " TOO_BIG " THEN '" REASON_TOO_BIG "'"                                       \
+	"  WHEN EXISTS (SELECT 1 FROM item o CROSS JOIN candidate c ON c.sha256 = o.sha256"  \
+	"   AND c.verdict = 2 CROSS JOIN remote r ON r.id = c.remote AND r.key = o.key"      \
+	"   WHERE o.id = d.item AND o.has_id) THEN '" REASON_OTHER_BODY "' ELSE '' END END"
 
 static int write_lines(struct planning *p, struct err *err)
 {
+	/* Ids rise in the order of the insertion. */
 	sqlite3_stmt *st = db_stmt(
 		p->db,
-		"INSERT INTO line(id, run, item, store, target, copy, action, level, outcome, size,"
+		"INSERT INTO line(run, item, store, target, copy, action, level, outcome, size,"
 		" upload, remote, twin, reason)"
-		" WITH facts AS (" FACTS "), numbered AS (" NUMBERED ")"
-		" SELECT d.n, :run, d.item, d.store, d.target, iif(:keep, coalesce(d.copy, 0), 0),"
-		" d.action,"
-		" CASE WHEN d.action = 1 AND d.state IN (2, 3) THEN 5"
-		"  WHEN d.action IN (1, 2) THEN d.level ELSE 0 END,"
+		" SELECT :run, d.item, d.store, d.target, iif(:keep, coalesce(d.copy, 0), 0), d.action,"
+		" CASE WHEN u.id IS NOT NULL THEN 5 WHEN d.action IN (1, 2) THEN d.level ELSE 0 END,"
 		" " OUTCOME ", coalesce(d.size, 0),"
-		" CASE WHEN d.action = 0 AND :writes THEN coalesce(d.upload, d.n)"
-		"  WHEN d.action = 1 AND d.state IN (2, 3) THEN d.upload END,"
+		" CASE WHEN d.action = 0 AND :writes THEN d.upload ELSE u.id END,"
 		" CASE WHEN d.action IN (1, 2) THEN coalesce(d.remote,"
-		"  iif(d.uid > 0, (d.target << 32) + d.uid, NULL)) END,"
+		"  iif(u.uid > 0, (d.target << 32) + u.uid, NULL)) END,"
 		" iif(d.action = 3, d.first, NULL), " REASON
-		" FROM numbered d ORDER BY d.n",
+		" FROM (" DECIDED ") d LEFT JOIN folder t ON t.id = d.target"
+		" LEFT JOIN upload u ON d.action = 1 AND u.id = d.upload AND u.state IN (2, 3)"
+		"  AND d.state IN (2, 3)"
+		" ORDER BY d.action = 0, iif(d.action = 0, t.name, NULL),"
+		" iif(d.action = 0, d.target, NULL), iif(d.action = 0, d.flags, NULL),"
+		" iif(d.action = 0, d.keywords, NULL), d.item",
 		err);
 	struct match_options includes = plan_match_options(p->options, p->kind);
 
@@ -320,7 +313,6 @@ static int write_lines(struct planning *p, struct err *err)
 		return -1;
 	match_bind_includes(st, &includes);
 	bind_int(st, ":run", p->run);
-	bind_int(st, ":base", p->base);
 	bind_int(st, ":keep", p->options->keep_duplicates);
 	bind_int(st, ":into", p->options->duplicate_into_folders);
 	bind_int(st, ":only", p->options->only_run != 0);
@@ -332,6 +324,7 @@ static int write_lines(struct planning *p, struct err *err)
 	if (db_run(p->db, st, err) < 0)
 		return -1;
 	p->lines = sqlite3_changes64(p->db->sqlite);
+	p->base = p->lines ? sqlite3_last_insert_rowid(p->db->sqlite) - p->lines : 0;
 	return 0;
 }
 
@@ -364,6 +357,12 @@ static int over_lines(struct planning *p, const char *sql, struct err *err)
 
 static int write_uploads(struct planning *p, struct err *err)
 {
+	/* A new upload has the id of its line, which no other line or upload ever has. */
+	if (over_lines(p,
+		       "UPDATE line SET upload = id WHERE id BETWEEN :first AND :last AND action = 0"
+		       " AND upload IS NULL",
+		       err) < 0)
+		return -1;
 	/* What is stored is final, what is in flight is recovery's: neither is touched. */
 	if (over_lines(p,
 		       "INSERT INTO upload(id, folder, sha256, copy, state, line, item, wire_len,"
@@ -443,8 +442,6 @@ static int make_lines(struct planning *p, struct err *err)
 	    load_saved_plan(p->j, p->options->only_run, err) < 0)
 		return -1;
 	if (!p->options->keep_duplicates && unite_flags(p->db, err) < 0)
-		return -1;
-	if (db_int(p->db, "SELECT max(0, coalesce(max(last_line), 0)) FROM run", &p->base, err) < 0)
 		return -1;
 	if (write_lines(p, err) < 0 || note_range(p, err) < 0 || tell_keywords(p, err) < 0)
 		return -1;
