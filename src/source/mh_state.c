@@ -112,25 +112,27 @@ static void tidy(struct mh_sequence *q)
 
 int mh_state_add_sequences(struct mh_state *s, struct slice text, struct err *err)
 {
+	struct {
+		struct slice name;
+		struct mh_sequence *sequence;
+	} known[] = {
+		{ SLICE_LIT("unseen"), &s->unseen },
+		{ SLICE_LIT("flagged"), &s->flagged },
+		{ SLICE_LIT("replied"), &s->replied },
+	};
+	const size_t n_known = sizeof(known) / sizeof(known[0]);
 	struct header_field field;
 
 	while (text.len > 0) {
-		struct mh_sequence *q = NULL;
-
 		if (!header_next(&text, &field))
 			continue; /* an empty line ends nothing here */
-		if (slice_eq(field.name, SLICE_LIT("unseen")))
-			q = &s->unseen;
-		else if (slice_eq(field.name, SLICE_LIT("flagged")))
-			q = &s->flagged;
-		else if (slice_eq(field.name, SLICE_LIT("replied")))
-			q = &s->replied;
-		if (q && add_sequence(q, field.value, err) != 0)
-			return -1;
+		for (size_t i = 0; i < n_known; i++)
+			if (slice_eq(field.name, known[i].name) &&
+			    add_sequence(known[i].sequence, field.value, err) != 0)
+				return -1;
 	}
-	tidy(&s->unseen);
-	tidy(&s->flagged);
-	tidy(&s->replied);
+	for (size_t i = 0; i < n_known; i++)
+		tidy(known[i].sequence);
 	return 0;
 }
 
