@@ -416,6 +416,7 @@ static int maildir_open(const char *path, const struct source_options *options, 
 /* What listing the names of a folder tells, without looking at any file. */
 struct glance {
 	uint64_t n, deleted, hidden, in_tmp;
+	bool by_offlineimap;
 	uint64_t sums[2]; /* of hashes, so that the order of the directory does not matter */
 	struct stamp cur, new;
 };
@@ -467,6 +468,7 @@ static int glance_part(struct maildir *m, const char *part, struct glance *g, st
 		}
 		g->n++;
 		g->deleted += is_deleted(slice_of(entry.name, entry.len));
+		g->by_offlineimap = g->by_offlineimap || strstr(entry.name, ",FMD5=");
 	}
 	return got;
 }
@@ -559,7 +561,29 @@ static void read_keywords(struct maildir *m, struct stamp *stamp)
 
 /* ---- folders ---- */
 
-static uint32_t spelling_of(const struct maildir *m, const struct tree_dir *dir)
+static int by_path(const void *key, const void *dir)
+{
+	return strcmp(key, ((const struct tree_dir *)dir)->path);
+}
+
+/* "A.B" beside a folder A (INBOX need not be there): the dot is offlineimap's separator, and not a
+ * dot in a name like "v1.2". */
+static bool has_dotted_parent(struct maildir *m, const struct tree_dir *dir)
+{
+	const char *dot = strrchr(dir->path, '.'), *slash = strrchr(dir->path, '/');
+	const struct tree_dir *found;
+	char *parent;
+
+	if (!dot || (slash && slash > dot))
+		return false;
+	parent = arena_copy(&m->folder.arena, dir->path, (size_t)(dot - dir->path));
+	if (!parent)
+		return false;
+	found = bsearch(parent, m->tree.dirs, m->tree.n, sizeof(m->tree.dirs[0]), by_path);
+	return (found && (found->marks & IS_MAILDIR)) || strcmp(parent, "INBOX") == 0;
+}
+
+static uint32_t spelling_of(struct maildir *m, const struct tree_dir *dir, const struct glance *g)
 {
 	uint32_t spelling = 0;
 
@@ -567,6 +591,8 @@ static uint32_t spelling_of(const struct maildir *m, const struct tree_dir *dir)
 		spelling |= MAILDIR_LEGACY;
 	if (m->tree.dirs[0].marks & BY_EVOLUTION)
 		spelling |= MAILDIR_EVOLUTION;
+	if (g->by_offlineimap && has_dotted_parent(m, dir))
+		spelling |= MAILDIR_DOTTED;
 	return spelling;
 }
 
@@ -605,13 +631,15 @@ static struct slice last_name(const char *path)
 }
 
 /* The name and role, from the directory's. */
-static int describe(struct maildir *m, struct arena *a, struct source_folder *out, struct err *err)
+static int describe(struct maildir *m, const struct glance *g, struct arena *a,
+		    struct source_folder *out, struct err *err)
 {
 	const struct tree_dir *dir = m->folder.dir;
 	bool guessed;
 
 	out->location = location_of(m, a, dir->path);
-	if (maildir_folder_path(dir->path, spelling_of(m, dir), a, &out->path, &guessed, err) != 0)
+	if (maildir_folder_path(dir->path, spelling_of(m, dir, g), a, &out->path, &guessed, err) !=
+	    0)
 		return -1;
 	out->role = role_of(m, &out->path);
 	if (guessed || maildir_is_guid(last_name(dir->path))) {
@@ -645,7 +673,7 @@ static int begin_folder(struct maildir *m, const struct tree_dir *dir, bool dele
 	if (dir->trouble)
 		return err_set(err, ERR_NOINPUT, SCOPE_FOLDER, RETRY_NEVER, "%s", dir->trouble);
 	f->fd = fd_open_dir(m->root, *dir->path ? dir->path : ".", err);
-	if (f->fd < 0 || describe(m, a, &folder, err) != 0 || glance_folder(m, &g, err) != 0)
+	if (f->fd < 0 || glance_folder(m, &g, err) != 0 || describe(m, &g, a, &folder, err) != 0)
 		return -1;
 	f->withheld = folder.role == ROLE_OUTBOX && !m->options.include_outbox;
 	f->n_deleted = g.deleted;

@@ -190,7 +190,8 @@ static int add_directory(struct path_builder *b, struct slice name, bool first_l
 			 struct err *err)
 {
 	if (name.len == 0 || name.ptr[0] != '.')
-		return add_name(b, name, err);
+		return b->spelling & MAILDIR_DOTTED ? add_dotted(b, name, err)
+						    : add_name(b, name, err);
 	if (!first_level && (b->spelling & MAILDIR_LEGACY))
 		return add_name(b, slice_from(name, 1), err);
 	return add_dotted(b, slice_from(name, 1), err);

@@ -35,6 +35,7 @@ enum {
 	 * elsewhere a leading dot means Maildir++, where dots separate levels. */
 	MAILDIR_LEGACY = 1u << 0,
 	MAILDIR_EVOLUTION = 1u << 1, /* _XX stands for the octet XX */
+	MAILDIR_DOTTED = 1u << 2, /* "A.B" is A/B without a leading dot too: offlineimap's sep=. */
 };
 
 /* The folder that the directory `dir` (path below the root, "" for the root itself) holds. Names

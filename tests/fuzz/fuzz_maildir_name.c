@@ -94,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	name = arena_copy(&a, data, size);
 	if (name && size < 4096) {
 		check_file_name(slice_str(name));
-		for (uint32_t spelling = 0; spelling < 4; spelling++)
+		for (uint32_t spelling = 0; spelling < 8; spelling++)
 			check_folder(name, spelling, &a);
 		check_locator(name, &a);
 		file_message_likeness(slice_of(data, size));
