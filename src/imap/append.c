@@ -15,7 +15,7 @@
 
 #include "imap/lexer.h"
 
-#define LINE_MAX_OCTETS 8000	   /* of flags, keywords and date: more than servers take */
+#define LINE_MAX_OCTETS	  8000 /* of flags, keywords and date: more than servers take */
 #define LITERAL_MINUS_MAX 4096 /* RFC 7888 5 */
 
 static struct pending *entry(const struct session *s, size_t i)
@@ -45,7 +45,8 @@ static struct pending *enqueue(struct session *s, enum verb verb, struct slice a
 	if (session_check(s, err) < 0 || command_finish(s, err) < 0)
 		return NULL;
 	if (s->append.open || s->ring_len == PIPELINE_MAX) {
-		misuse(err, s->append.open ? "another APPEND is open" : "too many commands at once");
+		misuse(err,
+		       s->append.open ? "another APPEND is open" : "too many commands at once");
 		return NULL;
 	}
 	if (s->n_undone == 0 && s->writer.len == 0)
@@ -107,7 +108,8 @@ int session_append_message(struct session *s, const struct append_spec *spec, st
 	if (spec->size > FRAME_STREAM_MAX)
 		return err_set(err, ERR_LIMIT, SCOPE_MESSAGE, RETRY_NEVER,
 			       "a message of 4 GiB or more cannot be uploaded");
-	if (append_line(&line, spec, err) < 0 || writer_add(&s->writer, line.ptr, line.len, err) < 0)
+	if (append_line(&line, spec, err) < 0 ||
+	    writer_add(&s->writer, line.ptr, line.len, err) < 0)
 		return -1;
 	trace(s, "C: ...", buf_slice(&line));
 	p->n_messages++;
@@ -269,8 +271,9 @@ bool append_ended(struct session *s, uint64_t number, const struct response *r)
 	settle(s, p, r);
 	stop_composing(s, p);
 	if (r->status == STATUS_BAD && p->unproven)
-		session_fail_protocol(s, &err, "did not understand an APPEND; the line was closed "
-					       "before it could take mail for commands");
+		session_fail_protocol(s, &err,
+				      "did not understand an APPEND; the line was closed "
+				      "before it could take mail for commands");
 	return true;
 }
 

@@ -19,7 +19,6 @@ struct etpan {
 	mailimap *parser;
 };
 
-/* Ours, not in memory that somebody else frees. */
 struct etpan *etpan_new(void)
 {
 	struct etpan *e = calloc(1, sizeof(*e));
@@ -28,25 +27,16 @@ struct etpan *etpan_new(void)
 		return NULL;
 	e->parser = mailimap_new(0, NULL);
 	if (e->parser)
-		e->parser->imap_stream_buffer = mmap_string_new("");
-	if (!e->parser || !e->parser->imap_stream_buffer) {
-		etpan_free(e);
-		return NULL;
-	}
-	return e;
+		return e;
+	free(e);
+	return NULL;
 }
 
 void etpan_free(struct etpan *e)
 {
 	if (!e)
 		return;
-	if (e->parser) {
-		/* mailimap_free() believes in a stream where there is a state. */
-		if (e->parser->imap_stream_buffer)
-			mmap_string_free(e->parser->imap_stream_buffer);
-		e->parser->imap_stream_buffer = NULL;
-		mailimap_free(e->parser);
-	}
+	mailimap_free(e->parser);
 	free(e);
 }
 
@@ -369,8 +359,8 @@ bool etpan_namespace(struct etpan *e, const struct response *r, struct arena *a,
 	parsed = parse(e, "NAMESPACE", r->rest);
 	if (!parsed)
 		return tolerant_namespace(r, a, out);
-	for (clistiter *at = info(e)->rsp_extension_list ? clist_begin(info(e)->rsp_extension_list) :
-							   NULL;
+	for (clistiter *at = info(e)->rsp_extension_list ? clist_begin(info(e)->rsp_extension_list)
+							 : NULL;
 	     at; at = clist_next(at)) {
 		const struct mailimap_extension_data *data = clist_content(at);
 		const struct mailimap_namespace_data *ns = data->ext_data;
@@ -433,7 +423,8 @@ bool tolerant_namespace(const struct response *r, struct arena *a, struct namesp
 				found.has_personal = true;
 				found.prefix = prefix;
 				found.separator = separator;
-			} else if (which > 0 && prefix.len > 0 && found.n_foreign < NAMESPACES_MAX) {
+			} else if (which > 0 && prefix.len > 0 &&
+				   found.n_foreign < NAMESPACES_MAX) {
 				found.foreign[found.n_foreign++] = prefix;
 			}
 		}
@@ -469,8 +460,8 @@ bool etpan_id(struct etpan *e, const struct response *r, struct buf *out)
 
 	if (!parsed)
 		return false;
-	for (clistiter *at = info(e)->rsp_extension_list ? clist_begin(info(e)->rsp_extension_list) :
-							   NULL;
+	for (clistiter *at = info(e)->rsp_extension_list ? clist_begin(info(e)->rsp_extension_list)
+							 : NULL;
 	     at; at = clist_next(at)) {
 		const struct mailimap_extension_data *data = clist_content(at);
 

@@ -19,8 +19,8 @@ void etpan_free(struct etpan *e);
 
 /* One row of LIST, XLIST or LSUB. */
 struct list_row {
-	struct slice name; /* in the arena; NUL-terminated */
-	char separator;	   /* 0: NIL */
+	struct slice name;   /* in the arena; NUL-terminated */
+	char separator;	     /* 0: NIL */
 	uint32_t attributes; /* ATTR_* */
 	enum role role;
 };

@@ -14,33 +14,26 @@
 
 /* ---- LIST ---- */
 
-/* Rows as they come. */
-struct rows {
-	struct list_row *row;
-	size_t n, cap;
-};
+/* Rows as they come: an array of struct list_row in a buffer. */
+#define ROWS_INIT BUF_INIT(FOLDERS_MAX * sizeof(struct list_row))
 
-static void rows_release(struct rows *rows)
+static size_t rows_n(const struct buf *rows)
 {
-	free(rows->row);
+	return rows->len / sizeof(struct list_row);
 }
 
-static int rows_add(struct rows *rows, const struct list_row *row, struct err *err)
+static struct list_row *rows_at(const struct buf *rows, size_t i)
 {
-	struct list_row *grown;
+	return (struct list_row *)(void *)rows->ptr + i;
+}
 
-	if (rows->n == FOLDERS_MAX)
-		return err_set(err, ERR_LIMIT, SCOPE_ACCOUNT, RETRY_NEVER,
-			       "the account has more than %d folders", FOLDERS_MAX);
-	if (rows->n == rows->cap) {
-		rows->cap = rows->cap ? rows->cap * 2 : 64;
-		grown = realloc(rows->row, rows->cap * sizeof(*grown));
-		if (!grown)
-			return err_nomem(err);
-		rows->row = grown;
-	}
-	rows->row[rows->n++] = *row;
-	return 0;
+static int rows_add(struct buf *rows, const struct list_row *row, struct err *err)
+{
+	buf_add(rows, row, sizeof(*row));
+	if (!rows->failed)
+		return 0;
+	return err_set(err, ERR_LIMIT, SCOPE_ACCOUNT, RETRY_NEVER,
+		       "the account has more than %d folders", FOLDERS_MAX);
 }
 
 /* A pattern is always quoted, so that nothing in it is taken for more than its letters. */
@@ -57,7 +50,7 @@ static void args_pattern(struct args *a, const char *selection, struct slice pat
 
 /* One LIST or XLIST; its rows are added. 0; 1: the server refused it (`r`); -1. */
 static int list(struct session *s, enum verb verb, struct args *args, struct arena *a,
-		struct rows *rows, struct response *r, struct err *err)
+		struct buf *rows, struct response *r, struct err *err)
 {
 	struct list_row row;
 	int got;
@@ -76,8 +69,8 @@ static int list(struct session *s, enum verb verb, struct args *args, struct are
 }
 
 /* The richest LIST that the server understands. */
-static int list_pattern(struct session *s, struct slice pattern, struct arena *a,
-			struct rows *rows, struct err *err)
+static int list_pattern(struct session *s, struct slice pattern, struct arena *a, struct buf *rows,
+			struct err *err)
 {
 	CLEANUP(args_release) struct args args = ARGS_INIT;
 	CLEANUP(args_release) struct args plain = ARGS_INIT;
@@ -101,8 +94,7 @@ static int list_pattern(struct session *s, struct slice pattern, struct arena *a
 
 /* Servers without LIST-EXTENDED may tell special uses only when asked for them (RFC 6154 3). The
  * answer's rows come on top; Courier answers with everything. A refusal costs the roles alone. */
-static int list_special_use(struct session *s, struct arena *a, struct rows *rows,
-			    struct err *err)
+static int list_special_use(struct session *s, struct arena *a, struct buf *rows, struct err *err)
 {
 	CLEANUP(args_release) struct args args = ARGS_INIT;
 	struct response r;
@@ -172,25 +164,26 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Several answers about one folder add up. */
-static void merge(struct rows *rows)
+static void merge(struct buf *rows)
 {
+	struct list_row *row = rows_at(rows, 0), *last = NULL;
 	size_t n = 0;
 
-	if (rows->n > 0)
-		qsort(rows->row, rows->n, sizeof(*rows->row), by_name);
-	for (size_t i = 0; i < rows->n; i++) {
-		if (n > 0 && by_name(&rows->row[n - 1], &rows->row[i]) == 0) {
-			rows->row[n - 1].attributes |= rows->row[i].attributes;
-			if (rows->row[n - 1].role == ROLE_NONE)
-				rows->row[n - 1].role = rows->row[i].role;
+	if (rows_n(rows) > 0)
+		qsort(row, rows_n(rows), sizeof(*row), by_name);
+	for (size_t i = 0; i < rows_n(rows); i++) {
+		if (last && by_name(last, &row[i]) == 0) {
+			last->attributes |= row[i].attributes;
+			last->role = last->role == ROLE_NONE ? row[i].role : last->role;
 			continue;
 		}
-		rows->row[n++] = rows->row[i];
+		last = &row[n++];
+		*last = row[i];
 	}
-	rows->n = n;
+	rows->len = n * sizeof(*row);
 }
 
-static int list_all(struct session *s, struct arena *a, struct rows *rows, struct err *err)
+static int list_all(struct session *s, struct arena *a, struct buf *rows, struct err *err)
 {
 	CLEANUP(buf_release) struct buf pattern = BUF_INIT(4096);
 
@@ -207,20 +200,20 @@ static int list_all(struct session *s, struct arena *a, struct rows *rows, struc
 int session_list(struct session *s, struct arena *a, struct listed_folder **out, size_t *n,
 		 struct err *err)
 {
-	CLEANUP(rows_release) struct rows rows = { 0 };
+	CLEANUP(buf_release) struct buf rows = ROWS_INIT;
 	struct listed_folder *folders;
 	size_t kept = 0;
 
 	if (list_all(s, a, &rows, err) < 0)
 		return -1;
 	merge(&rows);
-	folders = arena_alloc(a, (rows.n + 1) * sizeof(*folders));
+	folders = arena_alloc(a, (rows_n(&rows) + 1) * sizeof(*folders));
 	if (!folders)
 		return err_nomem(err);
-	for (size_t i = 0; i < rows.n; i++) {
-		if (is_foreign(s, rows.row[i].name))
+	for (size_t i = 0; i < rows_n(&rows); i++) {
+		if (is_foreign(s, rows_at(&rows, i)->name))
 			continue;
-		if (fill(s, &rows.row[i], a, &folders[kept++], err) < 0)
+		if (fill(s, rows_at(&rows, i), a, &folders[kept++], err) < 0)
 			return -1;
 	}
 	*out = folders;
@@ -236,15 +229,15 @@ static bool same_name(struct slice a, struct slice b)
 int session_list_one(struct session *s, const char *wire_name, struct arena *a,
 		     struct listed_folder *out, struct err *err)
 {
-	CLEANUP(rows_release) struct rows rows = { 0 };
+	CLEANUP(buf_release) struct buf rows = ROWS_INIT;
 
 	/* A "*" or "%" in the name finds others too: only the very name counts. */
 	if (list_pattern(s, slice_str(wire_name), a, &rows, err) < 0)
 		return -1;
-	for (size_t i = 0; i < rows.n; i++) {
-		if (!same_name(rows.row[i].name, slice_str(wire_name)))
+	for (size_t i = 0; i < rows_n(&rows); i++) {
+		if (!same_name(rows_at(&rows, i)->name, slice_str(wire_name)))
 			continue;
-		return fill(s, &rows.row[i], a, out, err) < 0 ? -1 : 1;
+		return fill(s, rows_at(&rows, i), a, out, err) < 0 ? -1 : 1;
 	}
 	return 0;
 }
@@ -261,8 +254,9 @@ int session_status(struct session *s, const char *wire_name, struct folder_statu
 	int got;
 
 	args_folder(&args, slice_str(wire_name));
-	args_raw(&args, s->caps.bits & CAP_CONDSTORE ? "(UIDVALIDITY UIDNEXT MESSAGES HIGHESTMODSEQ)" :
-						       "(UIDVALIDITY UIDNEXT MESSAGES)");
+	args_raw(&args, s->caps.bits & CAP_CONDSTORE
+				? "(UIDVALIDITY UIDNEXT MESSAGES HIGHESTMODSEQ)"
+				: "(UIDVALIDITY UIDNEXT MESSAGES)");
 	if (command_start(s, VERB_STATUS, &args, err) < 0)
 		return -1;
 	while ((got = command_next(s, &r, err)) > 0)
@@ -336,7 +330,7 @@ static bool same_skeleton(struct slice a, struct slice b)
 static int find_renamed(struct session *s, const char *wire_name, struct arena *a,
 			struct listed_folder *out, struct err *err)
 {
-	CLEANUP(rows_release) struct rows rows = { 0 };
+	CLEANUP(buf_release) struct buf rows = ROWS_INIT;
 	CLEANUP(buf_release) struct buf pattern = BUF_INIT(COMMAND_MAX);
 	const char *last = s->separator ? strrchr(wire_name, s->separator) : NULL;
 	const struct list_row *found = NULL;
@@ -345,12 +339,12 @@ static int find_renamed(struct session *s, const char *wire_name, struct arena *
 	buf_addc(&pattern, '%');
 	if (list_pattern(s, buf_slice(&pattern), a, &rows, err) < 0)
 		return -1;
-	for (size_t i = 0; i < rows.n; i++) {
-		if (!same_skeleton(rows.row[i].name, slice_str(wire_name)))
+	for (size_t i = 0; i < rows_n(&rows); i++) {
+		if (!same_skeleton(rows_at(&rows, i)->name, slice_str(wire_name)))
 			continue;
 		if (found)
 			return 0; /* two of them: nobody knows */
-		found = &rows.row[i];
+		found = rows_at(&rows, i);
 	}
 	if (!found)
 		return 0;
@@ -469,14 +463,12 @@ static int select_folder(struct session *s, enum verb verb, const char *wire_nam
 	return 0;
 }
 
-int session_examine(struct session *s, const char *wire_name, struct selected *out,
-		    struct err *err)
+int session_examine(struct session *s, const char *wire_name, struct selected *out, struct err *err)
 {
 	return select_folder(s, VERB_EXAMINE, wire_name, out, err);
 }
 
-int session_select(struct session *s, const char *wire_name, struct selected *out,
-		   struct err *err)
+int session_select(struct session *s, const char *wire_name, struct selected *out, struct err *err)
 {
 	return select_folder(s, VERB_SELECT, wire_name, out, err);
 }

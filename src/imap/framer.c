@@ -109,8 +109,8 @@ static void look_at_first_line(struct framer *f, struct slice line)
  * we could count to. */
 static int find_literal(struct slice line, size_t *at, uint64_t *len)
 {
-	size_t brace = line.len;
 	uint64_t value = 0;
+	size_t brace;
 
 	if (line.len < 3 || line.ptr[line.len - 1] != '}')
 		return 0;
@@ -190,9 +190,12 @@ static int end_line(struct framer *f, struct frame *out, struct err *err)
 		return broken(err, "a literal of impossible size");
 	if (literal == 0) {
 		*out = (struct frame){ FRAME_RESPONSE,
-				       slice_of(f->bytes + f->start,
-						(size_t)(line.ptr - f->bytes) + line.len - f->start),
-				       0, f->tail, f->cut, f->has_nul };
+				       slice_of(f->bytes + f->start, (size_t)(line.ptr - f->bytes) +
+									     line.len - f->start),
+				       0,
+				       f->tail,
+				       f->cut,
+				       f->has_nul };
 		f->state = FRAMER_BETWEEN;
 		return 1;
 	}
@@ -200,9 +203,12 @@ static int end_line(struct framer *f, struct frame *out, struct err *err)
 		if (len > FRAME_STREAM_MAX)
 			return broken(err, "a literal of 4 GiB or more");
 		*out = (struct frame){ FRAME_LITERAL_BEGIN,
-				       slice_of(f->bytes + f->start,
-						(size_t)(line.ptr - f->bytes) + line.len - f->start),
-				       len, f->tail, f->cut, f->has_nul };
+				       slice_of(f->bytes + f->start, (size_t)(line.ptr - f->bytes) +
+									     line.len - f->start),
+				       len,
+				       f->tail,
+				       f->cut,
+				       f->has_nul };
 		f->left = len;
 		f->start = f->scan;
 		f->state = FRAMER_STREAM;

@@ -17,11 +17,11 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-#define FRAME_LINE_MAX	   (1u << 20) /* octets of a response outside of its literals */
-#define FRAME_KEEP_MAX	   (1u << 20) /* octets kept of one literal: a header block */
-#define FRAME_KEEP_ALL_MAX (4u << 20) /* octets kept of all literals of one response */
+#define FRAME_LINE_MAX	   (1u << 20)  /* octets of a response outside of its literals */
+#define FRAME_KEEP_MAX	   (1u << 20)  /* octets kept of one literal: a header block */
+#define FRAME_KEEP_ALL_MAX (4u << 20)  /* octets kept of all literals of one response */
 #define FRAME_DROP_MAX	   (64u << 20) /* a literal that we do not stream may not claim more */
-#define FRAME_STREAM_MAX   UINT32_MAX /* a message; RFC 3501 numbers end here */
+#define FRAME_STREAM_MAX   UINT32_MAX  /* a message; RFC 3501 numbers end here */
 
 enum frame_kind {
 	FRAME_RESPONSE,	     /* `bytes`: a whole response without its line end */

@@ -109,8 +109,10 @@ int session_index_start(struct session *s, uint32_t first, struct err *err)
 	s->index = (struct index_state){ .active = true, .first = first };
 	if (s->exists == 0) /* "1:*" of an empty folder is a syntax error to some servers */
 		return 0;
-	buf_addf(&args.text, "%" PRIu32 ":* (UID FLAGS INTERNALDATE RFC822.SIZE "
-			     "BODY.PEEK[HEADER.FIELDS (" KEY_FIELDS ")])", first > 0 ? first : 1);
+	buf_addf(&args.text,
+		 "%" PRIu32 ":* (UID FLAGS INTERNALDATE RFC822.SIZE "
+		 "BODY.PEEK[HEADER.FIELDS (" KEY_FIELDS ")])",
+		 first > 0 ? first : 1);
 	if (command_start(s, VERB_UID_FETCH, &args, err) < 0)
 		return -1;
 	s->index.active = true; /* command_start() gives up what was active */
@@ -130,13 +132,14 @@ static int end_of_index(struct session *s, const struct response *r, struct err 
 		return refused(s, VERB_UID_FETCH, r, SCOPE_FOLDER, err);
 	if (s->index.unreadable > 0)
 		return err_set(err, ERR_PROTOCOL, SCOPE_FOLDER, RETRY_LATER,
-			       "%" PRIu64 " answers of the server could not be read; what they tell "
-			       "of might be uploaded twice", s->index.unreadable);
+			       "%" PRIu64
+			       " answers of the server could not be read; what they tell "
+			       "of might be uploaded twice",
+			       s->index.unreadable);
 	return 0;
 }
 
-int session_index_next(struct session *s, struct arena *a, struct index_row *out,
-		       struct err *err)
+int session_index_next(struct session *s, struct arena *a, struct index_row *out, struct err *err)
 {
 	struct response r;
 	struct fetched f;

@@ -27,7 +27,8 @@ static int no_greeting(struct session *s, struct err *err)
 		return -1;
 	return err_set(err, ERR_UNAVAILABLE, SCOPE_ACCOUNT, RETRY_LATER,
 		       "%s: the server closed the connection without a greeting: it may have too "
-		       "many connections", s->host);
+		       "many connections",
+		       s->host);
 }
 
 static int greeting(struct session *s, bool *preauth, struct err *err)
@@ -79,8 +80,9 @@ static int start_tls(struct session *s, bool preauth, struct err *err)
 	int got;
 
 	if (preauth)
-		return tls_err(s, err, "the server logs us in before TLS (PREAUTH): somebody may sit "
-				       "in between; not used");
+		return tls_err(s, err,
+			       "the server logs us in before TLS (PREAUTH): somebody may sit "
+			       "in between; not used");
 	if (ask_capabilities(s, err) < 0)
 		return -1;
 	if (!(s->caps.bits & CAP_STARTTLS))
@@ -92,8 +94,9 @@ static int start_tls(struct session *s, bool preauth, struct err *err)
 		return tls_err(s, err, "the server refused STARTTLS; not logged in");
 	/* Whatever came in the clear behind the OK would be taken for words said under TLS. */
 	if (framer_has_bytes(&s->framer))
-		return tls_err(s, err, "somebody put words behind the answer to STARTTLS (injection); "
-				       "not logged in");
+		return tls_err(s, err,
+			       "somebody put words behind the answer to STARTTLS (injection); "
+			       "not logged in");
 	if (stream_starttls(s->stream, err) < 0)
 		return -1;
 	s->caps = (struct capabilities){ 0 };
@@ -101,15 +104,15 @@ static int start_tls(struct session *s, bool preauth, struct err *err)
 	return 0;
 }
 
-static int secure(struct session *s, const struct session_options *o, bool preauth,
-		  struct err *err)
+static int secure(struct session *s, const struct session_options *o, bool preauth, struct err *err)
 {
 	if (o->security == SECURITY_STARTTLS)
 		return start_tls(s, preauth, err);
 	if (is_private(s, o))
 		return 0;
-	return tls_err(s, err, "a login without TLS is only for this machine itself, or when "
-			       "explicitly allowed");
+	return tls_err(s, err,
+		       "a login without TLS is only for this machine itself, or when "
+		       "explicitly allowed");
 }
 
 /* ---- login ---- */
@@ -245,8 +248,7 @@ static int authenticate(struct session *s, struct sasl *sasl, enum sasl_mech mec
 }
 
 static int sasl_login(struct session *s, const struct session_options *o, enum sasl_mech mech,
-		      uint32_t offered, struct slice secret, bool *may_try_another,
-		      struct err *err)
+		      uint32_t offered, struct slice secret, bool *may_try_another, struct err *err)
 {
 	uint8_t binding[32];
 	struct sasl_options options = {
@@ -353,8 +355,7 @@ static int ask_namespace(struct session *s, struct err *err)
 	if (command_start(s, VERB_NAMESPACE, &args, err) < 0)
 		return -1;
 	while ((got = command_next(s, &r, err)) > 0)
-		if (response_is(&r, "NAMESPACE") &&
-		    etpan_namespace(s->etpan, &r, &s->own, &ns))
+		if (response_is(&r, "NAMESPACE") && etpan_namespace(s->etpan, &r, &s->own, &ns))
 			s->namespaces = ns;
 	return got;
 }
@@ -404,8 +405,8 @@ int session_login(struct session *s, const struct session_options *o, struct err
 		s->logged_in = true;
 	else if (log_in(s, o, err) < 0)
 		return -1;
-	if (ask_capabilities(s, err) < 0 || exchange_id(s, err) < 0 ||
-	    ask_namespace(s, err) < 0 || ask_separator(s, err) < 0)
+	if (ask_capabilities(s, err) < 0 || exchange_id(s, err) < 0 || ask_namespace(s, err) < 0 ||
+	    ask_separator(s, err) < 0)
 		return -1;
 	return decode_prefix(s, err);
 }

@@ -47,8 +47,8 @@ static void read_text(struct slice s, struct response *out)
 	out->text = lexer_rest(&l);
 }
 
-/* "12 EXISTS", "12 FETCH (...)": the number. A number that RFC 3501 does not know makes the data one
- * that nobody knows. */
+/* "12 EXISTS", "12 FETCH (...)": the number. A number that RFC 3501 does not know makes the data
+ * one that nobody knows. */
 static bool read_number(struct slice *rest, struct response *out)
 {
 	struct lexer l = lexer_of(out->name);
@@ -79,7 +79,9 @@ void response_read(const struct frame *frame, struct response *out)
 {
 	struct slice rest = frame->bytes;
 
-	*out = (struct response){ .kind = RESPONSE_UNKNOWN, .whole = frame->bytes, .cut = frame->cut };
+	*out = (struct response){ .kind = RESPONSE_UNKNOWN,
+				  .whole = frame->bytes,
+				  .cut = frame->cut };
 	if (rest.len == 0 || frame->has_nul)
 		return;
 	if (rest.ptr[0] == '+' && (rest.len == 1 || rest.ptr[1] == ' ')) {
@@ -192,11 +194,11 @@ struct refusal_code {
 	enum refusal refusal;
 };
 static const struct refusal_code refusal_codes[] = {
-	{ "TRYCREATE", REFUSAL_NO_FOLDER },   { "NONEXISTENT", REFUSAL_NO_FOLDER },
-	{ "TOOBIG", REFUSAL_TOO_BIG },	      { "OVERQUOTA", REFUSAL_QUOTA },
-	{ "NOPERM", REFUSAL_PERMISSION },     { "READ-ONLY", REFUSAL_PERMISSION },
-	{ "SERVERBUG", REFUSAL_SERVER },      { "UNAVAILABLE", REFUSAL_SERVER },
-	{ "INUSE", REFUSAL_THROTTLED },	      { "CORRUPTION", REFUSAL_SERVER },
+	{ "TRYCREATE", REFUSAL_NO_FOLDER },	{ "NONEXISTENT", REFUSAL_NO_FOLDER },
+	{ "TOOBIG", REFUSAL_TOO_BIG },		{ "OVERQUOTA", REFUSAL_QUOTA },
+	{ "NOPERM", REFUSAL_PERMISSION },	{ "READ-ONLY", REFUSAL_PERMISSION },
+	{ "SERVERBUG", REFUSAL_SERVER },	{ "UNAVAILABLE", REFUSAL_SERVER },
+	{ "INUSE", REFUSAL_THROTTLED },		{ "CORRUPTION", REFUSAL_SERVER },
 	{ "CONTACTADMIN", REFUSAL_PERMISSION }, { "UNKNOWN-CTE", REFUSAL_CONTENT },
 };
 
@@ -298,9 +300,12 @@ enum refusal refusal_of(const struct response *r)
 bool says_too_many_connections(struct slice words)
 {
 	static const char *const texts[] = {
-		"too many simultaneous connections", "maximum number of connections",
-		"too many open connections",	     "too many connections",
-		"service busy",			     "not connected",
+		"too many simultaneous connections",
+		"maximum number of connections",
+		"too many open connections",
+		"too many connections",
+		"service busy",
+		"not connected",
 	};
 
 	for (size_t i = 0; i < COUNT(texts); i++)

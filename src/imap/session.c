@@ -236,7 +236,8 @@ static void bye(struct session *s, const struct response *r)
 	if (s->logging_out)
 		return;
 	err_set(&err, busy ? ERR_UNAVAILABLE : ERR_CONNECT, SCOPE_ACCOUNT, RETRY_LATER,
-		"%s: the server closed the connection: %s", s->host, response_words(r, &s->scratch));
+		"%s: the server closed the connection: %s", s->host,
+		response_words(r, &s->scratch));
 	session_fail(s, &err);
 }
 
@@ -502,8 +503,7 @@ int command_run(struct session *s, enum verb verb, struct args *args, struct res
 
 /* ---- open and close ---- */
 
-static int session_new(const struct session_options *options, struct session **out,
-		       struct err *err)
+static int session_new(const struct session_options *options, struct session **out, struct err *err)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
@@ -529,13 +529,12 @@ static int session_new(const struct session_options *options, struct session **o
 	return 0;
 }
 
-static int connect_stream(struct session *s, const struct session_options *options,
-			  struct err *err)
+static int connect_stream(struct session *s, const struct session_options *options, struct err *err)
 {
 	struct stream_options stream = {
 		.host = options->host,
-		.port = options->port ? options->port :
-					(options->security == SECURITY_TLS ? "993" : "143"),
+		.port = options->port ? options->port
+				      : (options->security == SECURITY_TLS ? "993" : "143"),
 		.tls = options->security == SECURITY_TLS,
 		.ca_file = options->ca_file,
 		.tls_fingerprint = options->tls_fingerprint,

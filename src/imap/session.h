@@ -38,7 +38,8 @@ struct session_options {
 	bool allow_plaintext;
 	const char *user;
 	const char *authzid; /* NULL, or whom to act for (SASL PLAIN, proxy login) */
-	const char *mechanism; /* NULL: the best of both; or "PLAIN", "LOGIN", "SCRAM-SHA-256", ... */
+	const char
+		*mechanism; /* NULL: the best of both; or "PLAIN", "LOGIN", "SCRAM-SHA-256", ... */
 	struct secret_source secret;
 	const char *ca_file, *tls_fingerprint;
 	bool read_only; /* only commands that cannot change anything are written */
@@ -84,9 +85,9 @@ int session_open(const struct session_options *options, struct session **out, st
 void session_close(struct session *s);
 
 uint32_t session_capabilities(const struct session *s); /* CAP_* */
-uint64_t session_append_limit(const struct session *s);	/* octets; 0: none known */
-const char *session_prefix(const struct session *s);	/* personal namespace, UTF-8, "" or "INBOX." */
-char session_separator(const struct session *s);	/* hierarchy separator; 0 if none (NIL) */
+uint64_t session_append_limit(const struct session *s); /* octets; 0: none known */
+const char *session_prefix(const struct session *s); /* personal namespace, UTF-8, "" or "INBOX." */
+char session_separator(const struct session *s);     /* hierarchy separator; 0 if none (NIL) */
 const char *session_server_name(const struct session *s); /* greeting or ID, for reports */
 
 /* True when the session can no longer be used (line lost, protocol broken). Every call then fails
@@ -137,7 +138,7 @@ int session_subscribe(struct session *s, const char *wire_name, struct err *err)
 
 struct selected {
 	uint32_t uidvalidity, uidnext, messages; /* uidnext 0: not told (Courier) */
-	bool keywords_allowed; /* PERMANENTFLAGS has \*, or the server did not say */
+	bool keywords_allowed;	  /* PERMANENTFLAGS has \*, or the server did not say */
 	uint32_t permanent_flags; /* FLAG_* that can be kept; all when the server did not say */
 	size_t n_keywords;
 	const char **keywords; /* of PERMANENTFLAGS, in the session until the next select */
@@ -148,8 +149,7 @@ int session_examine(struct session *s, const char *wire_name, struct selected *o
 		    struct err *err);
 /* SELECT; refused in a read-only session. Not needed for uploading: leave it with
  * session_unselect() once the permanent flags are known. */
-int session_select(struct session *s, const char *wire_name, struct selected *out,
-		   struct err *err);
+int session_select(struct session *s, const char *wire_name, struct selected *out, struct err *err);
 /* UNSELECT where the server has it; otherwise the folder just stays open until the next one. */
 int session_unselect(struct session *s, struct err *err);
 
@@ -157,8 +157,8 @@ struct index_row {
 	uint32_t uid;
 	uint64_t size;
 	int64_t internaldate;
-	struct flag_set flags;	/* keywords in the arena given to session_index_next() */
-	struct slice header;	/* the KEY_FIELDS, raw; valid until the next call */
+	struct flag_set flags; /* keywords in the arena given to session_index_next() */
+	struct slice header;   /* the KEY_FIELDS, raw; valid until the next call */
 };
 /* UID FETCH first:* (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (...)]) of the
  * examined folder; session_index_next() delivers rows as they come: 1, 0 at the end, -1. A row
@@ -166,11 +166,11 @@ struct index_row {
  * after rows, and so is an answer that could not be read: a cut index would make duplicates. A
  * header above 1 MiB is cut there. Starting another command gives up the rest of the rows. */
 int session_index_start(struct session *s, uint32_t first, struct err *err);
-int session_index_next(struct session *s, struct arena *a, struct index_row *out,
-		       struct err *err);
+int session_index_next(struct session *s, struct arena *a, struct index_row *out, struct err *err);
 
-/* UID FETCH uids (BODY.PEEK[section]<0.octets>) for the given UIDs of the examined folder, streamed:
- * never a whole message in memory. `section` is "", "HEADER" or "TEXT"; octets 0: all of it. */
+/* UID FETCH uids (BODY.PEEK[section]<0.octets>) for the given UIDs of the examined folder,
+ * streamed: never a whole message in memory. `section` is "", "HEADER" or "TEXT"; octets 0: all of
+ * it. */
 enum chunk_kind { CHUNK_BEGIN, CHUNK_BYTES, CHUNK_END };
 struct fetch_chunk {
 	enum chunk_kind kind;
@@ -181,7 +181,8 @@ struct fetch_chunk {
 int session_fetch_start(struct session *s, const uint32_t *uids, size_t n, const char *section,
 			uint64_t octets, struct err *err);
 /* 1 a chunk, 0 the end, -1. UIDs that no longer exist are silently missing. Every CHUNK_BEGIN is
- * followed by CHUNK_BYTES (any number) and CHUNK_END. Starting another command gives up the rest. */
+ * followed by CHUNK_BYTES (any number) and CHUNK_END. Starting another command gives up the rest.
+ */
 int session_fetch_next(struct session *s, struct fetch_chunk *out, struct err *err);
 
 /* ---- uploading: submit and reap ---- */
@@ -192,7 +193,7 @@ struct append_spec {
 	const char *const *keywords;
 	size_t n_keywords;
 	int64_t internaldate;
-	uint64_t size; /* octets that will follow, exactly */
+	uint64_t size;	    /* octets that will follow, exactly */
 	bool synchronising; /* wait for "+" before the octets; else LITERAL+ (the caller knows that
 			       the server has it) */
 };
@@ -210,7 +211,8 @@ size_t session_room(const struct session *s);
  * session_poll(). Several messages need CAP_MULTIAPPEND. session_append_bytes() takes at most
  * session_room() octets. A message whose octets cannot be had after all (the source changed)
  * leaves no way but session_close(): nothing of this APPEND is stored then. A BAD to octets that
- * were sent without waiting for "+" ends the session: the server may be reading mail as commands. */
+ * were sent without waiting for "+" ends the session: the server may be reading mail as commands.
+ */
 int64_t session_append_begin(struct session *s, const char *wire_name, struct err *err);
 int session_append_message(struct session *s, const struct append_spec *spec, struct err *err);
 int session_append_bytes(struct session *s, const void *bytes, size_t len, struct err *err);
@@ -240,16 +242,16 @@ enum refusal {
 	REFUSAL_FLAGS,
 	REFUSAL_PERMISSION,
 	REFUSAL_THROTTLED,
-	REFUSAL_SERVER,	 /* SERVERBUG, UNAVAILABLE, ... */
-	REFUSAL_SYNTAX,	 /* BAD */
+	REFUSAL_SERVER, /* SERVERBUG, UNAVAILABLE, ... */
+	REFUSAL_SYNTAX, /* BAD */
 	REFUSAL_OTHER,
 };
 struct append_result {
 	int64_t ticket;
 	bool ok;
-	uint32_t uidvalidity;	/* of APPENDUID; 0: none */
+	uint32_t uidvalidity;	      /* of APPENDUID; 0: none */
 	uint32_t first_uid, last_uid; /* of APPENDUID's set when it is one ascending range */
-	size_t n_uids;		/* number of UIDs in it */
+	size_t n_uids;		      /* number of UIDs in it */
 	enum refusal refusal;
 	const char *text; /* the server's words; valid until the next call */
 };

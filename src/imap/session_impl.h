@@ -27,12 +27,12 @@
 
 #define PIPELINE_MAX 1024 /* APPENDs and NOOPs without an answer or not reaped */
 
-#define GREETING_TIMEOUT_MS  60000
-#define CONTINUE_TIMEOUT_MS  120000
-#define REPLY_TIMEOUT_MS     300000
-#define LOGOUT_TIMEOUT_MS    2000
-#define SLOWEST_OCTETS_A_MS  20 /* 20 kB/s: a server may take that long for what we sent */
-#define PROGRESS_OCTETS	     1024 /* a server that says less in a whole deadline says nothing */
+#define GREETING_TIMEOUT_MS 60000
+#define CONTINUE_TIMEOUT_MS 120000
+#define REPLY_TIMEOUT_MS    300000
+#define LOGOUT_TIMEOUT_MS   2000
+#define SLOWEST_OCTETS_A_MS 20	 /* 20 kB/s: a server may take that long for what we sent */
+#define PROGRESS_OCTETS	    1024 /* a server that says less in a whole deadline says nothing */
 
 /* The command that somebody waits for; one at a time. */
 struct command {
@@ -58,11 +58,11 @@ struct pending {
 
 /* The APPEND being composed. */
 struct composing {
-	bool open;	   /* between begin and end */
+	bool open;	     /* between begin and end */
 	bool wants_continue; /* "{n}" is queued, "+" has not come */
-	bool refused;	   /* ended before its end; what follows is not sent, */
-	bool in_octets;	   /* but for the rest of the message that is on its way */
-	uint64_t left;	   /* octets of the message still to be queued */
+	bool refused;	     /* ended before its end; what follows is not sent, */
+	bool in_octets;	     /* but for the rest of the message that is on its way */
+	uint64_t left;	     /* octets of the message still to be queued */
 	uint64_t number;
 };
 
@@ -85,7 +85,7 @@ struct session {
 	struct err death;
 	bool logged_in;
 	bool greeted;
-	bool logging_out; /* BYE is expected */
+	bool logging_out;    /* BYE is expected */
 	int64_t progress_ms; /* when something last moved */
 	size_t octets_since; /* read since then, of frames not yet whole */
 
@@ -115,14 +115,14 @@ struct session {
 		bool active;
 		uint32_t *uids; /* owned */
 		size_t n;
-		size_t from, next;     /* the command at work asks for uids[from..next) */
-		char item[16];	       /* "BODY[TEXT]" */
+		size_t from, next; /* the command at work asks for uids[from..next) */
+		char item[16];	   /* "BODY[TEXT]" */
 		uint64_t octets;
-		bool one_by_one;       /* this server tells the UID behind the octets */
-		bool restart;	       /* drop the answers of this command and ask one by one */
-		size_t n_given;	       /* messages of this command that were handed out */
+		bool one_by_one; /* this server tells the UID behind the octets */
+		bool restart;	 /* drop the answers of this command and ask one by one */
+		size_t n_given;	 /* messages of this command that were handed out */
 		enum { FETCH_IDLE, FETCH_STREAM, FETCH_SKIP, FETCH_MEMORY, FETCH_MEMORY_END } state;
-		struct slice memory;   /* a body that came in one piece */
+		struct slice memory; /* a body that came in one piece */
 		uint32_t uid;
 	} fetch;
 };

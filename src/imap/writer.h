@@ -86,7 +86,10 @@ struct args {
 	size_t n_literals;
 	bool bad; /* something that cannot be said */
 };
-#define ARGS_INIT { .text = BUF_INIT(COMMAND_MAX) }
+#define ARGS_INIT                                                                                  \
+	{                                                                                          \
+		.text = BUF_INIT(COMMAND_MAX)                                                      \
+	}
 
 void args_release(struct args *a); /* wipes: there may be a password */
 
