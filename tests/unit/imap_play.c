@@ -36,7 +36,8 @@ static size_t unescape(char *text)
 			continue;
 		}
 		in++;
-		if (*in == 'x' && isxdigit((unsigned char)in[1]) && isxdigit((unsigned char)in[2])) {
+		if (*in == 'x' && isxdigit((unsigned char)in[1]) &&
+		    isxdigit((unsigned char)in[2])) {
 			char hex[3] = { in[1], in[2], '\0' };
 
 			*out++ = (char)strtoul(hex, NULL, 16);
@@ -303,6 +304,9 @@ static int listen_somewhere(char port[8], const struct play_options *o)
 	socklen_t len = sizeof(address);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+	/* Small segments with small buffers: else TCP itself waits for the window to open. */
+	if (o->receive_buffer)
+		setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &(int){ 1400 }, sizeof(int));
 	if (o->receive_buffer)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &o->receive_buffer, sizeof(int));
 	if (o->send_buffer)

@@ -15,10 +15,10 @@
 #include "imap/session.h"
 #include "imap_play.h"
 
-#define WIRE_DIR     "tests/wire"
-#define TIMEOUT_MS   600 /* every row of a hostile server ends within a second */
-#define WORDS_MAX    32
-#define TICKETS_MAX  32
+#define WIRE_DIR    "tests/wire"
+#define TIMEOUT_MS  600 /* every row of a hostile server ends within a second */
+#define WORDS_MAX   32
+#define TICKETS_MAX 32
 
 /* ---- a session that is told what to do by words ---- */
 
@@ -34,12 +34,18 @@ struct actor {
 static const char *code_name(enum err_code code)
 {
 	static const char *const names[] = {
-		[ERR_USAGE] = "usage",	     [ERR_UNAVAILABLE] = "unavailable",
-		[ERR_INTERNAL] = "internal", [ERR_PROTOCOL] = "protocol",
-		[ERR_CONNECT] = "connect",   [ERR_EOF] = "eof",
-		[ERR_TIMEOUT] = "timeout",   [ERR_TLS] = "tls",
-		[ERR_AUTH] = "auth",	     [ERR_LIMIT] = "limit",
-		[ERR_REFUSED] = "refused",   [ERR_READONLY] = "readonly",
+		[ERR_USAGE] = "usage",
+		[ERR_UNAVAILABLE] = "unavailable",
+		[ERR_INTERNAL] = "internal",
+		[ERR_PROTOCOL] = "protocol",
+		[ERR_CONNECT] = "connect",
+		[ERR_EOF] = "eof",
+		[ERR_TIMEOUT] = "timeout",
+		[ERR_TLS] = "tls",
+		[ERR_AUTH] = "auth",
+		[ERR_LIMIT] = "limit",
+		[ERR_REFUSED] = "refused",
+		[ERR_READONLY] = "readonly",
 		[ERR_INTERRUPTED] = "interrupted",
 	};
 
@@ -359,13 +365,20 @@ static const struct {
 	int (*act)(struct actor *a, char **words, struct err *err);
 	bool without_session;
 } acts[] = {
-	{ "open", do_open, true },   { "list", do_list, false },
-	{ "list-one", do_list_one, false }, { "create", do_create, false },
-	{ "subscribe", do_subscribe, false }, { "status", do_status, false },
-	{ "examine", do_examine, false }, { "select", do_select, false },
-	{ "unselect", do_unselect, false }, { "index", do_index, false },
-	{ "fetch", do_fetch, false }, { "append", do_append, false },
-	{ "noop", do_noop, false },  { "reap", do_reap, false },
+	{ "open", do_open, true },
+	{ "list", do_list, false },
+	{ "list-one", do_list_one, false },
+	{ "create", do_create, false },
+	{ "subscribe", do_subscribe, false },
+	{ "status", do_status, false },
+	{ "examine", do_examine, false },
+	{ "select", do_select, false },
+	{ "unselect", do_unselect, false },
+	{ "index", do_index, false },
+	{ "fetch", do_fetch, false },
+	{ "append", do_append, false },
+	{ "noop", do_noop, false },
+	{ "reap", do_reap, false },
 	{ "asked", do_asked, true },
 };
 
