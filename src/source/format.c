@@ -37,6 +37,18 @@ static const struct {
 	MAGIC("Rar!\x1A\x07", "a RAR archive"),
 };
 
+/* " 4-Oct-2009 11:49:37 +0000,63485;000000000001" begins each message of c-client's mtx. */
+static bool is_mtx(struct slice head)
+{
+	static const char form[] = "xx-xxx-xxxx xx:xx:xx xxxxx,";
+	size_t i;
+
+	for (i = 0; i < sizeof(form) - 1 && i < head.len; i++)
+		if (form[i] != 'x' && form[i] != head.ptr[i])
+			return false;
+	return i == sizeof(form) - 1 && slice_find(slice_from(head, i), ';') > 0;
+}
+
 const char *format_name(struct slice head)
 {
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
@@ -45,7 +57,7 @@ const char *format_name(struct slice head)
 		if (slice_starts(head, magic))
 			return formats[i].name;
 	}
-	return NULL;
+	return is_mtx(head) ? "a folder in c-client's mtx format" : NULL;
 }
 
 const char *format_name_of_file(int dirfd, const char *path)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "source/mbox_tree.h"
 
 #define READER_VERSION	  1 /* raise when a scan of the same file could give something else */
+#define PATH_ROOM	  (2 * PATH_MAX)
 #define PROBE_ENTRIES_MAX 2000
 #define PROBE_FILES_MAX	  24
 
@@ -34,7 +36,6 @@ struct mbox {
 	struct source_head head;
 	struct source_options options;
 	char *path;
-	int dir; /* the tree's root, or where the single file lies */
 	bool is_tree;
 	struct notices *notices;
 	struct mbox_tree tree; /* of a single file: one entry */
@@ -101,17 +102,34 @@ static void close_source(struct source *s)
 	mbox_tree_release(&m->tree);
 	arena_release(&m->scratch);
 	notices_free(m->notices);
-	fd_cleanup(&m->dir);
 	free(m->path);
 	free(m);
+}
+
+/* The path of a file of that name: below the root of a tree, or the single file. */
+static const char *path_of(const struct mbox *m, const char *name, struct buf *room)
+{
+	buf_reset(room);
+	buf_adds(room, m->path);
+	if (m->is_tree)
+		buf_addf(room, "/%s", name);
+	return buf_cstr(room);
+}
+
+static int open_file(struct mbox *m, const char *name, struct mbox_file **out, struct err *err)
+{
+	CLEANUP(buf_release) struct buf room = BUF_INIT(PATH_ROOM);
+	const char *path = path_of(m, name, &room);
+
+	if (!path)
+		return err_nomem(err);
+	return mbox_file_open(AT_FDCWD, path, name, m->notices, out, err);
 }
 
 static int open_tree(struct mbox *m, struct err *err)
 {
 	m->is_tree = true;
-	m->dir = fd_open_dir(AT_FDCWD, m->path, err);
-	if (m->dir < 0 ||
-	    mbox_tree_walk(&m->tree, m->path, MBOX_TREE_FILES_MAX, m->notices, err) != 0)
+	if (mbox_tree_walk(&m->tree, m->path, MBOX_TREE_FILES_MAX, m->notices, err) != 0)
 		return -1;
 	if (m->tree.n == 0)
 		return err_set(err, ERR_NOINPUT, SCOPE_SOURCE, RETRY_NEVER,
@@ -134,7 +152,7 @@ static int open_single(struct mbox *m, struct err *err)
 	t->n = 1;
 	if (mbox_tree_single(m->path, &t->arena, t->entries[0], err) != 0)
 		return -1;
-	return mbox_file_open(AT_FDCWD, m->path, t->entries[0]->path, m->notices, &m->file, err);
+	return open_file(m, t->entries[0]->path, &m->file, err);
 }
 
 static int open_source(const char *path, const struct source_options *options, struct source **out,
@@ -148,7 +166,6 @@ static int open_source(const char *path, const struct source_options *options, s
 		return err_nomem(err);
 	m->head.ops = &source_mbox;
 	m->options = *options;
-	m->dir = -1;
 	m->scratch = (struct arena)ARENA_INIT(SCRATCH_MAX);
 	m->path = strdup(path);
 	m->notices = notices_new();
@@ -173,17 +190,20 @@ static int open_source(const char *path, const struct source_options *options, s
 /* In a tree, a file that is no mbox is no error: 1 opened, 0 passed over, -1. */
 static int open_entry(struct mbox *m, const struct mbox_entry *entry, struct err *err)
 {
+	CLEANUP(buf_release) struct buf room = BUF_INIT(PATH_ROOM);
 	struct err why = ERR_INIT;
+	const char *path;
 
 	if (!m->is_tree)
 		return 1;
-	if (mbox_file_open(m->dir, entry->path, entry->path, m->notices, &m->file, &why) == 0)
+	if (open_file(m, entry->path, &m->file, &why) == 0)
 		return 1;
 	if (why.code != ERR_FORMAT) {
 		*err = why;
 		return -1;
 	}
-	notices_add(m->notices, NOTICE_SKIPPED_FILE, 1, entry->path, "%s", why.text);
+	path = path_of(m, entry->path, &room);
+	notices_add(m->notices, NOTICE_SKIPPED_FILE, 1, path ? path : entry->path, "%s", why.text);
 	return 0;
 }
 
@@ -213,6 +233,28 @@ static const char *fingerprint(const struct mbox *m, struct arena *a)
 			    READER_VERSION, s.dev, s.ino, s.size, s.mtime_ns);
 }
 
+/* KMail keeps in its own index which messages are deleted and what their flags are. */
+static bool has_kmail_index(const struct mbox *m)
+{
+	CLEANUP(buf_release) struct buf path = BUF_INIT(PATH_ROOM);
+	const char *name = strrchr(m->entry->path, '/');
+	int dir_len = name ? (int)(name + 1 - m->entry->path) : 0;
+
+	buf_addf(&path, "%s/%.*s.%s.index", m->path, dir_len, m->entry->path,
+		 m->entry->path + dir_len);
+	return m->is_tree && buf_cstr(&path) && access(path.ptr, F_OK) == 0;
+}
+
+static const char *note_on(const struct mbox *m)
+{
+	if (m->entry->name_guessed)
+		return "the file's name is not valid UTF-8: some characters are replaced";
+	if (has_kmail_index(m))
+		return "KMail's index is not read: no flags, and what was deleted but not yet "
+		       "compacted is carried too";
+	return NULL;
+}
+
 static int deliver_folder(struct mbox *m, struct arena *a, struct source_folder *out,
 			  struct err *err)
 {
@@ -235,8 +277,7 @@ static int deliver_folder(struct mbox *m, struct arena *a, struct source_folder 
 	folder.fingerprint = fingerprint(m, a);
 	if (!folder.location || !folder.fingerprint)
 		return err_nomem(err);
-	if (m->entry->name_guessed)
-		folder.note = "the file's name is not valid UTF-8: some characters are replaced";
+	folder.note = note_on(m);
 	m->complete = false;
 	m->n_folders++;
 	*out = folder;
@@ -298,12 +339,15 @@ static int next_folder(struct source *s, struct arena *a, struct source_folder *
 
 static void end_of_folder(struct mbox *m)
 {
+	CLEANUP(buf_release) struct buf room = BUF_INIT(PATH_ROOM);
+	const char *path = path_of(m, m->entry->path, &room);
+
+	m->complete = true;
 	if (m->pass == PASS_LIVE && m->n_deleted > 0)
-		notices_add(m->notices, NOTICE_EXPUNGED, m->n_deleted, m->entry->path,
+		notices_add(m->notices, NOTICE_EXPUNGED, m->n_deleted, path ? path : m->path,
 			    "deleted but still in the file: %s",
 			    m->options.include_deleted ? "carried in a folder of their own"
 						       : "left out");
-	m->complete = true;
 }
 
 /* The texts were made in the scratch arena: a run of messages that are left out, however long,
@@ -373,8 +417,7 @@ static int open_found(struct mbox *m, const char *name, struct err *err)
 	m->found_name = strdup(name);
 	if (!m->found_name)
 		return err_nomem(err);
-	if ((m->is_tree ? mbox_file_open(m->dir, name, name, m->notices, &m->found, err)
-			: mbox_file_open(AT_FDCWD, m->path, name, m->notices, &m->found, err)) == 0)
+	if (open_file(m, name, &m->found, err) == 0)
 		return 0;
 	free(m->found_name);
 	m->found_name = NULL;

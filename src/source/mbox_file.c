@@ -40,8 +40,7 @@ struct mbox_file {
 	int fd;	       /* the file */
 	int spool;     /* -1, or its unpacked copy */
 	char *path;    /* below dirfd */
-	char *name;    /* for messages */
-	char *escaped; /* for locators */
+	char *escaped; /* the name in locators */
 	struct notices *notices;
 	struct stamp stamp;
 	struct window window;
@@ -646,7 +645,7 @@ int mbox_file_locate(struct mbox_file *f, const char *suffix, struct message *ou
 		return err_set(err, ERR_CHANGED, SCOPE_MESSAGE, RETRY_NEVER,
 			       "'%s' has changed: the message at byte %" PRIu64
 			       " is not there any more",
-			       f->name, off);
+			       f->path, off);
 	out->body = (struct body){ f->window.fd, off, len };
 	return 0;
 }
@@ -721,7 +720,7 @@ static int check_unchanged(const struct mbox_file *f, struct err *err)
 		return 0;
 	return err_set(err, ERR_CHANGED, SCOPE_FOLDER, RETRY_LATER,
 		       "'%s' changed while it was read: close the mail program and run again",
-		       f->name);
+		       f->path);
 }
 
 /* The next one that is a message: 1, 0, -1. */
@@ -733,7 +732,7 @@ static int next_piece(struct mbox_file *f, struct arena *a, struct piece *m, str
 		f->pos = m->next;
 		if (f->number++ > 0 || !m->facts.pseudo)
 			return 1;
-		notices_add(f->notices, NOTICE_PSEUDO, 1, f->name,
+		notices_add(f->notices, NOTICE_PSEUDO, 1, f->path,
 			    "the message with the mail program's own data is not carried");
 	}
 	return 0;
@@ -754,7 +753,7 @@ int mbox_file_next(struct mbox_file *f, struct arena *a, struct message *out, st
 		return check_unchanged(f, err);
 	if (err->scope < SCOPE_FOLDER)
 		err->scope = SCOPE_FOLDER;
-	return err->code == ERR_INTERRUPTED ? -1 : err_prefix(err, "'%s'", f->name);
+	return err->code == ERR_INTERRUPTED ? -1 : err_prefix(err, "'%s'", f->path);
 }
 
 /* ---- opening ---- */
@@ -813,7 +812,7 @@ static int find_end(struct mbox_file *f, struct err *err)
 
 		if (fd_pread(f->window.fd, block, len, f->end - len, err) < (ssize_t)len)
 			return err_set(err, ERR_CHANGED, SCOPE_FOLDER, RETRY_LATER,
-				       "'%s' could not be read to its end", f->name);
+				       "'%s' could not be read to its end", f->path);
 		while (len > 0 && block[len - 1] == '\0') {
 			len--;
 			f->end--;
@@ -823,7 +822,7 @@ static int find_end(struct mbox_file *f, struct err *err)
 	}
 	f->window.end = f->end;
 	if (f->end < size)
-		notices_add(f->notices, NOTICE_DAMAGED, size - f->end, f->name,
+		notices_add(f->notices, NOTICE_DAMAGED, size - f->end, f->path,
 			    "ends in NUL bytes, as a crash leaves them; they are no mail");
 	return 0;
 }
@@ -836,11 +835,11 @@ static int not_an_mbox(const struct mbox_file *f, struct slice head, struct err 
 
 	if (format)
 		return err_set(err, ERR_FORMAT, SCOPE_FOLDER, RETRY_NEVER,
-			       "'%s' is not an mbox: it is %s", f->name, format);
+			       "'%s' is not an mbox: it is %s", f->path, format);
 	slice_line(&first, &first);
 	text_add_safe(&line, slice_head(first, 512), EXCERPT_WIDTH);
 	return err_set(err, ERR_FORMAT, SCOPE_FOLDER, RETRY_NEVER,
-		       "'%s' is not an mbox: its first line is '%s'%s", f->name,
+		       "'%s' is not an mbox: its first line is '%s'%s", f->path,
 		       buf_cstr(&line) ? line.ptr : "",
 		       header_looks_like_field(first) ? " (a single message?)" : "");
 }
@@ -877,11 +876,11 @@ static int unpack(struct mbox_file *f, struct err *err)
 
 	f->spool = gunzip_spool(f->fd, &f->cut_off, err);
 	if (f->spool < 0)
-		return err_prefix(err, "'%s'", f->name);
+		return err_prefix(err, "'%s'", f->path);
 	if (fstat(f->spool, &st) != 0)
 		return err_sys(err, ERR_IO, SCOPE_FOLDER, errno, "temporary file");
 	if (f->cut_off)
-		notices_add(f->notices, NOTICE_DAMAGED, 1, f->name,
+		notices_add(f->notices, NOTICE_DAMAGED, 1, f->path,
 			    "the gzip file is damaged or cut off; read as far as it goes");
 	window_init(&f->window, f->spool, (uint64_t)st.st_size);
 	return 0;
@@ -893,7 +892,7 @@ static int begin(struct mbox_file *f, struct err *err)
 	ssize_t n = fd_pread(f->fd, head, sizeof(head), 0, err);
 
 	if (n < 0)
-		return err_prefix(err, "'%s'", f->name);
+		return err_prefix(err, "'%s'", f->path);
 	window_init(&f->window, f->fd, f->stamp.size);
 	if (gunzip_magic(slice_of(head, (size_t)n)) && unpack(f, err) != 0)
 		return -1;
@@ -911,7 +910,7 @@ static void notice_lock(const struct mbox_file *f)
 
 	buf_addf(&lock, "%s.lock", f->path);
 	if (buf_cstr(&lock) && faccessat(f->dirfd, lock.ptr, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		notices_add(f->notices, NOTICE_IN_USE, 1, f->name,
+		notices_add(f->notices, NOTICE_IN_USE, 1, f->path,
 			    "is locked by a mail program (%s)", lock.ptr);
 }
 
@@ -921,9 +920,8 @@ static int copy_names(struct mbox_file *f, const char *path, const char *name)
 
 	escape(&escaped, slice_str(name));
 	f->path = strdup(path);
-	f->name = strdup(name);
 	f->escaped = buf_cstr(&escaped) ? strdup(escaped.ptr) : NULL;
-	return f->path && f->name && f->escaped ? 0 : -1;
+	return f->path && f->escaped ? 0 : -1;
 }
 
 static struct mbox_file *new_file(int dirfd, const char *path, const char *name,
@@ -978,7 +976,6 @@ void mbox_file_close(struct mbox_file *f)
 	if (f->dirfd != AT_FDCWD)
 		fd_cleanup(&f->dirfd);
 	free(f->path);
-	free(f->name);
 	free(f->escaped);
 	free(f);
 }

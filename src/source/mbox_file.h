@@ -16,8 +16,9 @@ struct mbox_file;
 int mbox_file_probe(const char *path);
 
 /* Open `path` below dirfd. ERR_FORMAT (SCOPE_FOLDER) "not an mbox: ..." when the first line that
- * is not empty is no From_ line; an empty file has no messages. `name` is the path for locators
- * and messages (copied). Notices go to `notices` (owned by the caller, who keeps it longer). */
+ * is not empty is no From_ line; an empty file has no messages. `name` stands in locators, `path`
+ * in errors and notices (both are copied). Notices go to `notices` (owned by the caller, who keeps
+ * it longer). */
 int mbox_file_open(int dirfd, const char *path, const char *name, struct notices *notices,
 		   struct mbox_file **out, struct err *err);
 

@@ -356,7 +356,7 @@ static int walk_entry(struct walk *w, const struct level *at, const struct listi
 
 static bool is_maildir(const struct listing *l)
 {
-	return lists(l, "cur") && lists(l, "new");
+	return lists(l, "cur") && (l->n == 1 || lists(l, "new") || lists(l, "tmp"));
 }
 
 static int walk_listing(struct walk *w, struct level *at, const struct listing *l, int fd,

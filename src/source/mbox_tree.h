@@ -22,8 +22,8 @@ struct mbox_tree {
 	const char *root; /* not owned */
 	size_t n, cap, max;
 	struct mbox_entry **entries; /* in the order of their paths */
-	size_t n_single; /* files that are single messages: passed over */
-	bool marked;	 /* a layout of a known program was met */
+	size_t n_single;	     /* files that are single messages: passed over */
+	bool marked;		     /* a layout of a known program was met */
 };
 
 /* Walk the tree below `root`, at most `max` entries; what is passed over with a reason is noticed
