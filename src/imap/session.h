@@ -150,7 +150,7 @@ int session_examine(struct session *s, const char *wire_name, struct selected *o
 /* SELECT; refused in a read-only session. Not needed for uploading: leave it with
  * session_unselect() once the permanent flags are known. */
 int session_select(struct session *s, const char *wire_name, struct selected *out, struct err *err);
-/* UNSELECT where the server has it; otherwise the folder just stays open until the next one. */
+/* UNSELECT where the server has it; otherwise EXAMINE of a folder that is not there. */
 int session_unselect(struct session *s, struct err *err);
 
 struct index_row {

@@ -243,7 +243,7 @@ static int recover_folder(struct recovery *r, struct err *err)
 	return match_doubts(r, true, err);
 }
 
-static int recover_folders(struct transfer *t, struct err *err)
+static int recover_folders(struct transfer *t, uint64_t *resolved, struct err *err)
 {
 	struct recovery r = { .t = t, .arena = ARENA_INIT(DOUBT_ARENA_MAX) };
 	struct arena names = ARENA_INIT(1u << 20);
@@ -259,6 +259,7 @@ static int recover_folders(struct transfer *t, struct err *err)
 		got = recover_folder(&r, err);
 		if (got < 0)
 			break;
+		++*resolved;
 	}
 	arena_release(&r.arena);
 	arena_release(&names);
@@ -268,11 +269,16 @@ static int recover_folders(struct transfer *t, struct err *err)
 int recover(struct transfer *t, struct err *err)
 {
 	struct transfer_options o = transfer_limits(t);
+	uint64_t resolved = 0; /* folders */
 
 	for (uint32_t attempt = 0;; attempt++) {
 		if (transfer_connect(t, err) < 0)
 			return -1;
-		if (recover_folders(t, err) == 0)
+		int got = recover_folders(t, &resolved, err);
+
+		if (got == 0 && resolved > 0)
+			got = session_unselect(t->session, err);
+		if (got == 0)
 			break;
 		if (!transfer_line_lost(err) || attempt >= o.retry_max)
 			return -1;

@@ -6,6 +6,8 @@
  * A body that is equal proves the match. For candidates whose sizes differ the
  * header is fetched too: it tells whether only transport fields were added
  * (MATCH_DRESS) or the message looks different but has the same body (MATCH_WEAK).
+ * An empty body proves nothing: without a Message-ID the headers must then agree. A
+ * message without any header is compared as a whole.
  */
 #include <string.h>
 
@@ -17,6 +19,7 @@
 #include "transfer/internal.h"
 
 #define GROUP_MAX 64 /* candidates of one FETCH; an early verdict can spare others of them */
+#define EMPTY_BODY_MAX 2 /* Courier gives a CR as the TEXT of a message without an empty line */
 #define GROUP_ARENA_MAX (4u << 20)
 #define FIND_ARENA_MAX (1u << 20)
 #define SETTLED_PER_COMMIT 1000
@@ -70,9 +73,19 @@ static int resolving_init(struct resolving *r, struct transfer *t, struct err *e
 
 /* ---- groups ---- */
 
-static bool samples(const struct match_candidate *c)
+/* What the server is asked for. */
+enum question { ASK_SAMPLE, ASK_BODY, ASK_WHOLE };
+
+static enum question question_of(const struct match_candidate *c)
 {
-	return c->level == MATCH_CONTENT;
+	if (c->repairs & NOTE_NO_HEADER)
+		return ASK_WHOLE;
+	return c->level == MATCH_CONTENT ? ASK_SAMPLE : ASK_BODY;
+}
+
+static bool has_body(const struct match_candidate *c)
+{
+	return c->wire_len > c->header_len;
 }
 
 /* Can it be asked for in the same FETCH? Each UID once, one kind of question. */
@@ -80,7 +93,7 @@ static bool fits(const struct resolving *r, const struct match_candidate *c)
 {
 	const struct match_candidate *first = &r->group[0].c;
 
-	if (r->n == GROUP_MAX || c->folder != first->folder || samples(c) != samples(first))
+	if (r->n == GROUP_MAX || c->folder != first->folder || question_of(c) != question_of(first))
 		return false;
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->group[i].c.uid == c->uid)
@@ -153,6 +166,12 @@ static struct asked *asked_by_uid(struct resolving *r, uint32_t uid)
 	return NULL;
 }
 
+/* Was only the beginning asked for, and is there more? */
+static bool is_sample(const struct asked *a, uint64_t total)
+{
+	return question_of(&a->c) == ASK_SAMPLE && total >= MATCH_SAMPLE;
+}
+
 /* Compare what comes until CHUNK_END. `a` NULL: nobody asked for it. */
 static int compare_answer(struct resolving *r, struct asked *a, uint64_t total, struct err *err)
 {
@@ -161,6 +180,7 @@ static int compare_answer(struct resolving *r, struct asked *a, uint64_t total, 
 	struct content content;
 	struct fetch_chunk chunk;
 	bool same = false, readable = a != NULL;
+	bool whole = a && question_of(&a->c) == ASK_WHOLE;
 	int got;
 
 	arena_reset(&r->find_arena);
@@ -168,7 +188,8 @@ static int compare_answer(struct resolving *r, struct asked *a, uint64_t total, 
 				 &r->find_arena, &m, &cause) < 0)
 		readable = false;
 	if (readable)
-		content_begin(&content, r->canon, &m.body, &m.canon, false, a->c.header_len);
+		content_begin(&content, r->canon, &m.body, &m.canon, whole,
+			      whole ? 0 : a->c.header_len);
 	while ((got = session_fetch_next(r->t->session, &chunk, err)) > 0 &&
 	       chunk.kind == CHUNK_BYTES) {
 		if (readable && content_feed(&content, chunk.bytes, &cause) < 0)
@@ -176,9 +197,10 @@ static int compare_answer(struct resolving *r, struct asked *a, uint64_t total, 
 	}
 	if (got < 0)
 		return -1;
-	if (readable && content_end(&content, a && samples(&a->c) && total >= MATCH_SAMPLE, &same,
-				    &cause) < 0)
+	if (readable && content_end(&content, is_sample(a, total), &same, &cause) < 0)
 		readable = false;
+	if (readable && !whole && !has_body(&a->c) && total <= EMPTY_BODY_MAX)
+		same = true;
 	if (cause.code != ERR_NONE && cause.scope != SCOPE_MESSAGE) {
 		*err = cause;
 		return -1;
@@ -198,8 +220,10 @@ static int compare_bodies(struct resolving *r, struct err *err)
 
 	for (size_t i = 0; i < r->n; i++)
 		uids[i] = r->group[i].c.uid;
-	if (session_fetch_start(r->t->session, uids, r->n, "TEXT",
-				samples(&r->group[0].c) ? MATCH_SAMPLE : 0, err) < 0)
+	enum question question = question_of(&r->group[0].c);
+
+	if (session_fetch_start(r->t->session, uids, r->n, question == ASK_WHOLE ? "" : "TEXT",
+				question == ASK_SAMPLE ? MATCH_SAMPLE : 0, err) < 0)
 		return -1;
 	while ((got = session_fetch_next(r->t->session, &chunk, err)) > 0) {
 		struct asked *a = asked_by_uid(r, chunk.uid);
@@ -226,9 +250,19 @@ static int read_header(struct resolving *r, struct asked *a, struct err *err)
 		return got < 0 ? -1 : 0;
 	if (essence_from_header(buf_slice(&r->header), essence, err) < 0)
 		return -1;
-	if (memcmp(essence, a->c.essence, KEY_LEN) != 0)
-		a->c.level = MATCH_WEAK;
+	if (memcmp(essence, a->c.essence, KEY_LEN) == 0)
+		return 0;
+	if (!has_body(&a->c) && !a->c.has_id)
+		a->verdict = VERDICT_OTHER;
+	a->c.level = MATCH_WEAK;
 	return 0;
+}
+
+static bool needs_header(const struct match_candidate *c)
+{
+	if (question_of(c) == ASK_WHOLE)
+		return false;
+	return c->level == MATCH_DRESS || (!has_body(c) && !c->has_id);
 }
 
 static int compare_headers(struct resolving *r, struct err *err)
@@ -241,7 +275,7 @@ static int compare_headers(struct resolving *r, struct err *err)
 	for (size_t i = 0; i < r->n; i++) {
 		const struct asked *a = &r->group[i];
 
-		if (a->verdict == VERDICT_SAME && a->c.level == MATCH_DRESS)
+		if (a->verdict == VERDICT_SAME && needs_header(&a->c))
 			uids[n++] = a->c.uid;
 	}
 	if (n == 0)
@@ -351,7 +385,11 @@ int resolve(struct transfer *t, struct err *err)
 	for (uint32_t attempt = 0;; attempt++) {
 		if (transfer_connect(t, err) < 0)
 			return -1;
-		if (resolve_all(&r, err) == 0)
+		int got = resolve_all(&r, err);
+
+		if (got == 0 && r.open != 0)
+			got = session_unselect(t->session, err);
+		if (got == 0)
 			return commit(&r, err);
 
 		struct err second = ERR_INIT;
