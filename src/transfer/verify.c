@@ -407,7 +407,7 @@ static int verify_folder(struct verifying *v, struct err *err)
 			      cause.text);
 		return transfer_notice(v->t, 0, "folder-blind", 1, v->folder.name, cause.text, err);
 	}
-	if (claim_uids(v->t, &v->folder, err) < 0)
+	if (begin(v, err) < 0 || claim_uids(v->t, &v->folder, err) < 0 || commit(v, err) < 0)
 		return -1;
 	if (check_pages(v, err) < 0)
 		return -1;
