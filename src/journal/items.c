@@ -186,6 +186,8 @@ static void bind_static_key(sqlite3_stmt *st, int index, const uint8_t *key, siz
 static void bind_item(sqlite3_stmt *st, int64_t store, const struct message *m,
 		      const char *keywords)
 {
+	int64_t head;
+
 	sqlite3_bind_int64(st, 1, store);
 	bind_static_text(st, 2, m->locator);
 	sqlite3_bind_int(st, 3, (int)m->state);
@@ -209,6 +211,8 @@ static void bind_item(sqlite3_stmt *st, int64_t store, const struct message *m,
 	bind_static_text(st, 21, m->message_id);
 	bind_static_text(st, 22, m->subject);
 	bind_static_text(st, 23, m->from);
+	memcpy(&head, m->sha256, sizeof(head));
+	sqlite3_bind_int64(st, 24, head);
 }
 
 int journal_item_add(struct journal *j, int64_t store, const struct message *m, struct err *err)
@@ -226,8 +230,8 @@ int journal_item_add(struct journal *j, int64_t store, const struct message *m, 
 		     "INSERT INTO item(store, locator, state, sha256, wire_len, header_len,"
 		     " nul_count, cr_count, cr_cr_lf_count, internaldate, date_source, date, flags,"
 		     " keywords, repairs, has_id, key, ident, fields, essence, message_id, subject,"
-		     " sender)"
-		     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		     " sender, sha_head)"
+		     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		     err);
 	if (!st)
 		return -1;

@@ -68,6 +68,7 @@ static const char *const tables[] = {
 	" locator TEXT NOT NULL,"
 	" state INTEGER NOT NULL,"
 	" sha256 BLOB," /* NULL: unreadable */
+	" sha_head INTEGER," /* its first octets: numbers are sorted faster than blobs */
 	" wire_len INTEGER NOT NULL, header_len INTEGER NOT NULL,"
 	" nul_count INTEGER NOT NULL, cr_count INTEGER NOT NULL, cr_cr_lf_count INTEGER NOT NULL,"
 	" internaldate INTEGER, date_source INTEGER NOT NULL, date INTEGER,"

@@ -51,110 +51,122 @@ int match_work_exists(struct journal *j, struct err *err)
 {
 	return db_exec(journal_db(j),
 		       "CREATE TEMP TABLE IF NOT EXISTS work (item INTEGER PRIMARY KEY,"
-		       " store INTEGER, target INTEGER, sha256 BLOB, copy INTEGER, first INTEGER,"
+		       " target INTEGER, sha256 BLOB, head INTEGER, copy INTEGER, first INTEGER,"
 		       " flags INTEGER, keywords TEXT, upload INTEGER, state INTEGER,"
+		       " uid INTEGER, uidvalidity INTEGER,"
 		       " remote INTEGER, level INTEGER, blocked INTEGER NOT NULL DEFAULT 0);"
 		       "CREATE TEMP TABLE IF NOT EXISTS match_setting (keep INTEGER, into_folders"
 		       " INTEGER)",
 		       err);
 }
 
-/* Items of equal content and target come one after the other, in scan order. */
-static sqlite3_stmt *items_by_content(struct journal *j, int64_t run,
-				      const struct match_options *options, struct err *err)
+/* Every item that may go up, as if it were the only one of its content. In the order of the scan, in
+ * which both tables are read and written from end to end. */
+static int add_items(struct journal *j, int64_t run, const struct match_options *options,
+		     struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(
 		journal_db(j),
-		"SELECT i.id, i.store, x.target, i.sha256, i.flags, i.keywords FROM run_store x"
-		" CROSS JOIN store s ON s.id = x.store"
+		"INSERT INTO work(item, target, sha256, head, copy, first, upload, state, uid,"
+		" uidvalidity) SELECT i.id, x.target, i.sha256, i.sha_head, 0, i.id, u.id, u.state, u.uid, u.uidvalidity"
+		" FROM run_store x CROSS JOIN store s ON s.id = x.store"
 		" CROSS JOIN item i ON i.id BETWEEN s.first_item AND s.last_item AND i.store = s.id"
+		" LEFT JOIN upload u ON u.folder = x.target AND u.sha256 = i.sha256 AND u.copy = 0"
 		" WHERE x.run = :run AND x.target IS NOT NULL AND i.state <> 6"
-		" AND " MATCH_LEFT_OUT " IS NULL ORDER BY x.target, i.sha256, i.id",
+		" AND " MATCH_LEFT_OUT " IS NULL",
 		err);
 
 	if (!st)
-		return NULL;
+		return -1;
 	match_bind_includes(st, options);
 	sqlite3_bind_int64(st, sqlite3_bind_parameter_index(st, ":run"), run);
-	return st;
+	return db_run(journal_db(j), st, err);
 }
 
-struct same {
+/* An item is copy number `copy` of another one. */
+static int set_copy(struct journal *j, int64_t item, int64_t first, int64_t copy, bool keep,
+		    struct err *err)
+{
+	static const char plain[] = "UPDATE work SET first = ?2, copy = ?3 WHERE item = ?1";
+	static const char own_upload[] = /* where each copy goes up, each has an upload row */
+		"UPDATE work SET first = ?2, copy = ?3, (upload, state, uid, uidvalidity) ="
+		" (SELECT u.id, u.state, u.uid, u.uidvalidity FROM upload u WHERE u.folder = work.target"
+		"  AND u.sha256 = work.sha256 AND u.copy = ?3) WHERE item = ?1";
+	sqlite3_stmt *st = keep ? db_stmt(journal_db(j), own_upload, err) :
+				  db_stmt(journal_db(j), plain, err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, item);
+	sqlite3_bind_int64(st, 2, first);
+	sqlite3_bind_int64(st, 3, copy);
+	return db_run(journal_db(j), st, err);
+}
+
+struct group {
 	int64_t target, first, copy;
 	uint8_t sha256[SHA256_LEN];
 };
 
-/* Count on within what is the same, or begin anew. */
-static void count_copy(struct same *same, sqlite3_stmt *items)
+/* Does the item belong to the group? If not, it begins a new one. */
+static bool joins(struct group *g, int64_t item, int64_t target, struct slice sha256)
 {
-	int64_t target = sqlite3_column_int64(items, 2);
-	struct slice sha256 = db_blob(items, 3);
-
-	if (same->first != 0 && same->target == target && sha256.len == SHA256_LEN &&
-	    memcmp(same->sha256, sha256.ptr, SHA256_LEN) == 0) {
-		same->copy++;
-		return;
+	if (g->first != 0 && g->target == target && sha256.len == SHA256_LEN &&
+	    memcmp(g->sha256, sha256.ptr, SHA256_LEN) == 0) {
+		g->copy++;
+		return true;
 	}
-	same->target = target;
-	same->first = sqlite3_column_int64(items, 0);
-	same->copy = 0;
+	g->first = item;
+	g->target = target;
+	g->copy = 0;
 	if (sha256.len == SHA256_LEN)
-		memcpy(same->sha256, sha256.ptr, SHA256_LEN);
+		memcpy(g->sha256, sha256.ptr, SHA256_LEN);
+	return false;
 }
 
-/* The upload row of a copy: the same for all copies unless each goes up. */
-static int find_upload(struct journal *j, const struct same *same, bool keep, sqlite3_stmt *add,
-		       struct err *err)
+static int number_copies(struct journal *j, bool keep, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(
-		journal_db(j),
-		"SELECT id, state FROM upload WHERE folder = ? AND sha256 = ? AND copy = ?", err);
+	struct group g = { 0 };
+	sqlite3_stmt *st = db_stmt(journal_db(j),
+				   "SELECT item, target, sha256 FROM work WHERE head IN"
+				   " (SELECT head FROM twin_head) ORDER BY sha256, target, item",
+				   err);
 	int got;
 
 	if (!st)
 		return -1;
-	sqlite3_bind_int64(st, 1, same->target);
-	sqlite3_bind_blob(st, 2, same->sha256, SHA256_LEN, SQLITE_STATIC);
-	sqlite3_bind_int64(st, 3, keep ? same->copy : 0);
-	got = db_step(journal_db(j), st, err);
-	if (got <= 0)
-		return got;
-	sqlite3_bind_int64(add, 9, sqlite3_column_int64(st, 0));
-	sqlite3_bind_int64(add, 10, sqlite3_column_int64(st, 1));
+	while ((got = db_step(journal_db(j), st, err)) > 0) {
+		int64_t item = sqlite3_column_int64(st, 0);
+
+		if (joins(&g, item, sqlite3_column_int64(st, 1), db_blob(st, 2)) &&
+		    set_copy(j, item, g.first, g.copy, keep, err) < 0)
+			break;
+	}
 	sqlite3_reset(st);
-	return 0;
+	return got > 0 ? -1 : got;
+}
+
+/* Most items are the only ones of their kind: numbers alone are sorted to find that out. */
+static int find_copies(struct journal *j, bool keep, struct err *err)
+{
+	int64_t any;
+
+	if (db_exec(journal_db(j),
+		    "CREATE TEMP TABLE IF NOT EXISTS twin_head (head INTEGER PRIMARY KEY);"
+		    "DELETE FROM twin_head; INSERT INTO twin_head SELECT head FROM work GROUP BY head"
+		    " HAVING count(*) > 1",
+		    err) < 0 ||
+	    db_int(journal_db(j), "SELECT EXISTS (SELECT 1 FROM twin_head)", &any, err) < 0)
+		return -1;
+	return any ? number_copies(j, keep, err) : 0;
 }
 
 static int fill_work(struct journal *j, int64_t run, const struct match_options *options,
 		     struct err *err)
 {
-	struct db *db = journal_db(j);
-	sqlite3_stmt *st = items_by_content(j, run, options, err);
-	struct same same = { 0 };
-	int got;
-
-	if (!st)
+	if (add_items(j, run, options, err) < 0)
 		return -1;
-	while ((got = db_step(db, st, err)) > 0) {
-		sqlite3_stmt *add = db_stmt(
-			db,
-			"INSERT INTO work(item, store, target, sha256, flags, keywords, copy, first,"
-			" upload, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			err);
-
-		if (!add)
-			break;
-		count_copy(&same, st);
-		for (int column = 0; column < 6; column++)
-			sqlite3_bind_value(add, column + 1, sqlite3_column_value(st, column));
-		sqlite3_bind_int64(add, 7, same.copy);
-		sqlite3_bind_int64(add, 8, same.first);
-		if (find_upload(j, &same, options->keep_duplicates, add, err) < 0 ||
-		    db_run(db, add, err) < 0)
-			break;
-	}
-	sqlite3_reset(st);
-	return got > 0 ? -1 : got;
+	return find_copies(j, options->keep_duplicates, err);
 }
 
 /* For `mailhoist verify`: what the journal says counts only where the index agrees. */

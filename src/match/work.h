@@ -9,11 +9,11 @@
 #include "match/match.h"
 
 /* work:
- *   item, store, target, sha256
+ *   item, target, sha256, head (item.sha_head)
  *   copy     0, 1, ... among the items of equal content and target, in scan order
  *   first    the item that is copy 0
- *   flags, keywords   of the item; united into copy 0 by plan/
- *   upload, state     the upload row of (target, sha256, copy), or NULL
+ *   flags, keywords   united from all copies by plan/, or NULL: those of the item
+ *   upload, state, uid, uidvalidity   the upload row of (target, sha256, copy), or NULL
  *   remote, level     the best proven copy on the server, or NULL
  *   blocked  1: a candidate could not be compared
  */

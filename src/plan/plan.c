@@ -140,8 +140,11 @@ static int unite_into(struct db *db, int64_t item, sqlite3_stmt *copy, struct er
 	/* \Deleted only if every copy is; the other flags if any is */
 	sqlite3_stmt *st = db_stmt(
 		db,
-		"UPDATE work SET flags = ((flags | ?2) & ~8) | (flags & ?2 & 8),"
-		" keywords = mail_keywords(keywords, ?3) WHERE item = ?1",
+		"UPDATE work SET flags = ((i.flags | ?2) & ~8) | (i.flags & ?2 & 8),"
+		" keywords = mail_keywords(i.keywords, ?3)"
+		" FROM (SELECT coalesce(w.flags, o.flags) AS flags,"
+		"  coalesce(w.keywords, o.keywords) AS keywords FROM work w JOIN item o ON o.id = w.item"
+		"  WHERE w.item = ?1) AS i WHERE item = ?1",
 		err);
 
 	if (!st)
@@ -157,9 +160,9 @@ static int unite_flags(struct db *db, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(
 		db,
-		"SELECT d.first, d.flags, d.keywords FROM work d JOIN work w ON w.item = d.first"
-		" WHERE d.copy > 0"
-		" AND (w.flags <> d.flags OR d.keywords IS NOT w.keywords) ORDER BY d.item",
+		"SELECT d.first, i.flags, i.keywords FROM work d CROSS JOIN work w ON w.item = d.first"
+		" CROSS JOIN item i ON i.id = d.item"
+		" WHERE d.copy > 0 AND (w.state IS NULL OR w.state NOT IN (2, 3)) ORDER BY d.item",
 		err);
 	int got;
 
@@ -245,9 +248,12 @@ static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
  * working out the action again wherever it is named.) */
 #define DECIDED                                                                               \
 	"SELECT i.id AS item, i.store AS store, x.target AS target, i.wire_len AS size,"      \
-	" i.state = 6 AS unreadable, w.copy AS copy, w.first AS first, w.flags AS flags,"     \
-	" w.keywords AS keywords, w.upload AS upload, w.state AS state, w.remote AS remote,"  \
-	" w.level AS level, " MATCH_LEFT_OUT " AS left_out,"                                  \
+	" i.state = 6 AS unreadable, w.copy AS copy, w.first AS first,"                       \
+	" coalesce(w.flags, i.flags) AS flags, coalesce(w.keywords, i.keywords) AS keywords," \
+	" w.upload AS upload, w.state AS state, w.remote AS remote,"  \
+	" w.level AS level, w.uid AS uid, w.uidvalidity AS uidvalidity,"                      \
+	" w.state IN (2, 3) AS stored, " MATCH_LEFT_OUT " AS left_out, t.name AS name,"       \
+	" t.listed AS listed, t.indexed AND t.uidvalidity = w.uidvalidity AS known,"          \
 	" CASE WHEN i.state = 6 THEN 5"                                                       \
 	" WHEN w.item IS NULL THEN 4"                                                         \
 	" WHEN w.copy > 0 AND NOT :keep THEN 3"                                               \
@@ -260,6 +266,7 @@ static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
 	"  AND p.sha256 = w.sha256) THEN 4"                                                   \
 	" ELSE 0 END AS action"                                                               \
 	" FROM run_store x CROSS JOIN store s ON s.id = x.store"                              \
+	" CROSS JOIN folder t ON t.id = x.target"                                             \
 	" CROSS JOIN item i ON i.id BETWEEN s.first_item AND s.last_item AND i.store = s.id"  \
 	" LEFT JOIN work w ON w.item = i.id WHERE x.run = :run LIMIT -1"
 
@@ -269,12 +276,11 @@ static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
 	" WHEN " IN_DOUBT " THEN iif(:writes, 7, 0)"                          \
 	" WHEN " TOO_BIG " THEN 6 ELSE 0 END END"
 
-/* With t, the target folder, and u, the upload that is stored already. */
 #define REASON                                                                               \
-	"CASE d.action WHEN 1 THEN CASE WHEN u.id IS NULL"                                   \
-	"  THEN '" REASON_PRESENT "' WHEN NOT t.listed OR (t.indexed AND u.uid > 0"          \
-	"   AND u.uidvalidity = t.uidvalidity AND NOT EXISTS (SELECT 1 FROM remote r"        \
-	"    WHERE r.id = (d.target << 32) + u.uid)) THEN '" REASON_STORED_GONE              \
+	"CASE d.action WHEN 1 THEN CASE WHEN d.stored IS NOT 1"                              \
+	"  THEN '" REASON_PRESENT "' WHEN NOT d.listed OR (d.known AND d.uid > 0"            \
+	"   AND NOT EXISTS (SELECT 1 FROM remote r"                                          \
+	"    WHERE r.id = (d.target << 32) + d.uid)) THEN '" REASON_STORED_GONE              \
 	"' ELSE '" REASON_STORED "' END"                                                     \
 	" WHEN 2 THEN '" REASON_ELSEWHERE "' WHEN 3 THEN '" REASON_DUPLICATE "'"             \
 	" WHEN 4 THEN coalesce(d.left_out, iif(:only, '" REASON_NOT_IN_PLAN "', NULL))"      \
@@ -286,27 +292,40 @@ static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
 	"   AND c.verdict = 2 CROSS JOIN remote r ON r.id = c.remote AND r.key = o.key"      \
 	"   WHERE o.id = d.item AND o.has_id) THEN '" REASON_OTHER_BODY "' ELSE '' END END"
 
+#define WRITE_LINES                                                                          \
+	"INSERT INTO line(run, item, store, target, copy, action, level, outcome, size,"     \
+	" upload, remote, twin, reason)"                                                     \
+	" SELECT :run, d.item, d.store, d.target, iif(:keep, coalesce(d.copy, 0), 0),"       \
+	" d.action, CASE WHEN d.action = 1 AND d.stored THEN 5"                              \
+	"  WHEN d.action IN (1, 2) THEN d.level ELSE 0 END,"                                 \
+	" " OUTCOME ", coalesce(d.size, 0),"                                                 \
+	" CASE WHEN d.action = 0 AND :writes OR d.action = 1 AND d.stored THEN d.upload END,"\
+	" CASE WHEN d.action IN (1, 2) THEN coalesce(d.remote,"                              \
+	"  iif(d.stored AND d.uid > 0, (d.target << 32) + d.uid, NULL)) END,"                \
+	" iif(d.action = 3, d.first, NULL), " REASON " FROM (" DECIDED ") d"
+
+/* Ids rise in the order of the insertion. A run that has nothing to upload need not sort. */
+static sqlite3_stmt *lines_statement(struct planning *p, struct err *err)
+{
+	static const char as_scanned[] = WRITE_LINES;
+	static const char as_sent[] = WRITE_LINES
+		" ORDER BY d.action = 0, iif(d.action = 0, d.name, NULL),"
+		" iif(d.action = 0, d.target, NULL), iif(d.action = 0, d.flags, NULL),"
+		" iif(d.action = 0, d.keywords, NULL), d.item";
+	int64_t open;
+
+	if (db_int(p->db,
+		   "SELECT EXISTS (SELECT 1 FROM work WHERE remote IS NULL"
+		   " AND (state IS NULL OR state NOT IN (2, 3)))",
+		   &open, err) < 0)
+		return NULL;
+	open = open || p->options->duplicate_into_folders;
+	return open ? db_stmt(p->db, as_sent, err) : db_stmt(p->db, as_scanned, err);
+}
+
 static int write_lines(struct planning *p, struct err *err)
 {
-	/* Ids rise in the order of the insertion. */
-	sqlite3_stmt *st = db_stmt(
-		p->db,
-		"INSERT INTO line(run, item, store, target, copy, action, level, outcome, size,"
-		" upload, remote, twin, reason)"
-		" SELECT :run, d.item, d.store, d.target, iif(:keep, coalesce(d.copy, 0), 0), d.action,"
-		" CASE WHEN u.id IS NOT NULL THEN 5 WHEN d.action IN (1, 2) THEN d.level ELSE 0 END,"
-		" " OUTCOME ", coalesce(d.size, 0),"
-		" CASE WHEN d.action = 0 AND :writes THEN d.upload ELSE u.id END,"
-		" CASE WHEN d.action IN (1, 2) THEN coalesce(d.remote,"
-		"  iif(u.uid > 0, (d.target << 32) + u.uid, NULL)) END,"
-		" iif(d.action = 3, d.first, NULL), " REASON
-		" FROM (" DECIDED ") d LEFT JOIN folder t ON t.id = d.target"
-		" LEFT JOIN upload u ON d.action = 1 AND u.id = d.upload AND u.state IN (2, 3)"
-		"  AND d.state IN (2, 3)"
-		" ORDER BY d.action = 0, iif(d.action = 0, t.name, NULL),"
-		" iif(d.action = 0, d.target, NULL), iif(d.action = 0, d.flags, NULL),"
-		" iif(d.action = 0, d.keywords, NULL), d.item",
-		err);
+	sqlite3_stmt *st = lines_statement(p, err);
 	struct match_options includes = plan_match_options(p->options, p->kind);
 
 	if (!st)
@@ -369,8 +388,8 @@ static int write_uploads(struct planning *p, struct err *err)
 		       " nul_count, cr_count, cr_cr_lf_count, internaldate, flags, keywords, has_id,"
 		       " key, ident, fields)"
 		       " SELECT l.id, l.target, i.sha256, l.copy, iif(l.outcome = 6, 4, 0), l.id, i.id,"
-		       " i.wire_len, i.nul_count, i.cr_count, i.cr_cr_lf_count, i.internaldate, w.flags,"
-		       " mail_keywords(w.keywords, NULL), i.has_id, i.key, i.ident, i.fields"
+		       " i.wire_len, i.nul_count, i.cr_count, i.cr_cr_lf_count, i.internaldate,"
+		       " coalesce(w.flags, i.flags), mail_keywords(coalesce(w.keywords, i.keywords), NULL), i.has_id, i.key, i.ident, i.fields"
 		       " FROM line l CROSS JOIN item i ON i.id = l.item"
 		       " CROSS JOIN work w ON w.item = l.item"
 		       " WHERE l.id BETWEEN :first AND :last AND l.action = 0"
@@ -400,9 +419,9 @@ static int tell_keywords(struct planning *p, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(
 		p->db,
-		"SELECT count(*) FROM line l CROSS JOIN work w ON w.item = l.item"
-		" WHERE l.id BETWEEN ? AND ? AND l.action = 0 AND w.keywords IS NOT NULL"
-		" AND w.keywords IS NOT mail_keywords(w.keywords, NULL)",
+		"SELECT count(*) FROM line l CROSS JOIN item i ON i.id = l.item"
+		" WHERE l.id BETWEEN ? AND ? AND l.action = 0 AND i.keywords IS NOT NULL"
+		" AND i.keywords IS NOT mail_keywords(i.keywords, NULL)",
 		err);
 	struct run_notice n = { "keywords-dropped", 0, NULL,
 				"tags that an IMAP server cannot keep are left out" };
