@@ -1,10 +1,10 @@
 /*
  * libetpan as a grammar, and nothing but that: it reads one response that the
- * framer has cut and that lies in memory (imap-client.md 6.2). It never sees a
- * greeting, a "+", an ENVELOPE or a BODYSTRUCTURE, nor nesting or numbers beyond
- * what it bears. What it cannot parse (LIST with CHILDINFO, an empty delimiter, a
- * NAMESPACE without one) goes to tolerant readers of our own. A response that
- * neither can read is lost, the session is not.
+ * framer has cut and that lies in memory (imap-client.md 6.2): LIST, STATUS, ID. It
+ * never sees a greeting, a "+", an ENVELOPE or a BODYSTRUCTURE, nor literals,
+ * nesting or numbers beyond what it bears; nor NAMESPACE, which kills it. What it
+ * cannot parse (LIST with CHILDINFO, an empty delimiter) goes to tolerant readers of
+ * our own. A response that neither can read is lost, the session is not.
  */
 #ifndef MAILHOIST_IMAP_ETPAN_H
 #define MAILHOIST_IMAP_ETPAN_H
@@ -37,8 +37,7 @@ struct namespaces {
 	size_t n_foreign;
 	struct slice foreign[NAMESPACES_MAX];
 };
-bool etpan_namespace(struct etpan *e, const struct response *r, struct arena *a,
-		     struct namespaces *out);
+bool namespace_read(const struct response *r, struct arena *a, struct namespaces *out);
 
 /* "name version" of an ID response; false if it tells no name. */
 bool etpan_id(struct etpan *e, const struct response *r, struct buf *out);
@@ -46,7 +45,6 @@ bool etpan_id(struct etpan *e, const struct response *r, struct buf *out);
 /* The readers of our own, for tests to compare. */
 bool tolerant_list(const struct response *r, struct arena *a, struct list_row *out);
 bool tolerant_status(const struct response *r, struct folder_status *out);
-bool tolerant_namespace(const struct response *r, struct arena *a, struct namespaces *out);
 
 /* The meaning of a LIST attribute, any case ("\\Noselect", "\\sent"). */
 void list_attribute(struct slice name, struct list_row *row);

@@ -355,7 +355,7 @@ static int ask_namespace(struct session *s, struct err *err)
 	if (command_start(s, VERB_NAMESPACE, &args, err) < 0)
 		return -1;
 	while ((got = command_next(s, &r, err)) > 0)
-		if (response_is(&r, "NAMESPACE") && etpan_namespace(s->etpan, &r, &s->own, &ns))
+		if (response_is(&r, "NAMESPACE") && namespace_read(&r, &s->own, &ns))
 			s->namespaces = ns;
 	return got;
 }
