@@ -27,8 +27,13 @@ LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 # -letpan by hand: its .pc file asks for a non-PIE program.
 LIBS     := -letpan -lssl -lcrypto -lsqlite3 -lunistring -lz
 
-CFLAGS_release := -O2 $(HARDEN)
-LDFLAGS_release := $(LDHARDEN)
+# Small functions of base/ are called for every line of every message: inlined across files.
+ifeq ($(findstring clang,$(CC)),)
+LTO := -flto=auto
+AR  := gcc-ar
+endif
+CFLAGS_release := -O2 $(LTO) $(HARDEN)
+LDFLAGS_release := $(LTO) $(LDHARDEN)
 CFLAGS_dev     := -O1 -Werror -DMAILHOIST_FAULTS $(HARDEN)
 LDFLAGS_dev    := $(LDHARDEN)
 SANITIZE       := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

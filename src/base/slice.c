@@ -95,10 +95,15 @@ ptrdiff_t slice_find(struct slice s, char byte)
 
 ptrdiff_t slice_ifind(struct slice s, struct slice needle)
 {
+	unsigned char first;
+
 	if (needle.len > s.len)
 		return -1;
+	if (needle.len == 0)
+		return 0;
+	first = lower(needle.ptr[0]);
 	for (size_t i = 0; i + needle.len <= s.len; i++)
-		if (ieq(s.ptr + i, needle.ptr, needle.len))
+		if (lower(s.ptr[i]) == first && ieq(s.ptr + i, needle.ptr, needle.len))
 			return (ptrdiff_t)i;
 	return -1;
 }

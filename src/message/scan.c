@@ -12,7 +12,7 @@
 #include "message/header.h"
 #include "message/keys.h"
 
-#define TEXT_MAX 300 /* bytes kept of a subject or sender for reports */
+#define TEXT_MAX    300 /* bytes kept of a subject or sender for reports */
 #define ID_TEXT_MAX 1000
 
 struct scanner {
@@ -102,26 +102,57 @@ static char *keep_text(struct arena *a, struct slice text, size_t max)
 	return arena_slice(a, text);
 }
 
-static const char *decoded(struct scanner *s, struct slice header, const char *name,
-			   struct arena *a)
+/* The first field of each name that the scan wants, found in one walk through the header. */
+enum fact { FACT_ID, FACT_SUBJECT, FACT_FROM, FACT_DATE, FACT_DELIVERY, FACT_RECEIVED, FACT_COUNT };
+
+struct facts {
+	bool found[FACT_COUNT];
+	struct slice value[FACT_COUNT];
+};
+
+static bool is_fetchers(struct slice received);
+
+static void find_facts(struct slice header, struct facts *out)
 {
+	static const char *const names[FACT_COUNT] = {
+		[FACT_ID] = "message-id",
+		[FACT_SUBJECT] = "subject",
+		[FACT_FROM] = "from",
+		[FACT_DATE] = "date",
+		[FACT_DELIVERY] = "delivery-date",
+		[FACT_RECEIVED] = "received",
+	};
 	struct header_field f;
 
-	if (!header_find(header, name, &f))
+	memset(out->found, 0, sizeof(out->found));
+	while (header_next(&header, &f) > 0)
+		for (enum fact i = 0; i < FACT_COUNT; i++) {
+			if (out->found[i] || !slice_ieq(f.name, slice_str(names[i])) ||
+			    (i == FACT_RECEIVED && is_fetchers(f.value)))
+				continue;
+			out->found[i] = true;
+			out->value[i] = f.value;
+			break;
+		}
+}
+
+static const char *decoded(struct scanner *s, const struct facts *facts, enum fact fact,
+			   struct arena *a)
+{
+	if (!facts->found[fact])
 		return NULL;
 	buf_reset(&s->text);
-	header_decode(&s->text, slice_head(f.value, 4 * TEXT_MAX));
+	header_decode(&s->text, slice_head(facts->value[fact], 4 * TEXT_MAX));
 	return keep_text(a, buf_slice(&s->text), TEXT_MAX);
 }
 
-static const char *message_id(struct scanner *s, struct slice header, struct arena *a)
+static const char *message_id(struct scanner *s, const struct facts *facts, struct arena *a)
 {
-	struct header_field f;
 	struct slice id;
 
-	if (!header_find(header, "message-id", &f))
+	if (!facts->found[FACT_ID])
 		return NULL;
-	id = header_message_id(&s->text, f.value);
+	id = header_message_id(&s->text, facts->value[FACT_ID]);
 	return id.len > 0 ? keep_text(a, id, ID_TEXT_MAX) : NULL;
 }
 
@@ -139,25 +170,6 @@ static bool is_fetchers(struct slice received)
 	return false;
 }
 
-static int64_t received_date(struct slice header)
-{
-	struct header_field f;
-
-	while (header_next(&header, &f) > 0) {
-		if (!slice_ieq(f.name, SLICE_LIT("received")) || is_fetchers(f.value))
-			continue;
-		return date_parse_received(f.value);
-	}
-	return TIME_NONE;
-}
-
-static int64_t field_date(struct slice header, const char *name)
-{
-	struct header_field f;
-
-	return header_find(header, name, &f) ? date_parse(f.value) : TIME_NONE;
-}
-
 static bool storable(int64_t t, int64_t now)
 {
 	bool clamped;
@@ -168,10 +180,10 @@ static bool storable(int64_t t, int64_t now)
 
 /* The ladder of DESIGN 3: the first source that says something servers can store; if none does,
  * the first that says anything, clamped. */
-static void choose_date(struct message *m, struct slice header, int64_t now)
+static void choose_date(struct message *m, const struct facts *facts, int64_t now)
 {
 	const struct arrival *w = &m->arrival;
-	int64_t store = !w->trusted	       ? TIME_NONE
+	int64_t store = !w->trusted		    ? TIME_NONE
 			: w->from_line != TIME_NONE ? w->from_line
 						    : w->mtime;
 	const struct {
@@ -179,9 +191,12 @@ static void choose_date(struct message *m, struct slice header, int64_t now)
 		enum date_source source;
 	} ladder[] = {
 		{ store, DATE_STORE },
-		{ received_date(header), DATE_RECEIVED },
+		{ facts->found[FACT_RECEIVED] ? date_parse_received(facts->value[FACT_RECEIVED])
+					      : TIME_NONE,
+		  DATE_RECEIVED },
 		{ m->date, DATE_DATE },
-		{ field_date(header, "delivery-date"), DATE_DELIVERY },
+		{ facts->found[FACT_DELIVERY] ? date_parse(facts->value[FACT_DELIVERY]) : TIME_NONE,
+		  DATE_DELIVERY },
 		{ w->from_line, DATE_FROM_LINE },
 		{ w->file_name, DATE_FILE_NAME },
 		{ w->mtime, DATE_MTIME },
@@ -208,19 +223,20 @@ static void choose_date(struct message *m, struct slice header, int64_t now)
 		m->repairs &= ~(uint32_t)NOTE_ZONE_UNKNOWN; /* that date was not used */
 }
 
-int scanner_run(struct scanner *s, struct message *m, int64_t now, struct arena *a,
-		struct err *err)
+int scanner_run(struct scanner *s, struct message *m, int64_t now, struct arena *a, struct err *err)
 {
 	struct slice header;
+	struct facts facts;
 
 	if (read_all(s, m, err) != 0)
 		return -1;
 	header = buf_slice(&s->header);
-	m->message_id = message_id(s, header, a);
-	m->subject = decoded(s, header, "subject", a);
-	m->from = decoded(s, header, "from", a);
-	m->date = field_date(header, "date");
-	choose_date(m, header, now);
+	find_facts(header, &facts);
+	m->message_id = message_id(s, &facts, a);
+	m->subject = decoded(s, &facts, FACT_SUBJECT, a);
+	m->from = decoded(s, &facts, FACT_FROM, a);
+	m->date = facts.found[FACT_DATE] ? date_parse(facts.value[FACT_DATE]) : TIME_NONE;
+	choose_date(m, &facts, now);
 	if (keys_from_header(header, &m->keys, err) != 0)
 		return -1;
 	return essence_from_header(header, m->essence, err);
