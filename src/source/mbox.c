@@ -45,9 +45,9 @@ struct mbox {
 	const struct mbox_entry *entry;
 	struct mbox_file *file; /* of entry */
 	enum pass pass;
-	bool complete;	    /* the pass has been read to its end */
-	uint64_t n_deleted; /* seen in PASS_LIVE */
-	uint64_t n_folders; /* delivered */
+	bool complete;				  /* the pass has been read to its end */
+	uint64_t n_deleted;			  /* seen in PASS_LIVE */
+	uint64_t n_with_mail, n_empty, n_refused; /* files: mbox, without a byte, something else */
 
 	struct mbox_file *found; /* for find() */
 	char *found_name;
@@ -187,6 +187,14 @@ static int open_source(const char *path, const struct source_options *options, s
 
 /* ---- folders ---- */
 
+static void count_file(struct mbox *m)
+{
+	if (mbox_file_stamp(m->file).size > 0)
+		m->n_with_mail++;
+	else
+		m->n_empty++;
+}
+
 /* In a tree, a file that is no mbox is no error: 1 opened, 0 passed over, -1. */
 static int open_entry(struct mbox *m, const struct mbox_entry *entry, struct err *err)
 {
@@ -196,12 +204,15 @@ static int open_entry(struct mbox *m, const struct mbox_entry *entry, struct err
 
 	if (!m->is_tree)
 		return 1;
-	if (open_file(m, entry->path, &m->file, &why) == 0)
+	if (open_file(m, entry->path, &m->file, &why) == 0) {
+		count_file(m);
 		return 1;
+	}
 	if (why.code != ERR_FORMAT) {
 		*err = why;
 		return -1;
 	}
+	m->n_refused++;
 	path = path_of(m, entry->path, &room);
 	notices_add(m->notices, NOTICE_SKIPPED_FILE, 1, path ? path : entry->path, "%s", why.text);
 	return 0;
@@ -279,7 +290,6 @@ static int deliver_folder(struct mbox *m, struct arena *a, struct source_folder 
 		return err_nomem(err);
 	folder.note = note_on(m);
 	m->complete = false;
-	m->n_folders++;
 	*out = folder;
 	return 1;
 }
@@ -301,6 +311,15 @@ static int deleted_folder(struct mbox *m, struct arena *a, struct source_folder 
 	m->pass = PASS_DELETED;
 	mbox_file_rewind(m->file);
 	return deliver_folder(m, a, out, err);
+}
+
+/* Empty files are empty folders, but among files that are none they are just empty files. */
+static int check_any_mail(const struct mbox *m, struct err *err)
+{
+	if (!m->is_tree || m->n_with_mail > 0 || (m->n_empty > 0 && m->n_refused == 0))
+		return 0;
+	return err_set(err, ERR_NOINPUT, SCOPE_SOURCE, RETRY_NEVER, "'%s' holds no mbox file",
+		       m->path);
 }
 
 static int next_folder(struct source *s, struct arena *a, struct source_folder *out,
@@ -329,10 +348,7 @@ static int next_folder(struct source *s, struct arena *a, struct source_folder *
 		m->entry = entry;
 		return deliver_folder(m, a, out, err);
 	}
-	if (m->n_folders == 0)
-		return err_set(err, ERR_NOINPUT, SCOPE_SOURCE, RETRY_NEVER,
-			       "'%s' holds no mbox file", m->path);
-	return 0;
+	return check_any_mail(m, err);
 }
 
 /* ---- messages ---- */

@@ -33,7 +33,6 @@
 #define HEADER_STEP	 ((size_t)8 << 10)   /* a usual header block */
 #define PROBE_LEN	 ((size_t)4 << 10)
 #define SCRATCH_MAX	 ((size_t)256 << 10)
-#define EXCERPT_WIDTH	 40
 
 struct mbox_file {
 	int dirfd;     /* AT_FDCWD or our own copy */
@@ -805,7 +804,6 @@ static int find_eol(struct mbox_file *f, struct err *err)
 static int find_end(struct mbox_file *f, struct err *err)
 {
 	char block[4096];
-	uint64_t size = f->end;
 
 	while (f->end > 0) {
 		size_t len = f->end < sizeof(block) ? (size_t)f->end : sizeof(block);
@@ -821,26 +819,22 @@ static int find_end(struct mbox_file *f, struct err *err)
 			break;
 	}
 	f->window.end = f->end;
-	if (f->end < size)
-		notices_add(f->notices, NOTICE_DAMAGED, size - f->end, f->path,
-			    "ends in NUL bytes, as a crash leaves them; they are no mail");
 	return 0;
 }
 
+/* What stands in the file stays out of the text: a tree may hold files that are nobody's business.
+ */
 static int not_an_mbox(const struct mbox_file *f, struct slice head, struct err *err)
 {
 	const char *format = format_name(slice_head(head, FORMAT_HEAD_LEN));
-	CLEANUP(buf_release) struct buf line = BUF_INIT(4096);
 	struct slice first = slice_from(head, (size_t)f->first);
 
 	if (format)
 		return err_set(err, ERR_FORMAT, SCOPE_FOLDER, RETRY_NEVER,
 			       "'%s' is not an mbox: it is %s", f->path, format);
 	slice_line(&first, &first);
-	text_add_safe(&line, slice_head(first, 512), EXCERPT_WIDTH);
 	return err_set(err, ERR_FORMAT, SCOPE_FOLDER, RETRY_NEVER,
-		       "'%s' is not an mbox: its first line is '%s'%s", f->path,
-		       buf_cstr(&line) ? line.ptr : "",
+		       "'%s' is not an mbox: it does not begin with a From_ line%s", f->path,
 		       header_looks_like_field(first) ? " (a single message?)" : "");
 }
 
@@ -850,6 +844,13 @@ static bool begins_mbox(struct slice s, char eol, struct from_line *line)
 	if (!from_line_parse(s, eol, line))
 		return false;
 	return line->date != TIME_NONE || from_line_one_field(slice_from(s, line->len), eol);
+}
+
+static void notice_nul_tail(const struct mbox_file *f, uint64_t size)
+{
+	if (f->end < size)
+		notices_add(f->notices, NOTICE_DAMAGED, size - f->end, f->path,
+			    "ends in NUL bytes, as a crash leaves them; they are no mail");
 }
 
 static int check_begin(struct mbox_file *f, struct err *err)
@@ -888,6 +889,7 @@ static int unpack(struct mbox_file *f, struct err *err)
 
 static int begin(struct mbox_file *f, struct err *err)
 {
+	uint64_t size;
 	char head[4];
 	ssize_t n = fd_pread(f->fd, head, sizeof(head), 0, err);
 
@@ -896,9 +898,10 @@ static int begin(struct mbox_file *f, struct err *err)
 	window_init(&f->window, f->fd, f->stamp.size);
 	if (gunzip_magic(slice_of(head, (size_t)n)) && unpack(f, err) != 0)
 		return -1;
-	f->end = f->window.end;
+	size = f->end = f->window.end;
 	if (check_begin(f, err) != 0)
 		return -1;
+	notice_nul_tail(f, size);
 	mbox_file_rewind(f);
 	return 0;
 }
