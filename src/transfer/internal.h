@@ -32,7 +32,12 @@ int refused_keep(struct transfer *t, struct canon *canon, const struct remote_fo
 /* The same for all that the run refused without one: what the plan itself sorted out. */
 int refused_keep_rest(struct transfer *t, struct err *err);
 
-/* ---- claims (recover.c) ---- */
+/* ---- recover.c ---- */
+
+/* What of the folder's in-flight uploads is in its index (which is up to date) becomes stored, the
+ * rest planned again. `look` false: the folder is gone, nothing can be there. */
+int settle_doubts(struct transfer *t, const struct remote_folder *folder, bool look,
+		  struct err *err);
 
 /* Find the UIDs of stored uploads that the server has not told, in its index. */
 int claim_uids(struct transfer *t, const struct remote_folder *folder, struct err *err);

@@ -25,6 +25,11 @@ struct recovery {
 	struct upload *page;
 };
 
+static void recovery_release(struct recovery *r)
+{
+	arena_release(&r->arena);
+}
+
 /* ---- quiet ---- */
 
 static bool same_status(const struct folder_status *a, const struct folder_status *b)
@@ -178,27 +183,32 @@ int claim_uids(struct transfer *t, const struct remote_folder *folder, struct er
 	return 0;
 }
 
-/* All verdicts of a folder in one transaction: half of them would make the rest guess wrong.
- * `look`: in the index; false: nothing can be there. */
-static int match_doubts(struct recovery *r, bool look, struct err *err)
+/* All verdicts in one transaction: half of them would make the rest guess wrong. */
+int settle_doubts(struct transfer *t, const struct remote_folder *folder, bool look,
+		  struct err *err)
 {
+	CLEANUP(recovery_release) struct recovery r = {
+		.t = t,
+		.folder = *folder,
+		.arena = ARENA_INIT(DOUBT_ARENA_MAX),
+	};
 	static const enum sweep sweeps[] = { SWEEP_EXACT, SWEEP_ID };
 
-	if (journal_begin(r->t->journal, err) < 0)
+	if (journal_begin(t->journal, err) < 0)
 		return -1;
 	/* Stored ones without a UID came before those in doubt: they choose first. */
-	int result = look ? claim_uids(r->t, &r->folder, err) : 0;
+	int result = look ? claim_uids(t, folder, err) : 0;
 
 	for (size_t i = 0; look && result == 0 && i < sizeof(sweeps) / sizeof(sweeps[0]); i++)
-		result = sweep_doubts(r, sweeps[i], err);
+		result = sweep_doubts(&r, sweeps[i], err);
 	if (result == 0)
-		result = sweep_doubts(r, SWEEP_REST, err);
+		result = sweep_doubts(&r, SWEEP_REST, err);
 	if (result < 0) {
-		journal_rollback(r->t->journal);
+		journal_rollback(t->journal);
 		return -1;
 	}
 	fault_point("recover-before-commit");
-	if (journal_commit(r->t->journal, err) < 0)
+	if (journal_commit(t->journal, err) < 0)
 		return -1;
 	fault_point("recover-after-commit");
 	return 0;
@@ -216,7 +226,7 @@ static int settle_without_folder(struct recovery *r, const struct err *cause, st
 	if (there < 0)
 		return -1;
 	if (there == 0 || (listed.attributes & ATTR_NOSELECT))
-		return match_doubts(r, false, err);
+		return settle_doubts(t, &r->folder, false, err);
 	t->tally.folders_blind++;
 	progress_note(t->progress, "'%s': it is not known what of an interrupted upload is there: %s",
 		      r->folder.name, cause->text);
@@ -240,7 +250,7 @@ static int recover_folder(struct recovery *r, struct err *err)
 	fault_point("recover-indexed");
 	if (got == 0)
 		return settle_without_folder(r, &cause, err);
-	return match_doubts(r, true, err);
+	return settle_doubts(r->t, &r->folder, true, err);
 }
 
 static int recover_folders(struct transfer *t, uint64_t *resolved, struct err *err)
