@@ -200,7 +200,12 @@ static void show_notices(struct scan *s, struct source *source)
 		arena_reset(&s->message_arena);
 		if (source_next_notice(source, &s->message_arena, &n) <= 0)
 			return;
-		progress_note(&s->progress, "%s: %s", n.location ? n.location : s->spec, n.text);
+		if (n.count > 1)
+			progress_note(&s->progress, "%s: %s (%llu)", n.location ? n.location : s->spec,
+				      n.text, (unsigned long long)n.count);
+		else
+			progress_note(&s->progress, "%s: %s", n.location ? n.location : s->spec,
+				      n.text);
 	}
 }
 

@@ -292,6 +292,8 @@ static int put_notices(struct writer *w, struct err *err)
 			buf_adds(&w->out, ": ");
 		}
 		text_add_safe(&w->out, slice_str(n.text), 0);
+		if (n.count > 1)
+			buf_addf(&w->out, " (%llu)", (unsigned long long)n.count);
 		buf_addc(&w->out, '\n');
 		if (flush(w, err) != 0)
 			return -1;
