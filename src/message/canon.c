@@ -10,10 +10,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define WINDOW ((size_t)128 << 10)
 #define LOOKAHEAD ((size_t)1 << 10)	 /* longest name or run of '>' that is recognised */
-#define OUT_SIZE (2 * WINDOW + 2 * LOOKAHEAD) /* every byte may be a LF that becomes CR LF */
+#define VECTOR ((size_t)16)
+#define OUT_SIZE (2 * WINDOW + 2 * LOOKAHEAD + VECTOR) /* every byte may be a LF */
 #define LONG_LINE 998			 /* RFC 5322 2.1.1 */
 
 struct canon {
@@ -60,6 +64,14 @@ void canon_notes(const struct canon *c, struct canon_notes *out)
 		out->header_len = out->wire_len;
 }
 
+static ssize_t read_body(struct canon *c, char *to, size_t len, struct err *err)
+{
+	if (!c->body.bytes)
+		return fd_pread(c->body.fd, to, len, c->body.off + c->next, err);
+	memcpy(to, c->body.bytes + c->next, len);
+	return (ssize_t)len;
+}
+
 /* Keep what is left of the window, fill it up. */
 static int refill(struct canon *c, struct err *err)
 {
@@ -72,7 +84,7 @@ static int refill(struct canon *c, struct err *err)
 	c->end = left;
 	if (more > WINDOW - left)
 		more = WINDOW - left;
-	n = fd_pread(c->body.fd, c->in + left, (size_t)more, c->body.off + c->next, err);
+	n = read_body(c, c->in + left, (size_t)more, err);
 	if (n < 0)
 		return -1;
 	if ((uint64_t)n < more)
@@ -302,6 +314,68 @@ static void one_line(struct canon *c)
 	c->pos += len;
 }
 
+#ifdef __SSE2__
+/* Copy the line at *from to *to, its LF as CR LF, looking for the LF while copying. False when the
+ * end is near: the line is then left to others. May write VECTOR bytes more than the line has. */
+static bool copy_line(const char **from, const char *end, char **to)
+{
+	const __m128i lf = _mm_set1_epi8('\n');
+	const char *p = *from;
+	char *o = *to;
+
+	for (; end - p >= (ptrdiff_t)VECTOR; p += VECTOR, o += VECTOR) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		int hits = _mm_movemask_epi8(_mm_cmpeq_epi8(v, lf));
+
+		_mm_storeu_si128((__m128i *)(void *)o, v);
+		if (hits) {
+			int n = __builtin_ctz((unsigned)hits);
+
+			memcpy(o + n, "\r\n", 2);
+			*from = p + n + 1;
+			*to = o + n + 2;
+			return true;
+		}
+	}
+	return false;
+}
+#else
+static bool copy_line(const char **from, const char *end, char **to)
+{
+	const char *lf = memchr(*from, '\n', (size_t)(end - *from));
+	size_t len = lf ? (size_t)(lf - *from) : 0;
+
+	if (!lf)
+		return false;
+	memcpy(*to, *from, len);
+	memcpy(*to + len, "\r\n", 2);
+	*from = lf + 1;
+	*to += len + 2;
+	return true;
+}
+#endif
+
+/* The way of nearly all lines: whole lines of a body in a window without any CR, none of them
+ * quoted. Stops before the first line that is otherwise. */
+static void plain_lines(struct canon *c)
+{
+	const char *p = c->in + c->pos, *end = c->in + c->end;
+	char *o = c->out + c->out_len;
+	bool quoting = c->rules.quoting != QUOTING_NONE;
+
+	while (p < end && !(quoting && *p == '>')) {
+		const char *begin = p;
+
+		if (!copy_line(&p, end, &o))
+			break;
+		if (p - begin > LONG_LINE + 1)
+			c->notes.repairs |= NOTE_LONG_LINE;
+	}
+	c->pos = (size_t)(p - c->in);
+	c->out_len = (size_t)(o - c->out);
+	c->last_was_cr = false;
+}
+
 static void finish(struct canon *c)
 {
 	c->finished = true;
@@ -325,7 +399,10 @@ int canon_next(struct canon *c, struct slice *out, struct err *err)
 			/* The last byte of a window may be a CR that has to wait. */
 			size_t before = c->pos;
 
-			one_line(c);
+			if (c->at_line_start && !c->in_header && !c->window_has_cr)
+				plain_lines(c);
+			if (c->pos < c->end)
+				one_line(c);
 			if (c->pos == before && !c->at_line_start)
 				break;
 		}

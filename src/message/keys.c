@@ -1,229 +1,305 @@
 /*
  * Match keys. See keys.h for the normalising rules; they carry
  * MATCH_RULES_VERSION, because hashes of different rules must never meet.
- *
- * Every message of both sides comes through here, so nothing is allocated: the
- * header is walked once, and values are normalised on their way into the digest.
  */
-
-/* EVP fetches an algorithm and a context for each of these short digests, which takes longer than
- * the digest itself; the plain functions do the same work. */
-#define OPENSSL_SUPPRESS_DEPRECATED
 #include "message/keys.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 
 #include "message/header.h"
 
-enum key_field { KEY_ID, KEY_DATE, KEY_FROM, KEY_TO, KEY_CC, KEY_SUBJECT, KEY_FIELD_COUNT };
+#define ID_MAX	   4096 /* octets of a Message-ID that are looked at */
+#define FIELDS_MAX 64	/* fields of KEY_FIELDS in one header; real mail has seven at most */
+#define TEXT_LIMIT (2 * HEADER_BLOCK_MAX)
 
-#define ID_MAX	    4096 /* octets of a Message-ID that are looked at */
-#define REPEATS_MAX 32	 /* fields of one name that are looked at */
+/* The fields that are looked at; the first six are those of KEY_FIELDS. */
+enum field { F_ID, F_DATE, F_FROM, F_TO, F_CC, F_SUBJECT, F_KEYS, F_RECEIVED = F_KEYS, F_DELIVERY, F_OTHER };
 
-static enum key_field key_field_of(struct slice name)
+struct keyer {
+	EVP_MD *sha256;
+	EVP_MD_CTX *ctx;
+	struct buf text, essence, id;
+	size_t n;
+	struct {
+		enum field field;
+		struct slice value;
+	} fields[FIELDS_MAX];
+};
+
+struct keyer *keyer_new(struct err *err)
 {
-	static const struct {
-		struct slice name;
-		enum key_field field;
-	} names[] = {
-#define NAME(text, field) { { text, sizeof(text) - 1 }, field }
-		NAME("message-id", KEY_ID), NAME("date", KEY_DATE), NAME("from", KEY_FROM),
-		NAME("to", KEY_TO),	    NAME("cc", KEY_CC),	    NAME("subject", KEY_SUBJECT),
-#undef NAME
-	};
+	struct keyer *k = calloc(1, sizeof(*k));
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (slice_ieq(name, names[i].name))
-			return names[i].field;
-	return KEY_FIELD_COUNT;
+	if (!k) {
+		err_nomem(err);
+		return NULL;
+	}
+	buf_init(&k->text, TEXT_LIMIT);
+	buf_init(&k->essence, TEXT_LIMIT);
+	buf_init(&k->id, TEXT_LIMIT);
+	k->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL); /* once: looking it up costs more than using it */
+	k->ctx = EVP_MD_CTX_new();
+	if (!k->sha256 || !k->ctx) {
+		keyer_free(k);
+		err_nomem(err);
+		return NULL;
+	}
+	return k;
 }
 
-/* Fields that somebody on the way, or the store, adds to a message that was already sent:
- * two copies of one message differ in them. A '*' at the end matches any rest. */
-static bool is_transport_field(struct slice name)
+void keyer_free(struct keyer *k)
 {
-	static const char *const names[] = {
-		/* RFC 5321 4.4, delivery agents, mailing list and fetcher traces */
-		"received", "return-path", "delivered-to", "envelope-to", "x-original-to",
-		"x-envelope-*", "delivery-date", "x-received", "x-forwarded-*", "x-delivered-to",
-		"received-spf", "authentication-results", "arc-*", "x-rcpt-to", "x-fetchmail-*",
-		"x-getmail-*", "x-pop*", "x-gm-*", "x-google-*", "x-gmail-*",
-		/* filters */
-		"x-spam*", "x-antivirus*", "x-virus*", "x-rspamd*", "x-bogosity", "x-amavis*",
-		"x-antispam*", "x-ms-exchange-*", "x-microsoft-antispam*", "x-forefront-*",
-		"x-ui-*", "x-gmx-*", "x-dspam-*", "x-crm114-*", "x-proofpoint-*", "x-barracuda-*",
-		"x-sa-*", "x-scanned-by", "x-greylist", "x-mailscanner*", "x-avast*", "x-eset*",
-		"x-kaspersky*", "x-norton*",
-		/* stores (mail-stores: each program's own) */
-		"status", "x-status", "x-uid", "x-imap", "x-imapbase", "x-keywords",
-		"content-length", "lines", "x-mozilla-*", "x-account-key", "x-uidl", "x-evolution*",
-		"x-kmail-*", "x-tuid", "x-offlineimap", "x-apple-*", "x-symantec*", "x-folder",
-		"x-label"
+	if (!k)
+		return;
+	EVP_MD_free(k->sha256);
+	EVP_MD_CTX_free(k->ctx);
+	buf_release(&k->text);
+	buf_release(&k->essence);
+	buf_release(&k->id);
+	free(k);
+}
+
+/* ---- names ---- */
+
+struct name {
+	const char *text; /* lower case; a '*' at the end matches any rest */
+	unsigned char len;
+};
+#define NAME(literal) { literal, sizeof(literal) - 1 }
+
+static bool name_is(struct slice name, const struct name *pattern)
+{
+	size_t len = pattern->len;
+
+	if ((name.ptr[0] | 32) != pattern->text[0])
+		return false;
+	if (pattern->text[len - 1] == '*')
+		return slice_istarts(name, slice_of(pattern->text, len - 1));
+	return name.len == len && slice_istarts(name, slice_of(pattern->text, len));
+}
+
+static enum field field_of(struct slice name)
+{
+	static const struct {
+		struct name name;
+		enum field field;
+	} names[] = {
+		{ NAME("message-id"), F_ID },	  { NAME("date"), F_DATE },
+		{ NAME("from"), F_FROM },	  { NAME("to"), F_TO },
+		{ NAME("cc"), F_CC },		  { NAME("subject"), F_SUBJECT },
+		{ NAME("received"), F_RECEIVED }, { NAME("delivery-date"), F_DELIVERY },
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct slice pattern;
+	if (name.len == 0 || name.len > 13)
+		return F_OTHER;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (name_is(name, &names[i].name))
+			return names[i].field;
+	return F_OTHER;
+}
 
-		/* Most are told apart by their first and third letters. */
-		if (name.len < 3 || (name.ptr[0] | 32) != names[i][0] ||
-		    (name.ptr[2] | 32) != names[i][2])
+/* Fields that somebody on the way, or the store, adds to a message that was already sent: two
+ * copies of one message differ in them. */
+static bool is_transport_field(struct slice name)
+{
+	static const struct name plain[] = {
+		/* RFC 5321 4.4, delivery agents, mailing list and fetcher traces */
+		NAME("received"), NAME("return-path"), NAME("delivered-to"), NAME("envelope-to"),
+		NAME("delivery-date"), NAME("received-spf"), NAME("authentication-results"),
+		NAME("arc-*"),
+		/* stores (mail-stores: each program's own) */
+		NAME("status"), NAME("content-length"), NAME("lines"),
+	};
+	static const struct name private[] = {
+		NAME("x-original-to"), NAME("x-envelope-*"), NAME("x-received"),
+		NAME("x-forwarded-*"), NAME("x-delivered-to"), NAME("x-rcpt-to"),
+		NAME("x-fetchmail-*"), NAME("x-getmail-*"), NAME("x-pop*"), NAME("x-gm-*"),
+		NAME("x-google-*"), NAME("x-gmail-*"),
+		/* filters */
+		NAME("x-spam*"), NAME("x-antivirus*"), NAME("x-virus*"), NAME("x-rspamd*"),
+		NAME("x-bogosity"), NAME("x-amavis*"), NAME("x-antispam*"), NAME("x-ms-exchange-*"),
+		NAME("x-microsoft-antispam*"), NAME("x-forefront-*"), NAME("x-ui-*"),
+		NAME("x-gmx-*"), NAME("x-dspam-*"), NAME("x-crm114-*"), NAME("x-proofpoint-*"),
+		NAME("x-barracuda-*"), NAME("x-sa-*"), NAME("x-scanned-by"), NAME("x-greylist"),
+		NAME("x-mailscanner*"), NAME("x-avast*"), NAME("x-eset*"), NAME("x-kaspersky*"),
+		NAME("x-norton*"), NAME("x-symantec*"),
+		/* stores */
+		NAME("x-status"), NAME("x-uid"), NAME("x-imap"), NAME("x-imapbase"),
+		NAME("x-keywords"), NAME("x-mozilla-*"), NAME("x-account-key"), NAME("x-uidl"),
+		NAME("x-evolution*"), NAME("x-kmail-*"), NAME("x-tuid"), NAME("x-offlineimap"),
+		NAME("x-apple-*"), NAME("x-folder"), NAME("x-label"),
+	};
+	bool is_private = (name.ptr[0] | 32) == 'x';
+	const struct name *list = is_private ? private : plain;
+	size_t n = is_private ? sizeof(private) / sizeof(private[0])
+			      : sizeof(plain) / sizeof(plain[0]);
+
+	for (size_t i = 0; i < n; i++) {
+		/* of X-Names the third character tells most of them apart */
+		if (is_private && name.len > 2 && (name.ptr[2] | 32) != list[i].text[2])
 			continue;
-		pattern = slice_str(names[i]);
-		if (pattern.ptr[pattern.len - 1] == '*'
-			    ? slice_istarts(name, slice_head(pattern, pattern.len - 1))
-			    : slice_ieq(name, pattern))
+		if (name_is(name, &list[i]))
 			return true;
 	}
 	return false;
 }
 
-/* ---- hashing ---- */
-
-/* A digest with a little room in front of it, for octets that come one by one. */
-struct hasher {
-	SHA256_CTX sha;
-	size_t len;
-	uint8_t room[256];
-};
-
-static void hash_start(struct hasher *h)
-{
-	SHA256_Init(&h->sha);
-	h->len = 0;
-}
-
-static void hash_octet(struct hasher *h, uint8_t octet)
-{
-	if (h->len == sizeof(h->room)) {
-		SHA256_Update(&h->sha, h->room, h->len);
-		h->len = 0;
-	}
-	h->room[h->len++] = octet;
-}
-
-static void hash_end(struct hasher *h, uint8_t out[KEY_LEN])
-{
-	uint8_t digest[SHA256_LEN];
-
-	SHA256_Update(&h->sha, h->room, h->len);
-	SHA256_Final(digest, &h->sha);
-	memcpy(out, digest, KEY_LEN);
-}
+/* ---- values ---- */
 
 /* The normal form of a value: CR dropped, blanks and LF collapsed, 8-bit and NUL as 'X'. */
-static void hash_normal(struct hasher *h, struct slice value)
+static void add_normal(struct buf *out, struct slice value)
 {
-	bool gap = false, begun = false;
+	char *room = buf_room(out, value.len), *p = room;
+	bool gap = false;
 
+	if (!room)
+		return;
 	for (size_t i = 0; i < value.len; i++) {
-		uint8_t c = (uint8_t)value.ptr[i];
+		unsigned char c = (unsigned char)value.ptr[i];
 
-		if (c == '\r')
-			continue;
-		if (c == ' ' || c == '\t' || c == '\n') {
-			gap = begun;
-			continue;
+		if (c > ' ' && c < 0x80) {
+			if (gap)
+				*p++ = ' ';
+			gap = false;
+			*p++ = (char)c;
+		} else if (c == ' ' || c == '\t' || c == '\n') {
+			gap = p > room;
+		} else if (c != '\r') {
+			if (gap)
+				*p++ = ' ';
+			gap = false;
+			*p++ = c == 0 || c >= 0x80 ? 'X' : (char)c;
 		}
-		if (gap)
-			hash_octet(h, ' ');
-		gap = false;
-		begun = true;
-		hash_octet(h, c == 0 || c >= 0x80 ? 'X' : c);
 	}
+	out->len += (size_t)(p - room);
 }
 
-/* ---- keys ---- */
-
-/* The values of the fields that matter. Servers may return the fields in any order; the values of
- * a repeated field keep theirs. */
-struct picked {
-	size_t n[KEY_FIELD_COUNT];
-	struct slice values[KEY_FIELD_COUNT][REPEATS_MAX];
-};
-
-static void pick_fields(struct picked *p, struct slice block)
+static int hash(struct keyer *k, const struct buf *text, uint8_t out[KEY_LEN], struct err *err)
 {
-	struct header_field f;
+	uint8_t digest[EVP_MAX_MD_SIZE];
 
-	memset(p->n, 0, sizeof(p->n));
-	while (header_next(&block, &f) > 0) {
-		enum key_field k = key_field_of(f.name);
-
-		if (k < KEY_FIELD_COUNT && p->n[k] < REPEATS_MAX)
-			p->values[k][p->n[k]++] = f.value;
-	}
-}
-
-/* "K:value:value LF" for each wanted field, in the order of enum key_field. */
-static void hash_fields(const struct picked *p, uint32_t wanted, uint8_t out[KEY_LEN])
-{
-	struct hasher h;
-
-	hash_start(&h);
-	for (enum key_field k = 0; k < KEY_FIELD_COUNT; k++) {
-		if (!(wanted & 1u << k))
-			continue;
-		hash_octet(&h, (uint8_t)('0' + k));
-		for (size_t i = 0; i < p->n[k]; i++) {
-			hash_octet(&h, ':');
-			hash_normal(&h, p->values[k][i]);
-		}
-		hash_octet(&h, '\n');
-	}
-	hash_end(&h, out);
-}
-
-static int hash_id(const struct picked *p, struct match_keys *out, struct err *err)
-{
-	CLEANUP(buf_release) struct buf scratch = BUF_INIT(HEADER_BLOCK_MAX);
-	struct slice id;
-	struct hasher h;
-
-	if (p->n[KEY_ID] == 0)
-		return 0;
-	id = slice_head(header_message_id(&scratch, p->values[KEY_ID][0]), ID_MAX);
-	out->has_id = id.len > 2; /* "<>" is none */
-	if (out->has_id) {
-		hash_start(&h);
-		hash_normal(&h, id);
-		hash_end(&h, out->id);
-	}
-	return buf_ok(&scratch, "a Message-ID", err);
-}
-
-int keys_from_header(struct slice block, struct match_keys *out, struct err *err)
-{
-	struct picked picked;
-	struct match_keys keys;
-
-	memset(&keys, 0, sizeof(keys));
-	pick_fields(&picked, block);
-	if (hash_id(&picked, &keys, err) != 0)
+	if (buf_ok(text, "a message's header", err) != 0)
 		return -1;
-	hash_fields(&picked, 1u << KEY_FROM | 1u << KEY_DATE | 1u << KEY_SUBJECT, keys.ident);
-	hash_fields(&picked, (1u << KEY_FIELD_COUNT) - 1, keys.fields);
-	*out = keys;
+	if (!EVP_DigestInit_ex2(k->ctx, k->sha256, NULL) ||
+	    !EVP_DigestUpdate(k->ctx, text->len ? text->ptr : "", text->len) ||
+	    !EVP_DigestFinal_ex(k->ctx, digest, NULL))
+		return err_nomem(err);
+	memcpy(out, digest, KEY_LEN);
 	return 0;
 }
 
-int essence_from_header(struct slice block, uint8_t out[KEY_LEN], struct err *err)
+/* ---- the pass over the header ---- */
+
+static void keep_first(struct slice *slot, struct slice value)
+{
+	if (!slot->ptr)
+		*slot = value;
+}
+
+static void note_fact(struct header_facts *facts, enum field field, struct slice value)
+{
+	switch (field) {
+	case F_ID: keep_first(&facts->message_id, value); break;
+	case F_DATE: keep_first(&facts->date, value); break;
+	case F_FROM: keep_first(&facts->from, value); break;
+	case F_SUBJECT: keep_first(&facts->subject, value); break;
+	case F_DELIVERY: keep_first(&facts->delivery_date, value); break;
+	case F_RECEIVED:
+		if (facts->n_received < RECEIVED_MAX)
+			facts->received[facts->n_received++] = value;
+		break;
+	default: break;
+	}
+}
+
+static void add_essence(struct buf *out, const struct header_field *f)
+{
+	char *room;
+
+	if (f->name.len > 0 && is_transport_field(f->name))
+		return;
+	room = buf_room(out, f->name.len);
+	for (size_t i = 0; room && i < f->name.len; i++)
+		room[i] = (char)(f->name.ptr[i] | 32);
+	if (room)
+		out->len += f->name.len;
+	buf_addc(out, ':');
+	add_normal(out, f->value);
+	buf_addc(out, '\n');
+}
+
+static void walk(struct keyer *k, struct slice block, bool essence, struct header_facts *facts)
 {
 	struct header_field f;
-	struct hasher h;
 
-	(void)err;
-	hash_start(&h);
+	k->n = 0;
 	while (header_next(&block, &f) > 0) {
-		if (f.name.len > 0 && is_transport_field(f.name))
-			continue;
-		for (size_t i = 0; i < f.name.len; i++)
-			hash_octet(&h, (uint8_t)(f.name.ptr[i] | 32));
-		hash_octet(&h, ':');
-		hash_normal(&h, f.value);
-		hash_octet(&h, '\n');
+		enum field field = field_of(f.name);
+
+		if (field < F_KEYS && k->n < FIELDS_MAX) {
+			k->fields[k->n].field = field;
+			k->fields[k->n++].value = f.value;
+		}
+		note_fact(facts, field, f.value);
+		if (essence)
+			add_essence(&k->essence, &f);
 	}
-	hash_end(&h, out);
+}
+
+/* The hash over the wanted fields in the order of enum field: servers may return them in any
+ * order. Values of a repeated field keep theirs. */
+static int hash_fields(struct keyer *k, uint32_t wanted, uint8_t out[KEY_LEN], struct err *err)
+{
+	buf_reset(&k->text);
+	for (enum field field = 0; field < F_KEYS; field++) {
+		if (!(wanted & 1u << field))
+			continue;
+		buf_addc(&k->text, (char)('0' + field));
+		for (size_t i = 0; i < k->n; i++) {
+			if (k->fields[i].field != field)
+				continue;
+			buf_addc(&k->text, ':');
+			add_normal(&k->text, k->fields[i].value);
+		}
+		buf_addc(&k->text, '\n');
+	}
+	return hash(k, &k->text, out, err);
+}
+
+static int hash_id(struct keyer *k, const struct header_facts *facts, struct match_keys *out,
+		   struct err *err)
+{
+	struct slice id;
+
+	if (!facts->message_id.ptr)
+		return 0;
+	id = slice_head(header_message_id(&k->id, facts->message_id), ID_MAX);
+	buf_reset(&k->text);
+	add_normal(&k->text, id);
+	out->has_id = k->text.len > 2; /* "<>" is none */
+	return out->has_id ? hash(k, &k->text, out->id, err) : 0;
+}
+
+int keyer_run(struct keyer *k, struct slice block, struct match_keys *keys,
+	      uint8_t essence[KEY_LEN], struct header_facts *facts, struct err *err)
+{
+	struct header_facts own;
+	struct match_keys out;
+
+	if (!facts)
+		facts = &own;
+	memset(facts, 0, sizeof(*facts));
+	memset(&out, 0, sizeof(out));
+	buf_reset(&k->essence);
+	walk(k, block, essence != NULL, facts);
+	if (hash_id(k, facts, &out, err) != 0 ||
+	    hash_fields(k, 1u << F_FROM | 1u << F_DATE | 1u << F_SUBJECT, out.ident, err) != 0 ||
+	    hash_fields(k, (1u << F_KEYS) - 1, out.fields, err) != 0 ||
+	    (essence && hash(k, &k->essence, essence, err) != 0))
+		return -1;
+	*keys = out;
 	return 0;
 }

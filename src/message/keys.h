@@ -14,11 +14,24 @@
 /* What the index of a server has to ask for. */
 #define KEY_FIELDS "MESSAGE-ID DATE FROM TO CC SUBJECT"
 
-/* Keys of a header block (LF or CR LF). Returns 0, or -1 when out of memory. */
-int keys_from_header(struct slice block, struct match_keys *out, struct err *err);
+struct keyer; /* a digest and buffers, for one header after the other */
 
-/* Hash of all fields except those that transport or stores add (Received, Return-Path,
- * Delivered-To, X-Spam-*, Status, ...: the table in keys.c), in their order. */
-int essence_from_header(struct slice block, uint8_t out[KEY_LEN], struct err *err);
+struct keyer *keyer_new(struct err *err); /* NULL: out of memory */
+void keyer_free(struct keyer *k);
+
+#define RECEIVED_MAX 8 /* of the topmost Received fields that are told */
+
+/* Values met on the way, raw, pointing into the block; ptr NULL where there is no such field. */
+struct header_facts {
+	struct slice message_id, date, from, subject, delivery_date; /* the first of each */
+	struct slice received[RECEIVED_MAX];
+	size_t n_received;
+};
+
+/* One pass over a header block (LF or CR LF). `essence` (of all fields but those that transport or
+ * stores add: the table in keys.c, in their order) and `facts` may be NULL. 0, or -1 when out of
+ * memory. */
+int keyer_run(struct keyer *k, struct slice block, struct match_keys *keys,
+	      uint8_t essence[KEY_LEN], struct header_facts *facts, struct err *err);
 
 #endif

@@ -19,6 +19,8 @@
 struct body {
 	int fd;
 	uint64_t off, len;
+	const char *bytes; /* NULL, or the same bytes where the source has them in memory anyway;
+			      valid as long as the descriptor */
 };
 
 enum eol_mode {

@@ -12,11 +12,13 @@
 #include "message/header.h"
 #include "message/keys.h"
 
-#define TEXT_MAX    300 /* bytes kept of a subject or sender for reports */
+#define TEXT_MAX 300 /* bytes kept of a subject or sender for reports */
 #define ID_TEXT_MAX 1000
 
 struct scanner {
 	struct canon *canon;
+	struct keyer *keyer;
+	EVP_MD *sha256;
 	EVP_MD_CTX *digest;
 	struct buf header, text;
 };
@@ -32,8 +34,10 @@ struct scanner *scanner_new(struct err *err)
 	buf_init(&s->header, HEADER_BLOCK_MAX);
 	buf_init(&s->text, HEADER_BLOCK_MAX);
 	s->canon = canon_new();
+	s->keyer = keyer_new(err);
+	s->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	s->digest = EVP_MD_CTX_new();
-	if (!s->canon || !s->digest || !EVP_DigestInit_ex(s->digest, EVP_sha256(), NULL)) {
+	if (!s->canon || !s->keyer || !s->sha256 || !s->digest) {
 		scanner_free(s);
 		err_nomem(err);
 		return NULL;
@@ -46,6 +50,8 @@ void scanner_free(struct scanner *s)
 	if (!s)
 		return;
 	canon_free(s->canon);
+	keyer_free(s->keyer);
+	EVP_MD_free(s->sha256);
 	EVP_MD_CTX_free(s->digest);
 	buf_release(&s->header);
 	buf_release(&s->text);
@@ -72,7 +78,7 @@ static int read_all(struct scanner *s, struct message *m, struct err *err)
 
 	buf_reset(&s->header);
 	canon_start(s->canon, &m->body, &m->canon);
-	if (!EVP_DigestInit_ex(s->digest, NULL, NULL))
+	if (!EVP_DigestInit_ex2(s->digest, s->sha256, NULL))
 		return err_nomem(err);
 	while ((got = canon_next(s->canon, &chunk, err)) > 0) {
 		EVP_DigestUpdate(s->digest, chunk.ptr, chunk.len);
@@ -102,57 +108,22 @@ static char *keep_text(struct arena *a, struct slice text, size_t max)
 	return arena_slice(a, text);
 }
 
-/* The first field of each name that the scan wants, found in one walk through the header. */
-enum fact { FACT_ID, FACT_SUBJECT, FACT_FROM, FACT_DATE, FACT_DELIVERY, FACT_RECEIVED, FACT_COUNT };
-
-struct facts {
-	bool found[FACT_COUNT];
-	struct slice value[FACT_COUNT];
-};
-
-static bool is_fetchers(struct slice received);
-
-static void find_facts(struct slice header, struct facts *out)
+static const char *decoded(struct scanner *s, struct slice value, struct arena *a)
 {
-	static const char *const names[FACT_COUNT] = {
-		[FACT_ID] = "message-id",
-		[FACT_SUBJECT] = "subject",
-		[FACT_FROM] = "from",
-		[FACT_DATE] = "date",
-		[FACT_DELIVERY] = "delivery-date",
-		[FACT_RECEIVED] = "received",
-	};
-	struct header_field f;
-
-	memset(out->found, 0, sizeof(out->found));
-	while (header_next(&header, &f) > 0)
-		for (enum fact i = 0; i < FACT_COUNT; i++) {
-			if (out->found[i] || !slice_ieq(f.name, slice_str(names[i])) ||
-			    (i == FACT_RECEIVED && is_fetchers(f.value)))
-				continue;
-			out->found[i] = true;
-			out->value[i] = f.value;
-			break;
-		}
-}
-
-static const char *decoded(struct scanner *s, const struct facts *facts, enum fact fact,
-			   struct arena *a)
-{
-	if (!facts->found[fact])
+	if (!value.ptr)
 		return NULL;
 	buf_reset(&s->text);
-	header_decode(&s->text, slice_head(facts->value[fact], 4 * TEXT_MAX));
+	header_decode(&s->text, slice_head(value, 4 * TEXT_MAX));
 	return keep_text(a, buf_slice(&s->text), TEXT_MAX);
 }
 
-static const char *message_id(struct scanner *s, const struct facts *facts, struct arena *a)
+static const char *message_id(struct scanner *s, struct slice value, struct arena *a)
 {
 	struct slice id;
 
-	if (!facts->found[FACT_ID])
+	if (!value.ptr)
 		return NULL;
-	id = header_message_id(&s->text, facts->value[FACT_ID]);
+	id = header_message_id(&s->text, value);
 	return id.len > 0 ? keep_text(a, id, ID_TEXT_MAX) : NULL;
 }
 
@@ -170,6 +141,19 @@ static bool is_fetchers(struct slice received)
 	return false;
 }
 
+static int64_t received_date(const struct header_facts *facts)
+{
+	for (size_t i = 0; i < facts->n_received; i++)
+		if (!is_fetchers(facts->received[i]))
+			return date_parse_received(facts->received[i]);
+	return TIME_NONE;
+}
+
+static int64_t field_date(struct slice value)
+{
+	return value.ptr ? date_parse(value) : TIME_NONE;
+}
+
 static bool storable(int64_t t, int64_t now)
 {
 	bool clamped;
@@ -180,10 +164,10 @@ static bool storable(int64_t t, int64_t now)
 
 /* The ladder of DESIGN 3: the first source that says something servers can store; if none does,
  * the first that says anything, clamped. */
-static void choose_date(struct message *m, const struct facts *facts, int64_t now)
+static void choose_date(struct message *m, const struct header_facts *facts, int64_t now)
 {
 	const struct arrival *w = &m->arrival;
-	int64_t store = !w->trusted		    ? TIME_NONE
+	int64_t store = !w->trusted	       ? TIME_NONE
 			: w->from_line != TIME_NONE ? w->from_line
 						    : w->mtime;
 	const struct {
@@ -191,12 +175,9 @@ static void choose_date(struct message *m, const struct facts *facts, int64_t no
 		enum date_source source;
 	} ladder[] = {
 		{ store, DATE_STORE },
-		{ facts->found[FACT_RECEIVED] ? date_parse_received(facts->value[FACT_RECEIVED])
-					      : TIME_NONE,
-		  DATE_RECEIVED },
+		{ received_date(facts), DATE_RECEIVED },
 		{ m->date, DATE_DATE },
-		{ facts->found[FACT_DELIVERY] ? date_parse(facts->value[FACT_DELIVERY]) : TIME_NONE,
-		  DATE_DELIVERY },
+		{ field_date(facts->delivery_date), DATE_DELIVERY },
 		{ w->from_line, DATE_FROM_LINE },
 		{ w->file_name, DATE_FILE_NAME },
 		{ w->mtime, DATE_MTIME },
@@ -223,21 +204,19 @@ static void choose_date(struct message *m, const struct facts *facts, int64_t no
 		m->repairs &= ~(uint32_t)NOTE_ZONE_UNKNOWN; /* that date was not used */
 }
 
-int scanner_run(struct scanner *s, struct message *m, int64_t now, struct arena *a, struct err *err)
+int scanner_run(struct scanner *s, struct message *m, int64_t now, struct arena *a,
+		struct err *err)
 {
-	struct slice header;
-	struct facts facts;
+	struct header_facts facts;
 
 	if (read_all(s, m, err) != 0)
 		return -1;
-	header = buf_slice(&s->header);
-	find_facts(header, &facts);
-	m->message_id = message_id(s, &facts, a);
-	m->subject = decoded(s, &facts, FACT_SUBJECT, a);
-	m->from = decoded(s, &facts, FACT_FROM, a);
-	m->date = facts.found[FACT_DATE] ? date_parse(facts.value[FACT_DATE]) : TIME_NONE;
-	choose_date(m, &facts, now);
-	if (keys_from_header(header, &m->keys, err) != 0)
+	if (keyer_run(s->keyer, buf_slice(&s->header), &m->keys, m->essence, &facts, err) != 0)
 		return -1;
-	return essence_from_header(header, m->essence, err);
+	m->message_id = message_id(s, facts.message_id, a);
+	m->subject = decoded(s, facts.subject, a);
+	m->from = decoded(s, facts.from, a);
+	m->date = field_date(facts.date);
+	choose_date(m, &facts, now);
+	return 0;
 }

@@ -645,7 +645,7 @@ int mbox_file_locate(struct mbox_file *f, const char *suffix, struct message *ou
 			       "'%s' has changed: the message at byte %" PRIu64
 			       " is not there any more",
 			       f->path, off);
-	out->body = (struct body){ f->window.fd, off, len };
+	out->body = (struct body){ f->window.fd, off, len, NULL };
 	return 0;
 }
 
@@ -699,7 +699,8 @@ static int fill(struct mbox_file *f, const struct piece *m, struct arena *a, str
 {
 	memset(out, 0, offsetof(struct message, flags));
 	out->flags = m->flags;
-	out->body = (struct body){ f->window.fd, m->off, m->end - m->off };
+	out->body = (struct body){ f->window.fd, m->off, m->end - m->off,
+				   window_bytes(&f->window, m->off, m->end - m->off) };
 	out->state = dialect_state(&m->facts, &m->flags);
 	out->repairs = m->facts.dropped_keywords ? NOTE_KEYWORDS_DROPPED : 0;
 	set_rules(f, m, out);

@@ -74,6 +74,13 @@ static bool allocate(struct window *w)
 	return w->bytes != NULL;
 }
 
+const char *window_bytes(const struct window *w, uint64_t off, uint64_t len)
+{
+	if (!w->bytes || off < w->base || off > window_end(w) || len > window_end(w) - off)
+		return NULL;
+	return w->bytes + (off - w->base);
+}
+
 int window_want(struct window *w, uint64_t off, size_t n, struct slice *out, struct err *err)
 {
 	uint64_t from = off < WINDOW_BEFORE ? 0 : off - WINDOW_BEFORE;

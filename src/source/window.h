@@ -36,6 +36,10 @@ int window_want(struct window *w, uint64_t off, size_t n, struct slice *out, str
 /* The byte at `off`, which must be visible. */
 char window_at(const struct window *w, uint64_t off);
 
+/* The `len` bytes at `off` if all of them are visible, else NULL. Valid until the next call of
+ * window_want(). */
+const char *window_bytes(const struct window *w, uint64_t off, uint64_t len);
+
 /* From `*off` on, find a line end `eol` that is followed by "From "; *off becomes the offset of
  * that 'F'. 1, 0 (none until the end), -1. */
 int window_find_from(struct window *w, uint64_t *off, char eol, struct err *err);

@@ -25,12 +25,14 @@ struct rows {
 	const struct remote_folder *folder;
 	struct arena arena;
 	struct buf keywords, phase;
+	struct keyer *keyer;
 	uint64_t count;
 	uint32_t last_uid;
 };
 
 static void rows_release(struct rows *r)
 {
+	keyer_free(r->keyer);
 	arena_release(&r->arena);
 	buf_release(&r->keywords);
 	buf_release(&r->phase);
@@ -56,7 +58,7 @@ static int put_row(struct rows *r, const struct index_row *row, struct err *err)
 		.flags = row->flags.system,
 	};
 
-	if (keys_from_header(row->header, &remote.keys, err) < 0)
+	if (keyer_run(r->keyer, row->header, &remote.keys, NULL, NULL, err) < 0)
 		return -1;
 	join_keywords(&r->keywords, &row->flags);
 	if (r->keywords.len > 0)
@@ -175,6 +177,9 @@ int index_folder(struct transfer *t, struct remote_folder *f, struct err *err)
 		return 1;
 	if (session_examine(t->session, f->wire_name, &sel, err) < 0)
 		return is_folder_refusal(err) ? 0 : -1;
+	r.keyer = keyer_new(err);
+	if (!r.keyer)
+		return -1;
 	buf_adds(&r.phase, "reading '");
 	text_add_safe(&r.phase, slice_str(f->name), 60);
 	buf_adds(&r.phase, "' on the server");

@@ -33,6 +33,7 @@ struct asked {
 struct resolving {
 	struct transfer *t;
 	struct canon *canon;
+	struct keyer *keyer;
 	struct arena arena, find_arena;
 	struct buf header;
 	struct match_cursor cursor;
@@ -52,6 +53,7 @@ static void resolving_release(struct resolving *r)
 	if (r->in_transaction)
 		journal_rollback(r->t->journal);
 	canon_free(r->canon);
+	keyer_free(r->keyer);
 	arena_release(&r->arena);
 	arena_release(&r->find_arena);
 	arena_release(&r->ahead_arena);
@@ -68,7 +70,8 @@ static int resolving_init(struct resolving *r, struct transfer *t, struct err *e
 		.header = BUF_INIT(HEADER_BLOCK_MAX),
 	};
 	r->canon = canon_new();
-	return r->canon ? 0 : err_nomem(err);
+	r->keyer = keyer_new(err);
+	return r->canon && r->keyer ? 0 : err_nomem(err);
 }
 
 /* ---- groups ---- */
@@ -240,6 +243,7 @@ static int read_header(struct resolving *r, struct asked *a, struct err *err)
 {
 	struct fetch_chunk chunk;
 	uint8_t essence[KEY_LEN];
+	struct match_keys keys;
 	int got;
 
 	buf_reset(&r->header);
@@ -248,7 +252,7 @@ static int read_header(struct resolving *r, struct asked *a, struct err *err)
 		buf_add_slice(&r->header, chunk.bytes);
 	if (got < 0 || !a)
 		return got < 0 ? -1 : 0;
-	if (essence_from_header(buf_slice(&r->header), essence, err) < 0)
+	if (keyer_run(r->keyer, buf_slice(&r->header), &keys, essence, NULL, err) < 0)
 		return -1;
 	if (memcmp(essence, a->c.essence, KEY_LEN) == 0)
 		return 0;

@@ -21,6 +21,8 @@ static void check_header(struct slice text)
 	struct match_keys keys;
 	struct err err = ERR_INIT;
 	uint8_t essence[KEY_LEN];
+	static struct keyer *keyer;
+	struct header_facts facts;
 	struct slice rest = text;
 
 	while (header_next(&rest, &f) > 0) {
@@ -28,7 +30,9 @@ static void check_header(struct slice text)
 		header_decode(&out, f.value);
 		header_message_id(&out, f.value);
 	}
-	if (keys_from_header(text, &keys, &err) != 0 || essence_from_header(text, essence, &err) != 0)
+	if (!keyer)
+		keyer = keyer_new(&err);
+	if (keyer_run(keyer, text, &keys, essence, &facts, &err) != 0)
 		abort();
 	buf_release(&out);
 }

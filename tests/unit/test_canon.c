@@ -72,7 +72,7 @@ static void run(const char *in, size_t len, const struct canon_rules *rules, str
 	cr_assert_eq(fd_write(fd, "before\n", 7, &err), 0);
 	cr_assert_eq(fd_write(fd, in, len, &err), 0);
 	cr_assert_eq(fd_write(fd, "\nbehind", 7, &err), 0);
-	body = (struct body){ fd, 7, len };
+	body = (struct body){ fd, 7, len, NULL };
 	canon_start(c, &body, rules);
 	while ((got = canon_next(c, &chunk, &err)) > 0)
 		buf_add_slice(out, chunk);
@@ -152,7 +152,7 @@ Test(canon, shorter_than_told)
 
 	fd = fd_spool(&err);
 	cr_assert_eq(fd_write(fd, "A: b\n", 5, &err), 0);
-	body = (struct body){ fd, 0, 10 };
+	body = (struct body){ fd, 0, 10, NULL };
 	canon_start(c, &body, &rules);
 	while ((got = canon_next(c, &chunk, &err)) > 0)
 		;

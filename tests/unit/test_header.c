@@ -74,7 +74,10 @@ static struct match_keys keys_of(const char *header)
 	struct match_keys k;
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(keys_from_header(slice_str(header), &k, &err), 0);
+	struct keyer *keyer = keyer_new(&err);
+
+	cr_assert_eq(keyer_run(keyer, slice_str(header), &k, NULL, NULL, &err), 0);
+	keyer_free(keyer);
 	return k;
 }
 
@@ -114,10 +117,13 @@ Test(keys, essence)
 	static const char c[] = "From: a\nX-Mailer: other\nSubject: s\n";
 	uint8_t ea[KEY_LEN], eb[KEY_LEN], ec[KEY_LEN];
 	struct err err = ERR_INIT;
+	struct keyer *keyer = keyer_new(&err);
+	struct match_keys keys;
 
-	cr_assert_eq(essence_from_header(slice_str(a), ea, &err), 0);
-	cr_assert_eq(essence_from_header(slice_str(b), eb, &err), 0);
-	cr_assert_eq(essence_from_header(slice_str(c), ec, &err), 0);
+	cr_assert_eq(keyer_run(keyer, slice_str(a), &keys, ea, NULL, &err), 0);
+	cr_assert_eq(keyer_run(keyer, slice_str(b), &keys, eb, NULL, &err), 0);
+	cr_assert_eq(keyer_run(keyer, slice_str(c), &keys, ec, NULL, &err), 0);
 	cr_expect_arr_eq(ea, eb, KEY_LEN);
 	cr_expect(memcmp(ea, ec, KEY_LEN) != 0);
+	keyer_free(keyer);
 }

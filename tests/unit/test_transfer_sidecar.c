@@ -25,7 +25,7 @@ static int stored_file(struct body *body)
 
 	cr_assert_geq(fd, 0, "%s", err.text);
 	cr_assert_eq(fd_write(fd, stored, sizeof(stored) - 1, &err), 0);
-	*body = (struct body){ fd, 0, sizeof(stored) - 1 };
+	*body = (struct body){ fd, 0, sizeof(stored) - 1, NULL };
 	return fd;
 }
 
