@@ -71,13 +71,18 @@ struct found {
 	struct slice value[F_COUNT];
 };
 
+/* Most fields of real mail are none of these, and their first letters tell. */
+static bool may_matter(struct slice field)
+{
+	char first = (char)(field.ptr[0] | 0x20);
+
+	if (first == 's' || first == 'c' || first == 'l')
+		return true;
+	return first == 'x' && field.len > 2 && memchr("aeikmsu", field.ptr[2] | 0x20, 7);
+}
+
 static enum field field_of(struct slice name)
 {
-	char first = name.len ? (char)(name.ptr[0] | 0x20) : 0;
-
-	/* Most fields of real mail are none of these: decide by the first letter and the length. */
-	if (first != 'x' && first != 's' && first != 'c' && first != 'l')
-		return F_COUNT;
 	for (int i = 0; i < F_COUNT; i++)
 		if (field_names[i].len == name.len &&
 		    slice_ieq(name, slice_of(field_names[i].name, field_names[i].len)))
@@ -95,25 +100,50 @@ static uint32_t count_lines(struct slice whole)
 	return n;
 }
 
+/* Pass over a field and its folded lines without looking at it. Returns its lines. */
+static uint32_t skip_field(struct slice *rest)
+{
+	uint32_t n = 0;
+
+	do {
+		ptrdiff_t lf = slice_find(*rest, '\n');
+
+		*rest = slice_from(*rest, lf < 0 ? rest->len : (size_t)lf + 1);
+		n++;
+	} while (rest->len > 0 && (rest->ptr[0] == ' ' || rest->ptr[0] == '\t'));
+	return n;
+}
+
+static void note_field(struct found *f, const struct header_field *field, uint32_t line)
+{
+	enum field i = field_of(field->name);
+
+	if (i == F_COUNT || f->there[i])
+		return;
+	f->there[i] = true;
+	f->index[i] = f->n_fields;
+	f->line[i] = line;
+	f->value[i] = slice_trim(field->value);
+}
+
 static void walk(struct slice header, struct found *f)
 {
 	struct header_field field;
-	uint32_t index = 0, line = 0;
+	uint32_t line = 0;
 
 	memset(f, 0, sizeof(*f));
-	for (; header_next(&header, &field) > 0; index++) {
-		enum field i = field_of(field.name);
+	for (; header.len > 0; f->n_fields++) {
+		char first = header.ptr[0];
 
-		if (i != F_COUNT && !f->there[i]) {
-			f->there[i] = true;
-			f->index[i] = index;
-			f->line[i] = line;
-			f->value[i] = slice_trim(field.value);
+		if (first != '\r' && first != '\n' && !may_matter(header)) {
+			line += skip_field(&header);
+			continue;
 		}
-		if (line < MOZILLA_TOP_LINES)
-			line += count_lines(field.whole);
+		if (header_next(&header, &field) == 0)
+			break; /* the empty line */
+		note_field(f, &field, line);
+		line += line < MOZILLA_TOP_LINES ? count_lines(field.whole) : 0;
 	}
-	f->n_fields = index;
 }
 
 /* ---- Mozilla ---- */

@@ -47,7 +47,7 @@ struct mbox {
 	enum pass pass;
 	bool complete;				  /* the pass has been read to its end */
 	uint64_t n_deleted;			  /* seen in PASS_LIVE */
-	uint64_t n_with_mail, n_empty, n_refused; /* files: mbox, without a byte, something else */
+	uint64_t n_with_mail, n_empty, n_refused; /* files: mbox, empty, something else */
 
 	struct mbox_file *found; /* for find() */
 	char *found_name;
@@ -189,10 +189,10 @@ static int open_source(const char *path, const struct source_options *options, s
 
 static void count_file(struct mbox *m)
 {
-	if (mbox_file_stamp(m->file).size > 0)
-		m->n_with_mail++;
-	else
+	if (mbox_file_is_empty(m->file))
 		m->n_empty++;
+	else
+		m->n_with_mail++;
 }
 
 /* In a tree, a file that is no mbox is no error: 1 opened, 0 passed over, -1. */

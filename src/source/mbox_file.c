@@ -984,6 +984,11 @@ void mbox_file_close(struct mbox_file *f)
 	free(f);
 }
 
+bool mbox_file_is_empty(const struct mbox_file *f)
+{
+	return f->first == f->end;
+}
+
 struct stamp mbox_file_stamp(const struct mbox_file *f)
 {
 	return f->stamp;

@@ -32,6 +32,9 @@ int mbox_file_next(struct mbox_file *f, struct arena *a, struct message *out, st
 /* Start over with the first message. */
 void mbox_file_rewind(struct mbox_file *f);
 
+/* Is there not even a From_ line? */
+bool mbox_file_is_empty(const struct mbox_file *f);
+
 /* The stamp when it was opened, for fingerprints. */
 struct stamp mbox_file_stamp(const struct mbox_file *f);
 
