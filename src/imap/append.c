@@ -185,6 +185,7 @@ bool append_continued(struct session *s)
 	if (!s->append.open || !s->append.wants_continue || s->writer.len > 0)
 		return false;
 	s->append.wants_continue = false;
+	s->news = true;
 	return true;
 }
 
@@ -225,7 +226,7 @@ static void settle(struct session *s, struct pending *p, const struct response *
 {
 	struct append_result *result = &p->result;
 
-	p->done = true;
+	p->done = s->news = true;
 	s->n_undone--;
 	s->octets_undone -= p->octets;
 	session_progress(s);

@@ -7,6 +7,7 @@
 #include "imap/session_impl.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "imap/lexer.h"
 #include "message/date.h"
@@ -54,7 +55,8 @@ static bool read_header(struct lexer *l, struct buf *scratch, struct slice *out)
 
 static bool is_name(struct slice name, const char *text, size_t len)
 {
-	return name.len == len && slice_ieq(name, slice_of(text, len));
+	return name.len == len &&
+	       (memcmp(name.ptr, text, len) == 0 || slice_ieq(name, slice_of(text, len)));
 }
 #define IS(name_, literal_) is_name((name_), (literal_), sizeof(literal_) - 1)
 
@@ -71,7 +73,7 @@ static bool read_item(struct lexer *l, struct slice name, struct arena *a, struc
 		return out->has_date = read_date(l, &row->internaldate);
 	if (IS(name, "RFC822.SIZE"))
 		return out->has_size = lex_number(l, &row->size);
-	if (slice_istarts(name, SLICE_LIT("BODY[HEADER")))
+	if (name.len > 11 && is_name(slice_head(name, 11), "BODY[HEADER", 11))
 		return out->has_header = read_header(l, scratch, &row->header);
 	return lex_skip(l);
 }

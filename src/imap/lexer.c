@@ -5,10 +5,11 @@
 
 #include <string.h>
 
-static bool ends_word(char c)
-{
-	return c == ' ' || c == '(' || c == ')' || c == '"' || c == '\r' || c == '\n';
-}
+/* What ends a word, and the bracket that begins a section: this is the inner loop of the index. */
+static const bool special[256] = {
+	[' '] = true, ['('] = true, [')'] = true, ['"'] = true,
+	['\r'] = true, ['\n'] = true, ['['] = true,
+};
 
 /* Behind a '[': skip to behind its ']'. Quoted header names may stand inside. */
 static bool skip_section(struct lexer *l)
@@ -30,8 +31,13 @@ bool lex_word(struct lexer *l, struct slice *out)
 {
 	const char *start = l->at;
 
-	while (l->at < l->end && !ends_word(*l->at)) {
-		if (*l->at++ == '[' && !skip_section(l))
+	for (;;) {
+		while (l->at < l->end && !special[(unsigned char)*l->at])
+			l->at++;
+		if (l->at == l->end || *l->at != '[')
+			break;
+		l->at++;
+		if (!skip_section(l))
 			return false;
 	}
 	*out = slice_of(start, (size_t)(l->at - start));

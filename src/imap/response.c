@@ -102,7 +102,8 @@ void response_read(const struct frame *frame, struct response *out)
 
 bool response_is(const struct response *r, const char *name)
 {
-	return r->kind == RESPONSE_DATA && slice_ieq(r->name, slice_str(name));
+	return r->kind == RESPONSE_DATA && r->name.len > 0 &&
+	       (r->name.ptr[0] | 0x20) == (name[0] | 0x20) && slice_ieq(r->name, slice_str(name));
 }
 
 bool response_has_code(const struct response *r, const char *code)

@@ -620,11 +620,6 @@ const char *session_server_name(const struct session *s)
 
 /* ---- sharing a poll loop ---- */
 
-static bool has_result(const struct session *s)
-{
-	return s->ring_len > 0 && s->ring[s->ring_head].done;
-}
-
 int session_poll(struct session *const *sessions, size_t n, int timeout_ms, struct err *err)
 {
 	int wait_ms = timeout_ms < 0 ? SLICE_MS : timeout_ms;
@@ -634,7 +629,7 @@ int session_poll(struct session *const *sessions, size_t n, int timeout_ms, stru
 			       "more than %d sessions at once", SESSIONS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		session_digest(sessions[i]);
-		if (sessions[i]->dead || has_result(sessions[i]))
+		if (sessions[i]->dead || sessions[i]->news)
 			wait_ms = 0;
 		wait_ms = earlier(wait_ms, session_time_left(sessions[i]));
 	}
@@ -642,6 +637,7 @@ int session_poll(struct session *const *sessions, size_t n, int timeout_ms, stru
 	for (size_t i = 0; i < n; i++) {
 		session_digest(sessions[i]);
 		check_deadline(sessions[i]);
+		sessions[i]->news = false;
 	}
 	return stop_check(err);
 }

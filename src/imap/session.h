@@ -227,7 +227,8 @@ int session_may_continue(struct session *s);
 int session_noop(struct session *s, struct err *err);
 
 /* One round: wait until bytes can move on any of the `n` sessions or `timeout_ms` has passed, and
- * move them both ways. Does not wait while results can be reaped or a session is dead. 0, or -1
+ * move them both ways. Does not wait when something has come since the last call that the caller
+ * has not been told of, or a session is dead. 0, or -1
  * when a signal asked to stop (ERR_INTERRUPTED; the round was done all the same, so that a caller
  * may go on calling to let what is on its way end). What happened shows in session_room(),
  * session_may_continue() and session_reap(). */
