@@ -49,8 +49,7 @@ static struct pending *enqueue(struct session *s, enum verb verb, struct slice a
 		       s->append.open ? "another APPEND is open" : "too many commands at once");
 		return NULL;
 	}
-	if (s->n_undone == 0 && s->writer.len == 0)
-		session_progress(s);
+	session_turn(s);
 	if (writer_command(&s->writer, verb, arguments, &number, err) < 0)
 		return NULL;
 	p = entry(s, s->ring_len++);
@@ -108,6 +107,7 @@ int session_append_message(struct session *s, const struct append_spec *spec, st
 	if (spec->size > FRAME_STREAM_MAX)
 		return err_set(err, ERR_LIMIT, SCOPE_MESSAGE, RETRY_NEVER,
 			       "a message of 4 GiB or more cannot be uploaded");
+	session_turn(s);
 	if (append_line(&line, spec, err) < 0 ||
 	    writer_add(&s->writer, line.ptr, line.len, err) < 0)
 		return -1;
@@ -148,6 +148,7 @@ int session_append_bytes(struct session *s, const void *bytes, size_t len, struc
 		s->append.left -= len;
 		return 0;
 	}
+	session_turn(s);
 	if (writer_add(&s->writer, bytes, len, err) < 0)
 		return -1;
 	s->append.left -= len;
@@ -161,6 +162,7 @@ int session_append_end(struct session *s, struct err *err)
 	if (!s->append.open || s->append.wants_continue || s->append.left > 0 ||
 	    entry(s, s->ring_len - 1)->n_messages == 0)
 		return misuse(err, "an APPEND ended in its middle");
+	session_turn(s);
 	if (!s->append.refused && writer_add(&s->writer, "\r\n", 2, err) < 0)
 		return -1;
 	s->append.open = false;

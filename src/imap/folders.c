@@ -325,6 +325,24 @@ static bool same_skeleton(struct slice a, struct slice b)
 	return !x.failed && !y.failed && slice_eq(buf_slice(&x), buf_slice(&y));
 }
 
+/* The name without empty levels: Cyrus makes "a.b" of "a..b" when "." is its separator. */
+static int find_squeezed(struct session *s, const char *wire_name, struct arena *a,
+			 struct listed_folder *out, struct err *err)
+{
+	CLEANUP(buf_release) struct buf name = BUF_INIT(COMMAND_MAX);
+	size_t len = strlen(wire_name);
+
+	for (size_t i = 0; s->separator && i < len; i++) {
+		bool is_last = i + 1 == len;
+
+		if (wire_name[i] != s->separator || (!is_last && wire_name[i + 1] != s->separator))
+			buf_addc(&name, wire_name[i]);
+	}
+	if (name.len == 0 || name.len == len || !buf_cstr(&name))
+		return 0;
+	return session_list_one(s, name.ptr, a, out, err);
+}
+
 /* The server said OK, but does not list the name: Cyrus makes "a.b" of "a..b", others fold case,
  * Courier made nothing. Look among the siblings. 1, 0, -1. */
 static int find_renamed(struct session *s, const char *wire_name, struct arena *a,
@@ -371,6 +389,8 @@ int session_create(struct session *s, const char *wire_name, enum role role, str
 			"the server said OK to CREATE, but lists no such folder");
 	/* Refusals without a code may mean "already there", so look in any case. */
 	found = session_list_one(s, wire_name, a, out, err);
+	if (found == 0 && made == 0)
+		found = find_squeezed(s, wire_name, a, out, err);
 	if (found == 0 && made == 0)
 		found = find_renamed(s, wire_name, a, out, err);
 	if (found > 0 && (out->attributes & ATTR_NOSELECT))

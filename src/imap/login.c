@@ -247,6 +247,15 @@ static int authenticate(struct session *s, struct sasl *sasl, enum sasl_mech mec
 	return converse(s, sasl, &first, client_first == 1 && !at_once, r, err);
 }
 
+/* The binding to TLS is used when its mechanism was asked for by name only. Cyrus lists -PLUS, but
+ * knows no tls-exporter: it takes the client's first message, and calls the second one, which has
+ * all to do with the password, "bad protocol". That cannot be told from a wrong password. */
+static size_t channel_binding(const struct session *s, const struct session_options *o,
+			      uint8_t binding[32])
+{
+	return o->mechanism ? stream_channel_binding(s->stream, binding) : 0;
+}
+
 static int sasl_login(struct session *s, const struct session_options *o, enum sasl_mech mech,
 		      uint32_t offered, struct slice secret, bool *may_try_another, struct err *err)
 {
@@ -257,7 +266,7 @@ static int sasl_login(struct session *s, const struct session_options *o, enum s
 		.user = o->user,
 		.authzid = o->authzid,
 		.secret = secret,
-		.binding = slice_of(binding, stream_channel_binding(s->stream, binding)),
+		.binding = slice_of(binding, channel_binding(s, o, binding)),
 	};
 	struct response r;
 	struct sasl *sasl;
@@ -287,7 +296,7 @@ static int log_in_with(struct session *s, const struct session_options *o, struc
 		.offered = s->caps.auth,
 		.wanted = o->mechanism,
 		.private_line = is_private(s, o),
-		.can_bind = stream_channel_binding(s->stream, binding) > 0,
+		.can_bind = channel_binding(s, o, binding) > 0,
 		.has_authzid = o->authzid != NULL,
 	};
 	const uint32_t listed = s->caps.auth;

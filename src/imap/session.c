@@ -85,10 +85,18 @@ void session_progress(struct session *s)
 	s->octets_since = 0;
 }
 
-static bool is_busy(const struct session *s)
+/* Is it the server's turn? An APPEND whose octets the caller still has to bring does not count. */
+static bool is_waiting(const struct session *s)
 {
-	return s->command.active || s->n_undone > 0 || s->append.open || s->writer.len > 0 ||
-	       !s->greeted;
+	size_t ours = s->append.open && !s->append.refused && !s->append.wants_continue;
+
+	return s->command.active || s->n_undone > ours || s->writer.len > 0 || !s->greeted;
+}
+
+void session_turn(struct session *s)
+{
+	if (!is_waiting(s))
+		session_progress(s);
 }
 
 int64_t session_time_left(const struct session *s)
@@ -96,7 +104,7 @@ int64_t session_time_left(const struct session *s)
 	int64_t limit = s->timeout_ms;
 	int64_t left;
 
-	if (!is_busy(s))
+	if (!is_waiting(s))
 		return -1;
 	if (limit == 0) {
 		limit = s->greeted ? REPLY_TIMEOUT_MS : GREETING_TIMEOUT_MS;
@@ -381,8 +389,7 @@ int command_finish(struct session *s, struct err *err)
 
 static int stage(struct session *s, enum verb verb, struct slice arguments, struct err *err)
 {
-	if (!is_busy(s))
-		session_progress(s);
+	session_turn(s);
 	if (writer_command(&s->writer, verb, arguments, &s->command.number, err) < 0)
 		return -1;
 	s->command.active = true;
@@ -576,7 +583,8 @@ void session_close(struct session *s)
 {
 	if (!s)
 		return;
-	if (s->stream && !s->dead && s->logged_in && !is_busy(s) && !stop_requested())
+	if (s->stream && !s->dead && s->logged_in && !s->append.open && !is_waiting(s) &&
+	    !stop_requested())
 		log_out(s);
 	stream_close(s->stream);
 	append_release(s);

@@ -175,6 +175,8 @@ void session_digest(struct session *s);
 /* Milliseconds until the deadline, from now; -1: there is none. */
 int64_t session_time_left(const struct session *s);
 void session_progress(struct session *s);
+/* Something is about to be staged: if it was not the server's turn, its time begins now. */
+void session_turn(struct session *s);
 
 void trace(struct session *s, const char *who, struct slice line);
 

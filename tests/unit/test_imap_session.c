@@ -109,7 +109,7 @@ static void turn(struct session *s)
 	struct append_result result;
 	struct err err;
 
-	cr_assert(session_poll(&s, 1, 1000, &err) == 0, "%s", err.text);
+	cr_assert(session_poll(&s, 1, 100, &err) == 0, "%s", err.text);
 	if (session_is_dead(s))
 		while (session_reap(s, &result, &err) > 0)
 			;
@@ -174,6 +174,35 @@ Test(imap_session, reads_while_it_writes, .timeout = 60)
 		turn(s);
 		done += reap(s);
 	}
+	session_close(s);
+	end_player(&player);
+}
+
+/* ---- a caller that takes its time ---- */
+
+Test(imap_session, the_caller_may_be_slow, .timeout = 60)
+{
+	struct play_options usual = { .cut_after = -1 };
+	struct append_spec spec = { .internaldate = 1000000000, .size = 10 };
+	struct player player;
+	struct session_options o;
+	struct session *s;
+	struct err err;
+
+	player_start_with(&player, serve_talkative, NULL, &usual);
+	o = options_for(&player);
+	o.timeout_ms = 300;
+	cr_assert(session_open(&o, &s, &err) == 0, "%s", err.text);
+	cr_assert(session_append_begin(s, "x", &err) > 0);
+	cr_assert(session_append_message(s, &spec, &err) == 0, "%s", err.text);
+	for (int i = 0; i < 5; i++) {
+		turn(s);
+		usleep(100000);
+		cr_assert(session_append_bytes(s, "ab", 2, &err) == 0, "%s", err.text);
+	}
+	cr_assert(session_append_end(s, &err) == 0, "%s", err.text);
+	while (reap(s) == 0)
+		turn(s);
 	session_close(s);
 	end_player(&player);
 }
@@ -262,7 +291,8 @@ Test(imap_session, refused_on_the_way, .timeout = 60)
 			cr_assert(session_append_bytes(s, octets + at, n, &err) == 0, "%s",
 				  err.text);
 			at += n;
-			turn(s);
+			if (n == 0)
+				turn(s);
 		}
 	}
 	cr_assert(session_append_end(s, &err) == 0, "%s", err.text);
