@@ -369,11 +369,35 @@ static int find_renamed(struct session *s, const char *wire_name, struct arena *
 	return fill(s, found, a, out, err) < 0 ? -1 : 1;
 }
 
+/* "NO Mailbox already exists", though it may be listed under the name that the server made of it.
+ */
+static bool says_it_exists(const struct response *r)
+{
+	return response_has_code(r, "ALREADYEXISTS") ||
+	       slice_ifind(r->text, SLICE_LIT("already exists")) >= 0;
+}
+
+/* The folder as the server lists it: 1, 0, -1. */
+static int find_created(struct session *s, const char *wire_name, bool perhaps_renamed,
+			struct arena *a, struct listed_folder *out, struct err *err)
+{
+	int found = session_list_one(s, wire_name, a, out, err);
+
+	if (found == 0 && perhaps_renamed)
+		found = find_squeezed(s, wire_name, a, out, err);
+	if (found == 0 && perhaps_renamed)
+		found = find_renamed(s, wire_name, a, out, err);
+	if (found > 0 && (out->attributes & ATTR_NOSELECT))
+		return 0;
+	return found;
+}
+
 int session_create(struct session *s, const char *wire_name, enum role role, struct arena *a,
 		   struct listed_folder *out, struct err *err)
 {
 	const char *use = s->caps.bits & CAP_CREATE_SPECIAL_USE ? use_of(role) : NULL;
 	struct response r;
+	bool exists;
 	struct err why;
 	int made, found;
 
@@ -382,19 +406,14 @@ int session_create(struct session *s, const char *wire_name, enum role role, str
 		made = create(s, wire_name, NULL, &r, err);
 	if (made < 0)
 		return err->code == ERR_REFUSED ? 0 : -1;
+	exists = made == 0 || says_it_exists(&r);
 	if (made == 1)
 		refused(s, VERB_CREATE, &r, SCOPE_FOLDER, &why);
 	else
 		err_set(&why, ERR_REFUSED, SCOPE_FOLDER, RETRY_NEVER,
 			"the server said OK to CREATE, but lists no such folder");
-	/* Refusals without a code may mean "already there", so look in any case. */
-	found = session_list_one(s, wire_name, a, out, err);
-	if (found == 0 && made == 0)
-		found = find_squeezed(s, wire_name, a, out, err);
-	if (found == 0 && made == 0)
-		found = find_renamed(s, wire_name, a, out, err);
-	if (found > 0 && (out->attributes & ATTR_NOSELECT))
-		found = 0;
+	/* Refusals without a code may mean "already there" too, so look in any case. */
+	found = find_created(s, wire_name, exists, a, out, err);
 	if (found == 0)
 		*err = why;
 	return found;
