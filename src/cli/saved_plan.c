@@ -124,6 +124,9 @@ int saved_plan_read(const char *json, struct arena *a, struct options *o, struct
 
 	if (!specs)
 		return err_nomem(err);
+	o->to = NULL; /* what the command line had there is the number of the plan */
+	o->n_operands = 0;
+	o->n_maps = 0;
 	json_reader_init(&r, slice_str(json));
 	while ((got = json_reader_next(&r, &t, err)) > 0) {
 		char *key;
