@@ -147,12 +147,9 @@ void list_attribute(struct slice name, struct list_row *row)
 	}
 }
 
-static bool keep_name(struct arena *a, struct slice name, struct list_row *row)
+static void keep_name(struct arena *a, struct slice name, struct list_row *row)
 {
-	char *copy = arena_slice(a, name);
-
-	row->name = slice_of(copy, name.len);
-	return copy != NULL;
+	row->name = slice_of(arena_slice(a, name), name.len);
 }
 
 static void read_list_flags(const struct mailimap_mbx_list_flags *flags, struct list_row *out)
@@ -189,7 +186,9 @@ bool etpan_list(struct etpan *e, const struct response *r, struct arena *a, stru
 		if (list->mb_flag)
 			read_list_flags(list->mb_flag, &row);
 		row.separator = list->mb_delimiter;
-		ok = list->mb_name && keep_name(a, slice_str(list->mb_name), &row);
+		ok = list->mb_name != NULL;
+		if (ok)
+			keep_name(a, slice_str(list->mb_name), &row);
 	}
 	mailimap_response_free(parsed);
 	if (!ok)
@@ -229,8 +228,9 @@ bool tolerant_list(const struct response *r, struct arena *a, struct list_row *o
 		name = token.bytes; /* extended data follow */
 	else if (name.len > BARE_NAME_MAX)
 		return false;
-	if (scratch.failed || !keep_name(a, slice_trim(name), &row))
+	if (scratch.failed)
 		return false;
+	keep_name(a, slice_trim(name), &row);
 	*out = row;
 	return true;
 }

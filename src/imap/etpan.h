@@ -19,7 +19,7 @@ void etpan_free(struct etpan *e);
 
 /* One row of LIST, XLIST or LSUB. */
 struct list_row {
-	struct slice name;   /* in the arena; NUL-terminated */
+	struct slice name;   /* in the arena, NUL-terminated; ptr NULL: the arena is full */
 	char separator;	     /* 0: NIL */
 	uint32_t attributes; /* ATTR_* */
 	enum role role;

@@ -62,6 +62,8 @@ static int list(struct session *s, enum verb verb, struct args *args, struct are
 			continue;
 		if (!etpan_list(s->etpan, r, a, &row) || row.name.len == 0)
 			continue;
+		if (!row.name.ptr)
+			return err_nomem(err);
 		if (rows_add(rows, &row, err) < 0)
 			return -1;
 	}

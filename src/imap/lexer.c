@@ -7,7 +7,7 @@
 
 /* What ends a word, and the bracket that begins a section: this is the inner loop of the index. */
 static const bool special[256] = {
-	[' '] = true, ['('] = true, [')'] = true, ['"'] = true,
+	[' '] = true,  ['('] = true,  [')'] = true, ['"'] = true,
 	['\r'] = true, ['\n'] = true, ['['] = true,
 };
 

@@ -365,8 +365,12 @@ void session_digest(struct session *s)
 int refused(struct session *s, enum verb verb, const struct response *r, enum err_scope scope,
 	    struct err *err)
 {
-	return err_set(err, ERR_REFUSED, scope, RETRY_NEVER, "the server refused %s: %s",
-		       verb_name(verb), response_words(r, &s->scratch));
+	/* Somebody expunged messages in the meantime (RFC 5530): the next time they are known to be
+	 * gone. */
+	enum err_retry retry = response_has_code(r, "EXPUNGEISSUED") ? RETRY_NOW : RETRY_NEVER;
+
+	return err_set(err, ERR_REFUSED, scope, retry, "the server refused %s: %s", verb_name(verb),
+		       response_words(r, &s->scratch));
 }
 
 /* The answers of an iteration that was given up. */

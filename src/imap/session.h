@@ -163,8 +163,9 @@ struct index_row {
 /* UID FETCH first:* (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (...)]) of the
  * examined folder; session_index_next() delivers rows as they come: 1, 0 at the end, -1. A row
  * below `first` ("n:*" delivers the last message even then) is left out. A tagged NO is -1 even
- * after rows, and so is an answer that could not be read: a cut index would make duplicates. A
- * header above 1 MiB is cut there. Starting another command gives up the rest of the rows. */
+ * after rows (RETRY_NOW when messages were expunged meanwhile), and so is an answer that could not
+ * be read: a cut index would make duplicates. A header above 1 MiB is cut there. Starting another
+ * command gives up the rest of the rows. */
 int session_index_start(struct session *s, uint32_t first, struct err *err);
 int session_index_next(struct session *s, struct arena *a, struct index_row *out, struct err *err);
 
@@ -226,12 +227,12 @@ int session_may_continue(struct session *s);
 /* A command that does nothing, to keep the session alive or to separate refusals. Queued. */
 int session_noop(struct session *s, struct err *err);
 
-/* One round: wait until bytes can move on any of the `n` sessions or `timeout_ms` has passed, and
- * move them both ways. Does not wait when something has come since the last call that the caller
- * has not been told of, or a session is dead. 0, or -1
- * when a signal asked to stop (ERR_INTERRUPTED; the round was done all the same, so that a caller
- * may go on calling to let what is on its way end). What happened shows in session_room(),
- * session_may_continue() and session_reap(). */
+/* One round: wait until bytes can move on any of the `n` sessions or `timeout_ms` (at most a
+ * second) has passed, and move them both ways. Does not wait when something has come since the last
+ * call that the caller has not been told of, or a session is dead. 0, or -1 when a signal asked to
+ * stop (ERR_INTERRUPTED; the round was done all the same, so that a caller may go on calling to let
+ * what is on its way end). What happened shows in session_room(), session_may_continue() and
+ * session_reap(). */
 int session_poll(struct session *const *sessions, size_t n, int timeout_ms, struct err *err);
 
 enum refusal {

@@ -98,7 +98,7 @@ struct session {
 	struct pending *ring; /* PIPELINE_MAX */
 	size_t ring_head, ring_len;
 	size_t n_undone;
-	bool news; /* an answer has come since the last session_poll() */
+	bool news;		/* an answer has come since the last session_poll() */
 	uint64_t octets_undone; /* of APPENDs without an answer */
 	struct composing append;
 	char *reaped_text;
