@@ -32,6 +32,7 @@ struct migration {
 	struct plan_options plan;
 	struct plan_map maps[MAPS_MAX];
 	struct transfer transfer;
+	bool planned; /* there is something to report */
 };
 
 static bool writes(const struct migration *m)
@@ -149,7 +150,10 @@ static int make_plan(struct migration *m, struct err *err)
 	    match_finish(t->journal, t->run, err) != 0)
 		return -1;
 	server = server_facts(t->session); /* resolving may have connected again */
-	return plan_lines(t->journal, t->run, &m->plan, &server, err);
+	if (plan_lines(t->journal, t->run, &m->plan, &server, err) != 0)
+		return -1;
+	m->planned = true;
+	return 0;
 }
 
 static int carry_out(struct migration *m, struct err *err)
@@ -193,9 +197,12 @@ static int print_report(struct migration *m, struct err *err)
 
 	progress_view_end(&m->view);
 	switch (m->options->format) {
-	case FORMAT_JSONL: return report_lines(t->journal, t->run, &options, err);
-	case FORMAT_JSON: return report_json(t->journal, t->run, &options, err);
-	case FORMAT_TEXT: break;
+	case FORMAT_JSONL:
+		return report_lines(t->journal, t->run, &options, err);
+	case FORMAT_JSON:
+		return report_json(t->journal, t->run, &options, err);
+	case FORMAT_TEXT:
+		break;
 	}
 	return report_text(t->journal, t->run, &options, err);
 }
@@ -211,9 +218,12 @@ static int end_run(struct migration *m, const struct err *failed, struct err *er
 	if (journal_balance(t->journal, t->run, 0, &b, err) != 0)
 		return -1;
 	status = failed ? exit_status_of(failed) : status_of_balance(m, &b);
-	if (journal_run_finish(t->journal, t->run, status, err) != 0 || print_report(m, err) != 0)
+	if (journal_run_finish(t->journal, t->run, status, err) != 0)
 		return -1;
-	if (!failed && m->kind == RUN_PLAN && m->options->format == FORMAT_TEXT && !m->options->quiet)
+	if (m->planned && print_report(m, err) != 0)
+		return -1;
+	if (!failed && m->kind == RUN_PLAN && m->options->format == FORMAT_TEXT &&
+	    !m->options->quiet)
 		progress_note(&m->progress, "to carry this plan out: mailhoist apply %lld --to %s",
 			      (long long)t->run, m->options->to);
 	return status;
@@ -277,8 +287,8 @@ static int load_plan(const struct options *given, int64_t number, struct arena *
 	if (got < 0)
 		return -1;
 	if (got == 0 || run.kind != RUN_PLAN)
-		return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER, "there is no plan %lld for %s",
-			       (long long)number, name);
+		return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER,
+			       "there is no plan %lld for %s", (long long)number, name);
 	if (!run.whole)
 		return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER,
 			       "plan %lld is too old: newer runs took its place; make a new one",

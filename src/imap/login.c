@@ -15,8 +15,7 @@
 /* Does the line keep a password to itself? */
 static bool is_private(const struct session *s, const struct session_options *o)
 {
-	return stream_is_tls(s->stream) || stream_is_loopback(s->stream) ||
-	       (o->security == SECURITY_PLAIN && o->allow_plaintext);
+	return stream_is_tls(s->stream) || stream_is_loopback(s->stream) || o->allow_plaintext;
 }
 
 /* ---- greeting ---- */
@@ -73,7 +72,8 @@ static int tls_err(const struct session *s, struct err *err, const char *what)
 	return err_set(err, ERR_TLS, SCOPE_ACCOUNT, RETRY_NEVER, "%s: %s", s->host, what);
 }
 
-static int start_tls(struct session *s, bool preauth, struct err *err)
+static int start_tls(struct session *s, const struct session_options *o, bool preauth,
+		     struct err *err)
 {
 	CLEANUP(args_release) struct args args = ARGS_INIT;
 	struct response r;
@@ -85,6 +85,8 @@ static int start_tls(struct session *s, bool preauth, struct err *err)
 			       "in between; not used");
 	if (ask_capabilities(s, err) < 0)
 		return -1;
+	if (!(s->caps.bits & CAP_STARTTLS) && o->allow_plaintext)
+		return 0;
 	if (!(s->caps.bits & CAP_STARTTLS))
 		return tls_err(s, err, "the server offers no STARTTLS; not logged in");
 	got = command_run(s, VERB_STARTTLS, &args, &r, err);
@@ -107,7 +109,7 @@ static int start_tls(struct session *s, bool preauth, struct err *err)
 static int secure(struct session *s, const struct session_options *o, bool preauth, struct err *err)
 {
 	if (o->security == SECURITY_STARTTLS)
-		return start_tls(s, preauth, err);
+		return start_tls(s, o, preauth, err);
 	if (is_private(s, o))
 		return 0;
 	return tls_err(s, err,

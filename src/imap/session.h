@@ -35,7 +35,7 @@ struct secret_source {
 struct session_options {
 	const char *host, *port; /* port NULL: 993 or 143 */
 	enum session_security security;
-	bool allow_plaintext;
+	bool allow_plaintext; /* also with SECURITY_STARTTLS, if the server offers no STARTTLS */
 	const char *user;
 	const char *authzid; /* NULL, or whom to act for (SASL PLAIN, proxy login) */
 	const char

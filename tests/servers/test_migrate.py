@@ -206,27 +206,6 @@ class InMaildirs(Migration):
                 self.run_store("maildir")
                 self.assertComplete()
 
-    def test_folder_that_cannot_be_written(self):
-        """The server refuses one folder: its messages are refused and listed, all others arrive."""
-        self.generate(messages=60)
-        client = self.server.connect(self.user)
-        client.create("Work")
-        client.logout()
-        mail = self.server.folder / "mail" / self.user / "mail"
-        for sub in ("cur", "new", "tmp"):
-            (mail / ".Work" / sub).chmod(0o500)
-        try:
-            result = self.run_store("maildir", status=rig.REFUSED)
-        finally:
-            for sub in ("cur", "new", "tmp"):
-                (mail / ".Work" / sub).chmod(0o700)
-        self.assertIn("Work", result.out + result.err)
-        rest = [row for row in self.expected if row["folder"] != "Work"]
-        found = [row for row in self.account() if row["folder"] != "Work"]
-        self.assertMailboxes(rest, found)
-        self.run_store("maildir")
-        self.assertComplete()
-
 
 class WithNamespacePrefix(Migration):
     server_options = {"prefix": "INBOX.", "separator": "."}
@@ -247,6 +226,32 @@ class WithSmallLiteralsOnly(Migration):
 class WithNothing(Migration):
     """IMAP4rev1 and no extension at all: one synchronising APPEND after the other."""
     server_options = {"capability": "IMAP4rev1"}
+
+
+class WithReadOnlyFolder(Migration):
+    """The server refuses one folder: its messages are refused and listed, all others arrive."""
+    test_one_store_after_the_other = test_each_kind_of_store = None
+
+    @classmethod
+    def setUpClass(cls):
+        folder = rig.scratch()
+        rules = folder.__enter__() / "acl"
+        cls.addClassCleanup(folder.__exit__, None, None, None)
+        rules.write_text("Work owner lrwsk\n")
+        cls.server_options = {"extra": f"mail_plugins = acl\nplugin {{\n  acl = vfile:{rules}\n}}"}
+        super().setUpClass()
+
+    def test_folder_that_may_not_be_written(self):
+        self.generate(messages=60)
+        client = self.server.connect(self.user)
+        client.create("Work")
+        client.logout()
+        for _ in range(2):
+            result = self.run_store("maildir", status=rig.REFUSED)
+            self.assertIn("Work", result.out)
+            self.assertRegex(result.out, "(?i)permission")
+            self.assertMailboxes([row for row in self.expected if row["folder"] != "Work"],
+                                 self.account())
 
 
 class Limits(rig.ServerTest):

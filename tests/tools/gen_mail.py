@@ -9,7 +9,7 @@ messages have no Message-ID, a few are exact copies of another one, and a few be
 another message has. Nothing depends on the clock.
 
 --maildir      a Maildir++ tree; the file's mtime is the arrival date
---mbox         one mbox file a folder, with Status fields
+--mbox         a tree of mbox files with Status fields
 --thunderbird  a Thunderbird account folder with X-Mozilla-Status fields and .sbd folders
 --imap         the same mail as a ready-made command stream, for the blaster: one CREATE for each
                folder, then MULTIAPPENDs of up to 100 messages or 8 MiB with LITERAL+
@@ -162,10 +162,12 @@ class MboxWriter:
             file.close()
 
 
-class FlatMboxWriter(MboxWriter):
+class KmailWriter(MboxWriter):
+    """Folders inside of folders as KMail kept them."""
+
     def path_of(self, name):
         parts = name.split("/")
-        return self.root.joinpath(*(p + ".d" for p in parts[:-1]), parts[-1])
+        return self.root.joinpath(*(f".{p}.directory" for p in parts[:-1]), parts[-1])
 
 
 class ThunderbirdWriter(MboxWriter):
@@ -244,7 +246,7 @@ class ManifestWriter:
         self.file.close()
 
 
-WRITERS = {"maildir": MaildirWriter, "mbox": FlatMboxWriter, "thunderbird": ThunderbirdWriter,
+WRITERS = {"maildir": MaildirWriter, "mbox": KmailWriter, "thunderbird": ThunderbirdWriter,
            "imap": ImapWriter, "manifest": ManifestWriter}
 
 
