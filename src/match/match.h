@@ -9,7 +9,7 @@
  *   MATCH_CONTENT  Message-ID, `fields` and size agree (the size also after what servers are
  *                  known to change): proven by the first MATCH_SAMPLE octets of the body
  *   MATCH_DRESS    `fields` agree, but the size does not or there is no Message-ID: proven by
- *                  `essence` and the whole body
+ *                  the whole body (and if `essence` differs, called MATCH_WEAK)
  *   MATCH_WEAK     only the Message-ID agrees: proven by the whole body. Or one of the two has no
  *                  Message-ID, and From, Date and Subject agree: proven by the whole body and
  *                  equal To and Cc (one text sent to many in one second is many messages)

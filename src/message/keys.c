@@ -303,3 +303,11 @@ int keyer_run(struct keyer *k, struct slice block, struct match_keys *keys,
 	*keys = out;
 	return 0;
 }
+
+int keyer_recipients(struct keyer *k, struct slice block, uint8_t out[KEY_LEN], struct err *err)
+{
+	struct header_facts unused = { 0 };
+
+	walk(k, block, false, &unused);
+	return hash_fields(k, 1u << F_TO | 1u << F_CC, out, err);
+}

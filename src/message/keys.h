@@ -34,4 +34,7 @@ struct header_facts {
 int keyer_run(struct keyer *k, struct slice block, struct match_keys *keys,
 	      uint8_t essence[KEY_LEN], struct header_facts *facts, struct err *err);
 
+/* The hash of To and Cc alone: who a message went to, where no Message-ID tells copies apart. */
+int keyer_recipients(struct keyer *k, struct slice block, uint8_t out[KEY_LEN], struct err *err);
+
 #endif

@@ -6,8 +6,9 @@
  * A body that is equal proves the match. For candidates whose sizes differ the
  * header is fetched too: it tells whether only transport fields were added
  * (MATCH_DRESS) or the message looks different but has the same body (MATCH_WEAK).
- * An empty body proves nothing: without a Message-ID the headers must then agree. A
- * message without any header is compared as a whole.
+ * Where only one of the two has a Message-ID, To and Cc must be equal too: one text
+ * sent to many is many messages. An empty body proves nothing: without a Message-ID
+ * the headers must then agree. A message without any header is compared as a whole.
  */
 #include <string.h>
 
@@ -239,6 +240,64 @@ static int compare_bodies(struct resolving *r, struct err *err)
 
 /* ---- headers: which level has been proven ---- */
 
+/* More of a header. What is beyond the limit is not looked at, on either side. */
+static void add_header(struct resolving *r, struct slice bytes)
+{
+	buf_add_slice(&r->header, slice_head(bytes, HEADER_BLOCK_MAX - r->header.len));
+}
+
+/* The local message's header into r->header. 1; 0: it cannot be read any more; -1. */
+static int local_header(struct resolving *r, const struct match_candidate *c, struct err *err)
+{
+	struct message m = { 0 };
+	struct err cause = ERR_INIT;
+	struct slice bytes;
+	int got;
+
+	arena_reset(&r->find_arena);
+	buf_reset(&r->header);
+	got = source_set_find(r->t->sources, c->kind, c->source, c->locator, &r->find_arena, &m,
+			      &cause);
+	if (got == 0)
+		canon_start(r->canon, &m.body, &m.canon);
+	for (uint64_t left = c->header_len; got == 0 && left > 0;) {
+		got = canon_next(r->canon, &bytes, &cause);
+		if (got == 0)
+			return 0; /* shorter than it was */
+		if (got > 0) {
+			bytes = slice_head(bytes, left < bytes.len ? (size_t)left : bytes.len);
+			add_header(r, bytes);
+			left -= bytes.len;
+			got = 0;
+		}
+	}
+	if (got == 0)
+		return buf_ok(&r->header, "a header", err) < 0 ? -1 : 1;
+	if (cause.scope == SCOPE_MESSAGE)
+		return 0;
+	*err = cause;
+	return -1;
+}
+
+/* One of the two has no Message-ID: did they go to the same people? The server's header lies in
+ * r->header, and is no longer there afterwards. */
+static int compare_recipients(struct resolving *r, struct asked *a, struct err *err)
+{
+	uint8_t theirs[KEY_LEN], ours[KEY_LEN];
+	int got;
+
+	if (keyer_recipients(r->keyer, buf_slice(&r->header), theirs, err) < 0)
+		return -1;
+	got = local_header(r, &a->c, err);
+	if (got < 0 || (got > 0 && keyer_recipients(r->keyer, buf_slice(&r->header), ours, err) < 0))
+		return -1;
+	if (got == 0)
+		a->verdict = VERDICT_UNKNOWN;
+	else if (memcmp(theirs, ours, KEY_LEN) != 0)
+		a->verdict = VERDICT_OTHER;
+	return 0;
+}
+
 static int read_header(struct resolving *r, struct asked *a, struct err *err)
 {
 	struct fetch_chunk chunk;
@@ -249,24 +308,26 @@ static int read_header(struct resolving *r, struct asked *a, struct err *err)
 	buf_reset(&r->header);
 	while ((got = session_fetch_next(r->t->session, &chunk, err)) > 0 &&
 	       chunk.kind == CHUNK_BYTES)
-		buf_add_slice(&r->header, chunk.bytes);
+		add_header(r, chunk.bytes);
 	if (got < 0 || !a)
 		return got < 0 ? -1 : 0;
 	if (keyer_run(r->keyer, buf_slice(&r->header), &keys, essence, NULL, err) < 0)
 		return -1;
 	if (memcmp(essence, a->c.essence, KEY_LEN) == 0)
 		return 0;
-	if (!has_body(&a->c) && !a->c.has_id)
-		a->verdict = VERDICT_OTHER;
 	a->c.level = MATCH_WEAK;
-	return 0;
+	if (!has_body(&a->c) && !a->c.has_id) {
+		a->verdict = VERDICT_OTHER;
+		return 0;
+	}
+	return keys.has_id == a->c.has_id ? 0 : compare_recipients(r, a, err);
 }
 
 static bool needs_header(const struct match_candidate *c)
 {
 	if (question_of(c) == ASK_WHOLE)
 		return false;
-	return c->level == MATCH_DRESS || (!has_body(c) && !c->has_id);
+	return c->level != MATCH_CONTENT || (!has_body(c) && !c->has_id);
 }
 
 static int compare_headers(struct resolving *r, struct err *err)

@@ -140,6 +140,21 @@ class InMaildirs(Migration):
         self.assertEqual(sorted(row["size"] for row in self.account()), [len(head) + 12] * 2)
         self.assertEqual(len({row["sha256"] for row in self.account()}), 2)
 
+    def test_one_text_to_many_without_an_id_is_many_messages(self):
+        """A mail merge: who it went to tells the messages apart, where no Message-ID does."""
+        maildir = self.folder / "maildir"
+        for sub in ("cur", "new", "tmp"):
+            (maildir / sub).mkdir(parents=True)
+        head = (b"From: a@b.example\r\nDate: Mon, 1 Mar 2004 09:00:00 +0000\r\nSubject: x\r\n"
+                b"To: %s@b.example\r\n")
+        text = b"\r\nthe same to all\r\n"
+        self.server.append(self.user, "INBOX",
+                           head % b"one" + b"Message-ID: <1@b.example>\r\n" + text)
+        for number, name in enumerate((b"one", b"two")):
+            (maildir / "cur" / f"107813520{number}.M1P1.h:2,").write_bytes(head % name + text)
+        self.run_to_server("run", maildir)
+        self.assertEqual(len(self.account()), 2, "one was there; two was not")
+
     def test_map_and_prefix(self):
         self.generate(messages=40)
         self.run_store("maildir", "--prefix", "Old mail", "--map", "Work=Büro & mehr")

@@ -109,6 +109,24 @@ Test(keys, other_messages)
 	cr_expect_not(none.has_id);
 }
 
+Test(keys, recipients)
+{
+	static const char *const headers[] = {
+		"From: a\r\nTo: b@x,\r\n c@x\r\nCc: d@x\r\n", "CC: d@x\nto: b@x, c@x\nMessage-ID: <1@x>\n",
+		"From: a\nTo: b@x, c@x\n", "Cc: b@x, c@x\nTo: d@x\n",
+	};
+	uint8_t hashes[4][KEY_LEN];
+	struct err err = ERR_INIT;
+	struct keyer *keyer = keyer_new(&err);
+
+	for (size_t i = 0; i < 4; i++)
+		cr_assert_eq(keyer_recipients(keyer, slice_str(headers[i]), hashes[i], &err), 0);
+	cr_expect_arr_eq(hashes[0], hashes[1], KEY_LEN);
+	cr_expect(memcmp(hashes[0], hashes[2], KEY_LEN) != 0, "no Cc");
+	cr_expect(memcmp(hashes[0], hashes[3], KEY_LEN) != 0, "To and Cc exchanged");
+	keyer_free(keyer);
+}
+
 Test(keys, essence)
 {
 	static const char a[] = "From: a\r\nX-Mailer: m\r\nSubject: s\r\n";
