@@ -23,16 +23,18 @@ const char *action_name(enum action a)
 
 const char *match_level_name(enum match_level level)
 {
-	static const char *const names[] = { "none", "uidl", "content", "dress", "weak", "journal" };
+	static const char *const names[] = {
+		"none", "uidl", "content", "dress", "weak", "journal"
+	};
 
 	return (unsigned)level <= MATCH_JOURNAL ? names[level] : "?";
 }
 
 const char *outcome_name(enum line_outcome o)
 {
-	static const char *const names[OUTCOME_COUNT] = { "open",      "uploaded", "present",
-							  "filed",     "duplicate", "excluded",
-							  "refused",   "failed" };
+	static const char *const names[OUTCOME_COUNT] = { "open",    "uploaded",  "present",
+							  "filed",   "duplicate", "excluded",
+							  "refused", "failed" };
 
 	return (unsigned)o < OUTCOME_COUNT ? names[o] : "?";
 }
@@ -44,22 +46,24 @@ const char *reason_text(const char *code)
 	} rows[] = {
 		{ REASON_PRESENT, "is in its folder on the server already" },
 		{ REASON_STORED, "was uploaded by an earlier run" },
-		{ REASON_STORED_GONE, "was uploaded by an earlier run, and has been moved or "
-				      "deleted on the server since; it is not sent again" },
+		{ REASON_STORED_GONE, "was uploaded by an earlier run, and has been moved or"
+				      " deleted on the server since; it is not sent again" },
 		{ REASON_ELSEWHERE, "is on the server in another folder" },
-		{ REASON_DUPLICATE, "an identical message of the same folder goes up, or is there" },
-		{ REASON_OTHER_BODY, "the server has a message with the same Message-ID, but "
-				     "another text" },
+		{ REASON_DUPLICATE,
+		  "an identical message of the same folder goes up, or is there" },
+		{ REASON_OTHER_BODY, "the server has a message with the same Message-ID, but"
+				     " another text" },
 		{ REASON_DELETED, "was deleted in its store" },
 		{ REASON_OUTBOX, "is waiting to be sent" },
 		{ REASON_FEED, "is an item of a news feed" },
 		{ REASON_PARTIAL, "only its beginning was ever fetched from the POP server" },
 		{ REASON_NOT_IN_PLAN, "is not in the saved plan" },
 		{ REASON_UNREADABLE, "could not be read" },
-		{ REASON_UNDECIDED, "a similar message on the server could not be looked at; the "
-				    "next run tries again" },
-		{ REASON_IN_DOUBT, "was sent by an interrupted run, and it is not yet known whether "
-				   "it arrived" },
+		{ REASON_UNDECIDED, "a similar message on the server could not be looked at; the"
+				    " next run tries again" },
+		{ REASON_IN_DOUBT,
+		  "was sent by an interrupted run, and it is not yet known whether"
+		  " it arrived" },
 		{ REASON_TOO_BIG, "is larger than the server accepts" },
 		{ REASON_MISSING, "is not on the server" },
 	};

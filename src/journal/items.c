@@ -15,12 +15,13 @@
 static int find_store(struct journal *j, const struct store_key *key, const char *folder,
 		      int64_t *id, bool *same, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(&j->db,
-				   "SELECT id, fingerprint <> '' AND fingerprint = ?4 AND options = ?5"
-				   " AND role = ?6 FROM store WHERE gone = 0 AND source = ?1"
-				   " AND folder = ?2 AND kind = ?3 AND location = ?7"
-				   " ORDER BY id DESC LIMIT 1",
-				   err);
+	sqlite3_stmt *st =
+		db_stmt(&j->db,
+			"SELECT id, fingerprint <> '' AND fingerprint = ?4 AND options = ?5"
+			" AND role = ?6 FROM store WHERE gone = 0 AND source = ?1"
+			" AND folder = ?2 AND kind = ?3 AND location = ?7"
+			" ORDER BY id DESC LIMIT 1",
+			err);
 	int got;
 
 	if (!st)
@@ -44,10 +45,11 @@ static int find_store(struct journal *j, const struct store_key *key, const char
 static int new_store(struct journal *j, const struct store_key *key, const char *folder,
 		     int64_t *id, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(&j->db,
-				   "INSERT INTO store(kind, source, folder, location, role, options,"
-				   " fingerprint) VALUES (?, ?, ?, ?, ?, ?, '')",
-				   err);
+	sqlite3_stmt *st =
+		db_stmt(&j->db,
+			"INSERT INTO store(kind, source, folder, location, role, options,"
+			" fingerprint) VALUES (?, ?, ?, ?, ?, ?, '')",
+			err);
 
 	if (!st)
 		return -1;
@@ -94,8 +96,8 @@ static int begin_store(struct journal *j, int64_t run, const struct store_key *k
 			err);
 }
 
-int journal_store_begin(struct journal *j, int64_t run, const struct store_key *key,
-			int64_t *store, bool *fresh, struct err *err)
+int journal_store_begin(struct journal *j, int64_t run, const struct store_key *key, int64_t *store,
+			bool *fresh, struct err *err)
 {
 	CLEANUP(arena_release) struct arena a = ARENA_INIT(PATH_TEXT_MAX);
 	const char *folder = path_join(&a, key->folder, key->depth);
@@ -116,8 +118,7 @@ int journal_store_begin(struct journal *j, int64_t run, const struct store_key *
 	return 0;
 }
 
-int journal_store_done(struct journal *j, int64_t store, const char *fingerprint,
-		       struct err *err)
+int journal_store_done(struct journal *j, int64_t store, const char *fingerprint, struct err *err)
 {
 	sqlite3_stmt *st;
 
@@ -143,10 +144,11 @@ int store_counts_flush(struct journal *j, struct err *err)
 
 	if (f->added == 0)
 		return 0;
-	st = db_stmt(&j->db,
-		     "UPDATE store SET found = found + ?1, last_item = ?3,"
-		     " first_item = CASE WHEN first_item = 0 THEN ?2 ELSE first_item END WHERE id = ?4",
-		     err);
+	st = db_stmt(
+		&j->db,
+		"UPDATE store SET found = found + ?1, last_item = ?3,"
+		" first_item = CASE WHEN first_item = 0 THEN ?2 ELSE first_item END WHERE id = ?4",
+		err);
 	if (!st)
 		return -1;
 	sqlite3_bind_int64(st, 1, f->added);
@@ -268,9 +270,9 @@ int journal_item_unreadable(struct journal *j, int64_t store, const char *locato
 
 /* ---- stores of a run ---- */
 
-#define STORE_COLUMNS                                                                \
-	"s.id, s.kind, s.source, s.location, s.folder, s.role, s.found, x.target, f.name" \
-	" FROM run_store x JOIN store s ON s.id = x.store"                            \
+#define STORE_COLUMNS                                                                              \
+	"s.id, s.kind, s.source, s.location, s.folder, s.role, s.found, x.target, f.name"          \
+	" FROM run_store x JOIN store s ON s.id = x.store"                                         \
 	" LEFT JOIN folder f ON f.id = x.target"
 
 static int read_store(struct journal *j, sqlite3_stmt *st, struct arena *a, struct store_info *out,
@@ -335,8 +337,8 @@ int journal_store_at(struct journal *j, int64_t run, const struct store_info *s,
 int journal_store_target(struct journal *j, int64_t run, int64_t store, int64_t folder,
 			 struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(
-		&j->db, "UPDATE run_store SET target = ? WHERE run = ? AND store = ?", err);
+	sqlite3_stmt *st =
+		db_stmt(&j->db, "UPDATE run_store SET target = ? WHERE run = ? AND store = ?", err);
 
 	if (!st)
 		return -1;
@@ -349,14 +351,14 @@ int journal_store_target(struct journal *j, int64_t run, int64_t store, int64_t 
 int journal_merged_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			       struct merged_target *out, struct err *err)
 {
-	sqlite3_stmt *st =
-		db_stmt(&j->db,
-			"SELECT x.target, f.name, count(*), substr(group_concat(s.location, ', '), 1, 2000)"
-			" FROM run_store x JOIN store s ON s.id = x.store"
-			" JOIN folder f ON f.id = x.target WHERE x.run = ? AND x.target > ?"
-			" AND s.found > 0 AND s.role NOT IN (8, 10)"
-			" GROUP BY x.target HAVING count(*) > 1 ORDER BY x.target LIMIT 1",
-			err);
+	sqlite3_stmt *st = db_stmt(
+		&j->db,
+		"SELECT x.target, f.name, count(*), substr(group_concat(s.location, ', '), 1, 2000)"
+		" FROM run_store x JOIN store s ON s.id = x.store"
+		" JOIN folder f ON f.id = x.target WHERE x.run = ? AND x.target > ?"
+		" AND s.found > 0 AND s.role NOT IN (8, 10)"
+		" GROUP BY x.target HAVING count(*) > 1 ORDER BY x.target LIMIT 1",
+		err);
 	struct merged_target m;
 	int got;
 

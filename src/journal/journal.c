@@ -76,19 +76,18 @@ static int lock(struct journal *j, struct err *err)
 		pid[len > 0 ? len : 0] = '\0';
 		pid[strspn(pid, "0123456789")] = '\0';
 		return err_set(err, ERR_BUSY, SCOPE_RUN, RETRY_LATER,
-			       "another mailhoist (process %s) is working on this account; its "
-			       "state is in '%s'",
+			       "another mailhoist (process %s) is working on this account; its"
+			       " state is in '%s'",
 			       *pid ? pid : "unknown", j->dir);
 	}
 	len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
 	if (ftruncate(j->lock_fd, 0) != 0 || pwrite(j->lock_fd, pid, (size_t)len, 0) != len)
-		return err_sys(err, ERR_CANTCREAT, SCOPE_RUN, errno, "cannot write '%s'",
-			       path.ptr);
+		return err_sys(err, ERR_CANTCREAT, SCOPE_RUN, errno, "cannot write '%s'", path.ptr);
 	return 0;
 }
 
-static int set_dir(struct journal *j, const char *state_dir, const char *account,
-		   struct buf *file, struct err *err)
+static int set_dir(struct journal *j, const char *state_dir, const char *account, struct buf *file,
+		   struct err *err)
 {
 	CLEANUP(buf_release) struct buf dir = BUF_INIT(4096);
 
@@ -143,8 +142,7 @@ static int open_journal(const char *state_dir, const char *account, bool readonl
 	return 0;
 }
 
-int journal_open(const char *state_dir, const char *account, struct journal **out,
-		 struct err *err)
+int journal_open(const char *state_dir, const char *account, struct journal **out, struct err *err)
 {
 	return open_journal(state_dir, account, false, out, err);
 }

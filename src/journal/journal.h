@@ -36,13 +36,12 @@ struct journal;
 /* Open or create `state_dir`/`account`/journal.sqlite (directories 0700, file 0600). `account` is
  * "user@host", escaped by this function for use as a file name. ERR_BUSY when another process
  * holds it, ERR_CANTCREAT when it cannot be made. */
-int journal_open(const char *state_dir, const char *account, struct journal **out,
-		 struct err *err);
+int journal_open(const char *state_dir, const char *account, struct journal **out, struct err *err);
 /* Read an existing journal for reports: no lock, nothing created. ERR_NOINPUT if there is none. */
 int journal_open_readonly(const char *state_dir, const char *account, struct journal **out,
 			  struct err *err);
 void journal_close(struct journal *j);
-struct db *journal_db(struct journal *j); /* for queries of match/, plan/ and report/ */
+struct db *journal_db(struct journal *j);	  /* for queries of match/, plan/ and report/ */
 const char *journal_dir(const struct journal *j); /* the account's state directory */
 
 /* Transactions; they do not nest. Committed = on disk (synchronous=FULL). Every function below may
@@ -62,8 +61,8 @@ const char *run_kind_name(enum run_kind kind); /* "plan", "run", "apply", "verif
 #define RUNS_KEPT_WHOLE 4
 
 /* `options_json` is what the caller wants to find again (sources, mapping); no secrets. */
-int journal_run_start(struct journal *j, enum run_kind kind, const char *options_json,
-		      int64_t *run, struct err *err);
+int journal_run_start(struct journal *j, enum run_kind kind, const char *options_json, int64_t *run,
+		      struct err *err);
 /* Ends the run and writes down its balance. Call it before the report is made. */
 int journal_run_finish(struct journal *j, int64_t run, int exit_status, struct err *err);
 
@@ -85,8 +84,8 @@ int journal_run_get(struct journal *j, int64_t run, struct arena *a, struct run 
 
 /* A store is keyed by (kind, source path, folder path, location): two folders of one source may
  * have the same path (the Trash of each Thunderbird account). *fresh: its fingerprint and options
- * equal those of `key` (fingerprint not ""), so that its items can be used as they are. Otherwise *store
- * is a new, empty one that is to be filled: all its items before the next store is begun;
+ * equal those of `key` (fingerprint not ""), so that its items can be used as they are. Otherwise
+ * *store is a new, empty one that is to be filled: all its items before the next store is begun;
  * journal_store_done() then makes the fingerprint valid, and counts. Either way the store belongs
  * to the run from now on. */
 struct store_key {
@@ -97,10 +96,9 @@ struct store_key {
 	const char *fingerprint;
 	const char *options; /* what else the scan depends on: include-deleted, version */
 };
-int journal_store_begin(struct journal *j, int64_t run, const struct store_key *key,
-			int64_t *store, bool *fresh, struct err *err);
-int journal_store_done(struct journal *j, int64_t store, const char *fingerprint,
-		       struct err *err);
+int journal_store_begin(struct journal *j, int64_t run, const struct store_key *key, int64_t *store,
+			bool *fresh, struct err *err);
+int journal_store_done(struct journal *j, int64_t store, const char *fingerprint, struct err *err);
 int journal_item_add(struct journal *j, int64_t store, const struct message *m, struct err *err);
 /* A message that could not be read: an item of STATE_UNREADABLE with the reason. */
 int journal_item_unreadable(struct journal *j, int64_t store, const char *locator,
@@ -113,15 +111,16 @@ struct store_info {
 	const char *const *folder;
 	size_t depth;
 	enum role role;
-	uint64_t found;	    /* items that the scan saw */
-	int64_t target;	    /* folder id, or 0 */
+	uint64_t found;		 /* items that the scan saw */
+	int64_t target;		 /* folder id, or 0 */
 	const char *target_name; /* UTF-8, or NULL */
 };
 /* Stores of a run in id order: pass the last id (0 first). 1, 0, -1. */
 int journal_store_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 		       struct store_info *out, struct err *err);
 
-/* For plan/: the run's store at the first `n` parts of the path of `s`, in the same source: 1, 0, -1. */
+/* For plan/: the run's store at the first `n` parts of the path of `s`, in the same source: 1, 0,
+ * -1. */
 int journal_store_at(struct journal *j, int64_t run, const struct store_info *s, size_t n,
 		     struct arena *a, struct store_info *out, struct err *err);
 int journal_store_target(struct journal *j, int64_t run, int64_t store, int64_t folder,
@@ -213,9 +212,9 @@ int journal_folder_indexed(struct journal *j, int64_t folder, uint32_t uidvalidi
  * uploads with known UIDs into the index. *complete: the index then has exactly `messages` rows,
  * and the folder is marked as indexed up to these values; otherwise nothing has been changed and
  * the next run fetches what is new. */
-int journal_folder_absorb(struct journal *j, int64_t folder, uint32_t uidvalidity,
-			  uint32_t uidnext, uint32_t messages, uint64_t highestmodseq,
-			  bool *complete, struct err *err);
+int journal_folder_absorb(struct journal *j, int64_t folder, uint32_t uidvalidity, uint32_t uidnext,
+			  uint32_t messages, uint64_t highestmodseq, bool *complete,
+			  struct err *err);
 /* Rows in the index of a folder. */
 int journal_remote_count(struct journal *j, int64_t folder, uint32_t *out, struct err *err);
 
@@ -223,7 +222,8 @@ int journal_remote_count(struct journal *j, int64_t folder, uint32_t *out, struc
 enum action {
 	ACTION_UPLOAD,
 	ACTION_PRESENT,	  /* already in its target folder */
-	ACTION_ELSEWHERE, /* on the server in another folder: not uploaded again (counts as present) */
+	ACTION_ELSEWHERE, /* on the server in another folder: not uploaded again (counts as present)
+			   */
 	ACTION_DUPLICATE, /* an identical local message has the same target */
 	ACTION_EXCLUDED,  /* left out on purpose: reason says why */
 	ACTION_FAILED,	  /* could not be read */
@@ -232,40 +232,43 @@ enum action {
 const char *action_name(enum action a);
 
 enum match_level { /* which level decided; 0 none */
-	MATCH_NONE,
-	MATCH_UIDL,
-	MATCH_CONTENT, /* Message-ID, fields and size equal, beginning of the body equal */
-	MATCH_DRESS,   /* equal after dropping transport headers, body equal */
-	MATCH_WEAK,    /* some keys equal; the bodies were compared */
-	MATCH_JOURNAL, /* we uploaded it in an earlier run */
+		   MATCH_NONE,
+		   MATCH_UIDL,
+		   MATCH_CONTENT, /* Message-ID, fields and size equal, beginning of the body equal
+				   */
+		   MATCH_DRESS,	  /* equal after dropping transport headers, body equal */
+		   MATCH_WEAK,	  /* some keys equal; the bodies were compared */
+		   MATCH_JOURNAL, /* we uploaded it in an earlier run */
 };
 const char *match_level_name(enum match_level level);
 
 /* Reason codes of plan lines: stable words for scripts. The refusals' own ("quota", "content", ...)
  * come from transfer/. */
-#define REASON_PRESENT	   "present"	   /* in its target folder */
-#define REASON_STORED	   "stored"	   /* uploaded by an earlier run */
-#define REASON_STORED_GONE "stored-gone"   /* ... and since deleted or moved: final, not sent again */
-#define REASON_ELSEWHERE   "elsewhere"	   /* on the server in another folder */
-#define REASON_DUPLICATE   "duplicate"	   /* an identical local message has the same target */
-#define REASON_OTHER_BODY  "other-body"	   /* uploaded although its Message-ID is on the server */
+#define REASON_PRESENT	   "present"	 /* in its target folder */
+#define REASON_STORED	   "stored"	 /* uploaded by an earlier run */
+#define REASON_STORED_GONE "stored-gone" /* ... and since deleted or moved: final, not sent again  \
+					  */
+#define REASON_ELSEWHERE   "elsewhere"	 /* on the server in another folder */
+#define REASON_DUPLICATE   "duplicate"	 /* an identical local message has the same target */
+#define REASON_OTHER_BODY  "other-body"	 /* uploaded although its Message-ID is on the server */
 #define REASON_DELETED	   "deleted"
 #define REASON_OUTBOX	   "outbox"
 #define REASON_FEED	   "feed"
 #define REASON_PARTIAL	   "partial"
-#define REASON_NOT_IN_PLAN "not-in-plan"   /* apply: the saved plan did not have it */
+#define REASON_NOT_IN_PLAN "not-in-plan" /* apply: the saved plan did not have it */
 #define REASON_UNREADABLE  "unreadable"
-#define REASON_UNDECIDED   "undecided"	   /* a candidate on the server could not be compared */
-#define REASON_IN_DOUBT	   "in-doubt"	   /* sent by an earlier process; not yet known whether it is there */
-#define REASON_TOO_BIG	   "too-big"	   /* over the server's APPENDLIMIT */
-#define REASON_MISSING	   "missing"	   /* verify: not on the server */
+#define REASON_UNDECIDED   "undecided" /* a candidate on the server could not be compared */
+#define REASON_IN_DOUBT                                                                            \
+	"in-doubt"		 /* sent by an earlier process; not yet known whether it is there */
+#define REASON_TOO_BIG "too-big" /* over the server's APPENDLIMIT */
+#define REASON_MISSING "missing" /* verify: not on the server */
 const char *reason_text(const char *code); /* one sentence in English; the code if unknown */
 
 enum line_outcome {
-	OUTCOME_OPEN,	   /* upload still to be done */
+	OUTCOME_OPEN, /* upload still to be done */
 	OUTCOME_UPLOADED,
 	OUTCOME_PRESENT,
-	OUTCOME_FILED,	   /* by the server's COPY/MOVE */
+	OUTCOME_FILED, /* by the server's COPY/MOVE */
 	OUTCOME_DUPLICATE,
 	OUTCOME_EXCLUDED,
 	OUTCOME_REFUSED,
@@ -286,8 +289,8 @@ enum upload_state {
 
 /* What the uploader needs of one message. Texts belong to the arena. */
 struct upload {
-	int64_t id;   /* of the upload row */
-	int64_t line; /* of the plan line */
+	int64_t id;		   /* of the upload row */
+	int64_t line;		   /* of the plan line */
 	const char *kind, *source; /* which source: KIND and path */
 	const char *locator;
 	const char *store_location; /* file or folder, for messages */
@@ -301,13 +304,13 @@ struct upload {
 	uint8_t essence[KEY_LEN];
 	const char *message_id, *subject, *from;
 	enum upload_state state;
-	int64_t seq; /* order of submission; 0: never submitted */
+	int64_t seq;			    /* order of submission; 0: never submitted */
 	uint32_t uidvalidity, base_uidnext; /* when it was submitted */
 	uint32_t uid;			    /* 0: not known */
 };
 
-/* Target folders of a run that have open uploads: in name order; pass the last id (0 first). A target
- * whose `exists` is false is to be created first (plan_name(), journal_folder_created()). */
+/* Target folders of a run that have open uploads: in name order; pass the last id (0 first). A
+ * target whose `exists` is false is to be created first (plan_name(), journal_folder_created()). */
 int journal_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			struct remote_folder *out, struct err *err);
 
@@ -319,12 +322,12 @@ int journal_uploads_next(struct journal *j, int64_t run, int64_t target, size_t 
 
 /* All n become inflight with increasing seq, in a transaction of its own, on disk on return. Rows
  * that are not UPLOAD_PLANNED are an error (ERR_INTERNAL). */
-int journal_mark_inflight(struct journal *j, const int64_t *uploads, size_t n,
-			  uint32_t uidvalidity, uint32_t base_uidnext, struct err *err);
+int journal_mark_inflight(struct journal *j, const int64_t *uploads, size_t n, uint32_t uidvalidity,
+			  uint32_t base_uidnext, struct err *err);
 /* n uploads in order: stored with UIDs first_uid, first_uid + 1, ... (0: UIDs not known). Call
  * within a transaction or not. Sets the line's outcome. */
-int journal_mark_stored(struct journal *j, const int64_t *uploads, size_t n,
-			uint32_t uidvalidity, uint32_t first_uid, struct err *err);
+int journal_mark_stored(struct journal *j, const int64_t *uploads, size_t n, uint32_t uidvalidity,
+			uint32_t first_uid, struct err *err);
 /* Back to planned: provably not on the server. */
 int journal_mark_planned(struct journal *j, const int64_t *uploads, size_t n, struct err *err);
 int journal_mark_refused(struct journal *j, int64_t upload, const char *reason_code,
@@ -333,8 +336,7 @@ int journal_mark_failed(struct journal *j, int64_t upload, const char *reason_co
 			const char *text, struct err *err);
 int journal_mark_verified(struct journal *j, const int64_t *uploads, size_t n, struct err *err);
 /* Verification found a difference: the upload stays stored, the line gets the finding. */
-int journal_mark_differs(struct journal *j, int64_t upload, const char *finding,
-			 struct err *err);
+int journal_mark_differs(struct journal *j, int64_t upload, const char *finding, struct err *err);
 /* The UID of a stored upload, found later (a server without UIDPLUS). */
 int journal_mark_uid(struct journal *j, int64_t upload, uint32_t uid, struct err *err);
 
@@ -352,8 +354,9 @@ int journal_doubt_target_next(struct journal *j, int64_t after, struct arena *a,
 int journal_doubts_next(struct journal *j, int64_t target, size_t max, struct arena *a,
 			struct upload *out, int64_t *cursor_seq, struct err *err);
 
-/* Folders in which a run has something to verify: stored uploads, not yet verified, among them those
- * of a killed earlier run that this run found stored. Pass the last id (0 first). 1, 0, -1. */
+/* Folders in which a run has something to verify: stored uploads, not yet verified, among them
+ * those of a killed earlier run that this run found stored. Pass the last id (0 first). 1, 0, -1.
+ */
 int journal_verify_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			       struct remote_folder *out, struct err *err);
 /* These uploads in one folder by UID; uid 0 come first. Run 0: of the account, also verified ones.
@@ -407,7 +410,8 @@ struct line_cursor {
 	sqlite3_stmt *statement;
 	int64_t run;
 };
-/* Lines of a run in scan order. One iteration at a time; journal_lines_end() also before its end. */
+/* Lines of a run in scan order. One iteration at a time; journal_lines_end() also before its end.
+ */
 int journal_lines_begin(struct journal *j, int64_t run, enum line_filter filter,
 			struct line_cursor *out, struct err *err);
 int journal_lines_next(struct journal *j, struct line_cursor *cursor, struct arena *a,
@@ -416,7 +420,7 @@ void journal_lines_end(struct line_cursor *cursor);
 
 /* ---- the balance ---- */
 struct balance {
-	uint64_t found;			/* items that the scan saw */
+	uint64_t found;			 /* items that the scan saw */
 	uint64_t outcome[OUTCOME_COUNT]; /* lines by outcome */
 	uint64_t bytes[OUTCOME_COUNT];
 	uint64_t verified, differs;

@@ -30,16 +30,17 @@ int journal_lines_begin(struct journal *j, int64_t run, enum line_filter filter,
 	CLEANUP(buf_release) struct buf sql = BUF_INIT(4096);
 	sqlite3_stmt *st = NULL;
 
-	buf_adds(&sql,
-		 "SELECT l.id, l.item, l.store, l.action, l.level, l.outcome, l.size, l.verified,"
-		 " l.reason, coalesce(l.text, i.reason), l.remote & 4294967295,"
-		 " s.kind, s.source, s.location, s.folder, s.role, s.found, t.id, t.name, c.name,"
-		 " i.locator, i.message_id, i.subject, i.sender, i.state, i.repairs, i.sha256,"
-		 " i.internaldate, i.date_source, i.flags, i.keywords, w.locator"
-		 " FROM run r JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
-		 " JOIN item i ON i.id = l.item JOIN store s ON s.id = l.store"
-		 " LEFT JOIN folder t ON t.id = l.target LEFT JOIN folder c ON c.id = l.remote >> 32"
-		 " LEFT JOIN item w ON w.id = l.twin WHERE r.id = ? AND ");
+	buf_adds(
+		&sql,
+		"SELECT l.id, l.item, l.store, l.action, l.level, l.outcome, l.size, l.verified,"
+		" l.reason, coalesce(l.text, i.reason), l.remote & 4294967295,"
+		" s.kind, s.source, s.location, s.folder, s.role, s.found, t.id, t.name, c.name,"
+		" i.locator, i.message_id, i.subject, i.sender, i.state, i.repairs, i.sha256,"
+		" i.internaldate, i.date_source, i.flags, i.keywords, w.locator"
+		" FROM run r JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
+		" JOIN item i ON i.id = l.item JOIN store s ON s.id = l.store"
+		" LEFT JOIN folder t ON t.id = l.target LEFT JOIN folder c ON c.id = l.remote >> 32"
+		" LEFT JOIN item w ON w.id = l.twin WHERE r.id = ? AND ");
 	buf_addf(&sql, "%s ORDER BY l.item", filter_sql(filter));
 	if (!buf_cstr(&sql))
 		return err_nomem(err);
@@ -104,8 +105,8 @@ static void read_message(sqlite3_stmt *st, struct arena *a, struct line *l)
 	l->repairs = (uint32_t)sqlite3_column_int64(st, 25);
 	l->has_sha256 = sqlite3_column_type(st, 26) != SQLITE_NULL;
 	column_bytes(st, 26, l->sha256, SHA256_LEN);
-	l->internaldate = sqlite3_column_type(st, 27) == SQLITE_NULL ? TIME_NONE :
-								       sqlite3_column_int64(st, 27);
+	l->internaldate = sqlite3_column_type(st, 27) == SQLITE_NULL ? TIME_NONE
+								     : sqlite3_column_int64(st, 27);
 	l->date_source = (enum date_source)sqlite3_column_int(st, 28);
 	l->flags.system = (uint32_t)sqlite3_column_int64(st, 29);
 	keywords_split(a, db_text(a, st, 30), &l->flags);
@@ -131,8 +132,8 @@ int journal_lines_next(struct journal *j, struct line_cursor *cursor, struct are
 
 /* ---- the balance ---- */
 
-static int run_state(struct journal *j, int64_t run, bool *finished, int *pruned,
-		     uint64_t *found, struct err *err)
+static int run_state(struct journal *j, int64_t run, bool *finished, int *pruned, uint64_t *found,
+		     struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(
 		&j->db, "SELECT finished IS NOT NULL, pruned, found FROM run WHERE id = ?", err);
@@ -143,8 +144,7 @@ static int run_state(struct journal *j, int64_t run, bool *finished, int *pruned
 	sqlite3_bind_int64(st, 1, run);
 	got = one_row(j, st, err);
 	if (got == 0)
-		err_set(err, ERR_NOINPUT, SCOPE_RUN, RETRY_NEVER, "no run %lld",
-			(long long)run);
+		err_set(err, ERR_NOINPUT, SCOPE_RUN, RETRY_NEVER, "no run %lld", (long long)run);
 	if (got <= 0)
 		return -1;
 	*finished = sqlite3_column_int(st, 0) != 0;

@@ -12,7 +12,7 @@ struct journal {
 	int lock_fd;	  /* -1: read-only */
 	int64_t last_seq; /* of the uploads submitted so far */
 	struct filling {
-		int64_t store; /* that journal_item_add() fills, 0: none */
+		int64_t store;			      /* that journal_item_add() fills, 0: none */
 		int64_t added, first_item, last_item; /* since the store's row was written */
 	} filling;
 };
@@ -44,8 +44,8 @@ void keywords_split(struct arena *a, const char *text, struct flag_set *set);
 void column_bytes(sqlite3_stmt *st, int column, uint8_t *out, size_t len);
 
 /* The columns FOLDER_COLUMNS of a folder row, beginning at `column`. */
-#define FOLDER_COLUMNS                                                                            \
-	"f.id, f.listed, f.wire_name, f.name, f.separator, f.attributes, f.role, f.uidvalidity, " \
+#define FOLDER_COLUMNS                                                                             \
+	"f.id, f.listed, f.wire_name, f.name, f.separator, f.attributes, f.role, f.uidvalidity, "  \
 	"f.uidnext, f.messages, f.highestmodseq"
 int folder_read(sqlite3_stmt *st, struct arena *a, struct remote_folder *out, struct err *err);
 

@@ -13,8 +13,8 @@
  *   line names any more.
  *
  * - So that the file does not grow with every run, older runs (RUNS_KEPT_WHOLE) keep only the lines
- *   that say something that happened: uploaded, refused, failed, differing. Their balance is kept as
- *   sums (run_balance).
+ *   that say something that happened: uploaded, refused, failed, differing. Their balance is kept
+ * as sums (run_balance).
  *
  * - What exactly-once rests on (upload) copies what recovery needs instead of pointing at items: it
  *   must work when the source has been moved away.
@@ -50,7 +50,7 @@ static const char *const tables[] = {
 	" location TEXT NOT NULL,"
 	" role INTEGER NOT NULL,"
 	" options TEXT NOT NULL,"
-	" fingerprint TEXT NOT NULL," /* '': not to be used again */
+	" fingerprint TEXT NOT NULL,"	    /* '': not to be used again */
 	" gone INTEGER NOT NULL DEFAULT 0," /* 1: superseded by a newer scan; 2: and cleared up */
 	" first_item INTEGER NOT NULL DEFAULT 0,"
 	" last_item INTEGER NOT NULL DEFAULT -1,"
@@ -67,7 +67,7 @@ static const char *const tables[] = {
 	" store INTEGER NOT NULL,"
 	" locator TEXT NOT NULL,"
 	" state INTEGER NOT NULL,"
-	" sha256 BLOB," /* NULL: unreadable */
+	" sha256 BLOB,"	     /* NULL: unreadable */
 	" sha_head INTEGER," /* its first octets: numbers are sorted faster than blobs */
 	" wire_len INTEGER NOT NULL, header_len INTEGER NOT NULL,"
 	" nul_count INTEGER NOT NULL, cr_count INTEGER NOT NULL, cr_cr_lf_count INTEGER NOT NULL,"
@@ -86,15 +86,15 @@ static const char *const tables[] = {
 	" separator INTEGER NOT NULL,"
 	" attributes INTEGER NOT NULL,"
 	" role INTEGER NOT NULL,"
-	" listed INTEGER NOT NULL," /* 0: wanted by a plan, or gone from the server */
-	" seen INTEGER NOT NULL DEFAULT 0," /* during one listing */
+	" listed INTEGER NOT NULL,"	       /* 0: wanted by a plan, or gone from the server */
+	" seen INTEGER NOT NULL DEFAULT 0,"    /* during one listing */
 	" indexed INTEGER NOT NULL DEFAULT 0," /* its rows in remote are complete */
 	" uidvalidity INTEGER NOT NULL DEFAULT 0, uidnext INTEGER NOT NULL DEFAULT 0,"
 	" messages INTEGER NOT NULL DEFAULT 0, highestmodseq INTEGER NOT NULL DEFAULT 0)",
 
 	/* What the server made of a name. */
 	"CREATE TABLE renaming ("
-	" wanted TEXT PRIMARY KEY," /* wire name */
+	" wanted TEXT PRIMARY KEY,"   /* wire name */
 	" wanted_name TEXT NOT NULL," /* UTF-8 */
 	" folder INTEGER NOT NULL, run INTEGER NOT NULL)",
 
@@ -111,7 +111,7 @@ static const char *const tables[] = {
 	"CREATE TABLE candidate ("
 	" sha256 BLOB NOT NULL, remote INTEGER NOT NULL,"
 	" level INTEGER NOT NULL, verdict INTEGER NOT NULL,"
-	" phase INTEGER NOT NULL," /* 0: in a target folder of the content */
+	" phase INTEGER NOT NULL,"			/* 0: in a target folder of the content */
 	" run INTEGER NOT NULL, item INTEGER NOT NULL," /* who asked last */
 	" PRIMARY KEY (sha256, remote)) WITHOUT ROWID",
 	"CREATE INDEX candidate_open ON candidate(phase, remote, sha256) WHERE verdict = 0",
@@ -119,17 +119,18 @@ static const char *const tables[] = {
 	"CREATE TABLE line ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT," /* never used again: it names uploads, too */
 	" run INTEGER NOT NULL, item INTEGER NOT NULL, store INTEGER NOT NULL,"
-	" target INTEGER," /* folder.id */
+	" target INTEGER,"	  /* folder.id */
 	" copy INTEGER NOT NULL," /* of upload's key */
 	" action INTEGER NOT NULL, level INTEGER NOT NULL, outcome INTEGER NOT NULL,"
 	" size INTEGER NOT NULL,"
 	" verified INTEGER NOT NULL DEFAULT 0," /* 1 verified, 2 differs */
-	" upload INTEGER," /* upload.id */
-	" remote INTEGER," /* the server's copy, where it is known */
-	" twin INTEGER,"   /* ACTION_DUPLICATE: the item it equals */
+	" upload INTEGER,"			/* upload.id */
+	" remote INTEGER,"			/* the server's copy, where it is known */
+	" twin INTEGER,"			/* ACTION_DUPLICATE: the item it equals */
 	" reason TEXT NOT NULL, text TEXT)",
 
-	/* Where a run's lines to upload into a folder lie; several ranges when folders became one. */
+	/* Where a run's lines to upload into a folder lie; several ranges when folders became one.
+	 */
 	"CREATE TABLE run_target ("
 	" run INTEGER NOT NULL, first_line INTEGER NOT NULL, last_line INTEGER NOT NULL,"
 	" folder INTEGER NOT NULL,"

@@ -121,8 +121,8 @@ int journal_folders_end(struct journal *j, struct err *err)
 int journal_folder_by_wire(struct journal *j, const char *wire_name, struct arena *a,
 			   struct remote_folder *out, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(
-		&j->db, "SELECT " FOLDER_COLUMNS " FROM folder f WHERE wire_name = ?", err);
+	sqlite3_stmt *st =
+		db_stmt(&j->db, "SELECT " FOLDER_COLUMNS " FROM folder f WHERE wire_name = ?", err);
 
 	if (!st)
 		return -1;
@@ -167,10 +167,11 @@ int journal_folder_want(struct journal *j, const struct remote_folder *f, int64_
 static int remember_renaming(struct journal *j, int64_t run, const struct remote_folder *wanted,
 			     int64_t folder, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(
-		&j->db, "INSERT OR REPLACE INTO renaming(wanted, wanted_name, folder, run)"
+	sqlite3_stmt *st =
+		db_stmt(&j->db,
+			"INSERT OR REPLACE INTO renaming(wanted, wanted_name, folder, run)"
 			" VALUES (?, ?, ?, ?)",
-		err);
+			err);
 
 	if (!st)
 		return -1;
@@ -190,10 +191,12 @@ static int unite(struct journal *j, int64_t from, int64_t into, struct err *err)
 		/* only what is still open: what old runs did to a folder that is gone stays told */
 		"UPDATE line SET (action, outcome, reason, level, upload) ="
 		" (SELECT iif(v.state IN (2, 3), 1, 3), iif(v.state IN (2, 3), 2, 4),"
-		"  iif(v.state IN (2, 3), 'stored', 'duplicate'), iif(v.state IN (2, 3), 5, 0), NULL"
+		"  iif(v.state IN (2, 3), 'stored', 'duplicate'), iif(v.state IN (2, 3), 5, 0),"
+		" NULL"
 		"  FROM upload u JOIN upload v ON v.folder = ?2 AND v.sha256 = u.sha256"
 		"  AND v.copy = u.copy WHERE u.id = line.upload)"
-		" WHERE outcome = 0 AND id IN (SELECT u.line FROM upload u JOIN upload v ON v.folder = ?2"
+		" WHERE outcome = 0 AND id IN (SELECT u.line FROM upload u JOIN upload v ON"
+		" v.folder = ?2"
 		"  AND v.sha256 = u.sha256 AND v.copy = u.copy WHERE u.folder = ?1)",
 		"DELETE FROM upload WHERE folder = ?1 AND EXISTS (SELECT 1 FROM upload v"
 		" WHERE v.folder = ?2 AND v.sha256 = upload.sha256 AND v.copy = upload.copy)",
@@ -229,8 +232,8 @@ static int become(struct journal *j, int64_t id, const struct remote_folder *mad
 	return db_run(&j->db, st, err);
 }
 
-static int created(struct journal *j, int64_t run, int64_t target,
-		   const struct remote_folder *made, int64_t *folder, struct err *err)
+static int created(struct journal *j, int64_t run, int64_t target, const struct remote_folder *made,
+		   int64_t *folder, struct err *err)
 {
 	CLEANUP(arena_release) struct arena a = ARENA_INIT((size_t)1 << 20);
 	struct remote_folder wanted, other;
@@ -248,7 +251,8 @@ static int created(struct journal *j, int64_t run, int64_t target,
 	if (*folder != target && (remember_renaming(j, run, &wanted, *folder, err) < 0 ||
 				  unite(j, target, *folder, err) < 0))
 		return -1;
-	if (*folder == target && !slice_eq(slice_str(made->wire_name), slice_str(wanted.wire_name)) &&
+	if (*folder == target &&
+	    !slice_eq(slice_str(made->wire_name), slice_str(wanted.wire_name)) &&
 	    remember_renaming(j, run, &wanted, target, err) < 0)
 		return -1;
 	return become(j, *folder, made, err);
@@ -289,12 +293,13 @@ int journal_renaming_next(struct journal *j, int64_t run, int64_t after, struct 
 			  struct renaming *out, struct err *err)
 {
 	/* of the folders that the run's stores go to, whichever run made them */
-	sqlite3_stmt *st = db_stmt(&j->db,
-				   "SELECT n.rowid, n.wanted_name, f.name FROM renaming n"
-				   " JOIN folder f ON f.id = n.folder WHERE n.rowid > ? AND n.folder IN"
-				   " (SELECT target FROM run_store WHERE run = ?)"
-				   " ORDER BY n.rowid LIMIT 1",
-				   err);
+	sqlite3_stmt *st =
+		db_stmt(&j->db,
+			"SELECT n.rowid, n.wanted_name, f.name FROM renaming n"
+			" JOIN folder f ON f.id = n.folder WHERE n.rowid > ? AND n.folder IN"
+			" (SELECT target FROM run_store WHERE run = ?)"
+			" ORDER BY n.rowid LIMIT 1",
+			err);
 	struct renaming r;
 	int got;
 
@@ -362,10 +367,11 @@ int journal_remote_put(struct journal *j, const struct remote_row *row, struct e
 int journal_remote_next(struct journal *j, int64_t folder, uint32_t after, struct arena *a,
 			struct remote_row *out, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(&j->db,
-				   "SELECT id, size, internaldate, flags, keywords, key, fields, ident"
-				   " FROM remote WHERE id > ? AND id <= ? ORDER BY id LIMIT 1",
-				   err);
+	sqlite3_stmt *st =
+		db_stmt(&j->db,
+			"SELECT id, size, internaldate, flags, keywords, key, fields, ident"
+			" FROM remote WHERE id > ? AND id <= ? ORDER BY id LIMIT 1",
+			err);
 	struct remote_row r = { 0 };
 	int got;
 
@@ -379,8 +385,8 @@ int journal_remote_next(struct journal *j, int64_t folder, uint32_t after, struc
 	r.folder = folder;
 	r.uid = (uint32_t)sqlite3_column_int64(st, 0);
 	r.size = (uint64_t)sqlite3_column_int64(st, 1);
-	r.internaldate = sqlite3_column_type(st, 2) == SQLITE_NULL ? TIME_NONE :
-								     sqlite3_column_int64(st, 2);
+	r.internaldate =
+		sqlite3_column_type(st, 2) == SQLITE_NULL ? TIME_NONE : sqlite3_column_int64(st, 2);
 	r.flags = (uint32_t)sqlite3_column_int64(st, 3);
 	r.keywords = db_text(a, st, 4);
 	r.keys.has_id = sqlite3_column_type(st, 7) != SQLITE_NULL;
@@ -505,9 +511,9 @@ int journal_remote_count(struct journal *j, int64_t folder, uint32_t *out, struc
 	return 0;
 }
 
-int journal_folder_absorb(struct journal *j, int64_t folder, uint32_t uidvalidity,
-			  uint32_t uidnext, uint32_t messages, uint64_t highestmodseq,
-			  bool *complete, struct err *err)
+int journal_folder_absorb(struct journal *j, int64_t folder, uint32_t uidvalidity, uint32_t uidnext,
+			  uint32_t messages, uint64_t highestmodseq, bool *complete,
+			  struct err *err)
 {
 	CLEANUP(arena_release) struct arena a = ARENA_INIT((size_t)1 << 20);
 	struct remote_folder f;

@@ -12,17 +12,17 @@
 /* ---- reading ---- */
 
 /* With the tables u (upload), l (line), i (item), s (store). */
-#define UPLOAD_COLUMNS                                                                            \
-	"u.id, l.id, s.kind, s.source, s.location, i.locator, u.sha256, u.wire_len, u.nul_count," \
-	" u.cr_count, u.cr_cr_lf_count, u.internaldate, u.flags, u.keywords, u.has_id, u.key,"    \
-	" u.ident, u.fields, i.message_id, i.subject, i.sender, u.state, u.seq, u.uidvalidity,"   \
+#define UPLOAD_COLUMNS                                                                             \
+	"u.id, l.id, s.kind, s.source, s.location, i.locator, u.sha256, u.wire_len, u.nul_count,"  \
+	" u.cr_count, u.cr_cr_lf_count, u.internaldate, u.flags, u.keywords, u.has_id, u.key,"     \
+	" u.ident, u.fields, i.message_id, i.subject, i.sender, u.state, u.seq, u.uidvalidity,"    \
 	" u.base_uidnext, u.uid, i.header_len, i.repairs, i.essence"
 
 /* The same of a line that has no upload of ours (its item is on the server already). */
-#define PRESENT_COLUMNS                                                                           \
-	"0, l.id, s.kind, s.source, s.location, i.locator, i.sha256, i.wire_len, i.nul_count,"    \
-	" i.cr_count, i.cr_cr_lf_count, i.internaldate, i.flags, i.keywords, i.has_id, i.key,"    \
-	" i.ident, i.fields, i.message_id, i.subject, i.sender, 2, 0, 0, 0,"                      \
+#define PRESENT_COLUMNS                                                                            \
+	"0, l.id, s.kind, s.source, s.location, i.locator, i.sha256, i.wire_len, i.nul_count,"     \
+	" i.cr_count, i.cr_cr_lf_count, i.internaldate, i.flags, i.keywords, i.has_id, i.key,"     \
+	" i.ident, i.fields, i.message_id, i.subject, i.sender, 2, 0, 0, 0,"                       \
 	" coalesce(l.remote, 0) & 4294967295, i.header_len, i.repairs, i.essence"
 
 static const char *text_or_empty(struct arena *a, sqlite3_stmt *st, int column)
@@ -153,15 +153,15 @@ int journal_uploads_next(struct journal *j, int64_t run, int64_t target, size_t 
 int journal_unkept_next(struct journal *j, int64_t run, size_t max, struct arena *a,
 			struct upload *out, int64_t *cursor, struct err *err)
 {
-	sqlite3_stmt *st =
-		db_stmt(&j->db,
-			"SELECT " UPLOAD_COLUMNS " FROM run r CROSS JOIN line l"
-			" ON l.id BETWEEN max(r.first_line, ?2 + 1) AND r.last_line AND l.outcome = 6"
-			" CROSS JOIN upload u ON u.id = l.upload AND u.line = l.id AND u.state = 4"
-			"  AND u.kept = 0"
-			" CROSS JOIN item i ON i.id = l.item CROSS JOIN store s ON s.id = l.store"
-			" WHERE r.id = ?1 ORDER BY l.id LIMIT ?3",
-			err);
+	sqlite3_stmt *st = db_stmt(
+		&j->db,
+		"SELECT " UPLOAD_COLUMNS " FROM run r CROSS JOIN line l"
+		" ON l.id BETWEEN max(r.first_line, ?2 + 1) AND r.last_line AND l.outcome = 6"
+		" CROSS JOIN upload u ON u.id = l.upload AND u.line = l.id AND u.state = 4"
+		"  AND u.kept = 0"
+		" CROSS JOIN item i ON i.id = l.item CROSS JOIN store s ON s.id = l.store"
+		" WHERE r.id = ?1 ORDER BY l.id LIMIT ?3",
+		err);
 	int n;
 
 	if (!st)
@@ -200,12 +200,13 @@ static int mark_one_inflight(struct journal *j, int64_t upload, int64_t seq, uin
 	return 0;
 }
 
-int journal_mark_inflight(struct journal *j, const int64_t *uploads, size_t n,
-			  uint32_t uidvalidity, uint32_t base_uidnext, struct err *err)
+int journal_mark_inflight(struct journal *j, const int64_t *uploads, size_t n, uint32_t uidvalidity,
+			  uint32_t base_uidnext, struct err *err)
 {
 	if (!sqlite3_get_autocommit(j->db.sqlite))
-		return err_set(err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER,
-			       "uploads marked in flight within a transaction would not be on disk");
+		return err_set(
+			err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER,
+			"uploads marked in flight within a transaction would not be on disk");
 	if (journal_begin(j, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
@@ -268,9 +269,8 @@ static const char line_uploaded[] =
 static int mark_one_stored(struct journal *j, int64_t upload, uint32_t uidvalidity, uint32_t uid,
 			   struct err *err)
 {
-	sqlite3_stmt *st =
-		db_stmt(&j->db,
-			"UPDATE upload SET state = 2, uidvalidity = ?, uid = ? WHERE id = ?", err);
+	sqlite3_stmt *st = db_stmt(
+		&j->db, "UPDATE upload SET state = 2, uidvalidity = ?, uid = ? WHERE id = ?", err);
 
 	if (!st)
 		return -1;
@@ -282,8 +282,8 @@ static int mark_one_stored(struct journal *j, int64_t upload, uint32_t uidvalidi
 	return mark(j, upload, line_uploaded, NULL, err);
 }
 
-int journal_mark_stored(struct journal *j, const int64_t *uploads, size_t n,
-			uint32_t uidvalidity, uint32_t first_uid, struct err *err)
+int journal_mark_stored(struct journal *j, const int64_t *uploads, size_t n, uint32_t uidvalidity,
+			uint32_t first_uid, struct err *err)
 {
 	bool own;
 	int result = 0;
@@ -312,8 +312,8 @@ int journal_mark_planned(struct journal *j, const int64_t *uploads, size_t n, st
 static int mark_lost(struct journal *j, int64_t upload, int state, const char *reason,
 		     const char *text, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(&j->db,
-				   "UPDATE upload SET state = ?, kept = 0, uid = 0 WHERE id = ?", err);
+	sqlite3_stmt *st =
+		db_stmt(&j->db, "UPDATE upload SET state = ?, kept = 0, uid = 0 WHERE id = ?", err);
 
 	if (!st)
 		return -1;
@@ -408,11 +408,10 @@ int journal_line_differs(struct journal *j, int64_t line, const char *finding, s
 
 int journal_mark_differs(struct journal *j, int64_t upload, const char *finding, struct err *err)
 {
-	sqlite3_stmt *st =
-		db_stmt(&j->db,
-			"UPDATE line SET verified = 2, text = ?"
-			" WHERE id = (SELECT line FROM upload WHERE id = ?)",
-			err);
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   "UPDATE line SET verified = 2, text = ?"
+				   " WHERE id = (SELECT line FROM upload WHERE id = ?)",
+				   err);
 
 	if (!st)
 		return -1;
@@ -426,11 +425,12 @@ int journal_mark_differs(struct journal *j, int64_t upload, const char *finding,
 int journal_doubt_target_next(struct journal *j, int64_t after, struct arena *a,
 			      struct remote_folder *out, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(&j->db,
-				   "SELECT " FOLDER_COLUMNS " FROM folder f WHERE f.id = (SELECT folder"
-				   " FROM upload INDEXED BY upload_inflight WHERE state = 1"
-				   " AND folder > ? ORDER BY folder LIMIT 1)",
-				   err);
+	sqlite3_stmt *st =
+		db_stmt(&j->db,
+			"SELECT " FOLDER_COLUMNS " FROM folder f WHERE f.id = (SELECT folder"
+			" FROM upload INDEXED BY upload_inflight WHERE state = 1"
+			" AND folder > ? ORDER BY folder LIMIT 1)",
+			err);
 
 	if (!st)
 		return -1;
@@ -483,12 +483,12 @@ int journal_verify_target_next(struct journal *j, int64_t run, int64_t after, st
 }
 
 /* Run 0 wants them all. */
-#define STORED_FILTER                                                            \
-	" u.uidvalidity = ?3 AND (CASE ?1 WHEN 0 THEN u.state IN (2, 3) ELSE"    \
-	" u.state = 2 AND u.line BETWEEN (SELECT first_line FROM run WHERE id = ?1)" \
+#define STORED_FILTER                                                                              \
+	" u.uidvalidity = ?3 AND (CASE ?1 WHEN 0 THEN u.state IN (2, 3) ELSE"                      \
+	" u.state = 2 AND u.line BETWEEN (SELECT first_line FROM run WHERE id = ?1)"               \
 	" AND (SELECT last_line FROM run WHERE id = ?1) END)"
-#define STORED_JOINS                                                              \
-	" LEFT JOIN line l ON l.id = u.line LEFT JOIN item i ON i.id = u.item" \
+#define STORED_JOINS                                                                               \
+	" LEFT JOIN line l ON l.id = u.line LEFT JOIN item i ON i.id = u.item"                     \
 	" LEFT JOIN store s ON s.id = i.store"
 
 static sqlite3_stmt *stored_query(struct journal *j, bool blind, struct err *err)
@@ -538,13 +538,13 @@ int journal_present_folder_next(struct journal *j, int64_t run, int64_t after, s
 				struct remote_folder *out, struct err *err)
 {
 	/* where the copy is: the folder of the known copy, else the target */
-	sqlite3_stmt *st =
-		db_stmt(&j->db,
-			"SELECT " FOLDER_COLUMNS " FROM folder f WHERE f.id = (SELECT"
-			"  min(coalesce(l.remote >> 32, l.target)) FROM run r JOIN line l"
-			"  ON l.id BETWEEN r.first_line AND r.last_line"
-			"  WHERE r.id = ?1 AND l.outcome = 2 AND coalesce(l.remote >> 32, l.target) > ?2)",
-			err);
+	sqlite3_stmt *st = db_stmt(
+		&j->db,
+		"SELECT " FOLDER_COLUMNS " FROM folder f WHERE f.id = (SELECT"
+		"  min(coalesce(l.remote >> 32, l.target)) FROM run r JOIN line l"
+		"  ON l.id BETWEEN r.first_line AND r.last_line"
+		"  WHERE r.id = ?1 AND l.outcome = 2 AND coalesce(l.remote >> 32, l.target) > ?2)",
+		err);
 
 	if (!st)
 		return -1;

@@ -24,7 +24,7 @@ struct seeker {
 	int64_t item, target;
 	uint8_t sha256[SHA256_LEN], key[KEY_LEN], ident[KEY_LEN], fields[KEY_LEN];
 	bool has_id;
-	bool not_ours; /* leave out what we uploaded */
+	bool not_ours;	   /* leave out what we uploaded */
 	uint64_t sizes[4]; /* as sent, and as servers are known to store it */
 	size_t n_sizes;
 	/* pairing in order within a crowd */
@@ -154,8 +154,8 @@ static int read_found(struct seeker *s, sqlite3_stmt *st, struct found *out, int
 /* Everything with a key, MATCH_CANDIDATES_MAX + 1 at most. */
 static int by_key(struct seeker *s, const uint8_t *key, struct found *out, struct err *err)
 {
-	sqlite3_stmt *st =
-		db_stmt(s->db, "SELECT id, size, fields = ?2 FROM remote WHERE key = ?1 LIMIT ?3", err);
+	sqlite3_stmt *st = db_stmt(
+		s->db, "SELECT id, size, fields = ?2 FROM remote WHERE key = ?1 LIMIT ?3", err);
 
 	if (!st)
 		return -1;
@@ -169,7 +169,8 @@ static int by_key(struct seeker *s, const uint8_t *key, struct found *out, struc
 static int by_ident(struct seeker *s, struct found *out, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(
-		s->db, "SELECT id, size, 0 FROM remote WHERE ident = ?1 AND ident IS NOT NULL LIMIT ?2",
+		s->db,
+		"SELECT id, size, 0 FROM remote WHERE ident = ?1 AND ident IS NOT NULL LIMIT ?2",
 		err);
 
 	if (!st)
@@ -289,8 +290,7 @@ static int seek_exact(struct seeker *s, int *proposed, struct err *err)
 	return n < 0 ? -1 : propose_all(s, list, n, proposed, err);
 }
 
-static int seek_in_crowd(struct seeker *s, const struct found *any, int *proposed,
-			 struct err *err)
+static int seek_in_crowd(struct seeker *s, const struct found *any, int *proposed, struct err *err)
 {
 	struct found list[MATCH_CROWDED_MAX];
 
@@ -356,15 +356,16 @@ static void read_item(struct seeker *s, sqlite3_stmt *st)
 	s->not_ours = decided || s->options->keep_duplicates;
 }
 
-/* In the order of the index, which makes neighbours of what belongs together. Left out is what a kept
- * verdict answers: a copy in the target, or anywhere if that is enough (unless the upload has been
- * decided already: then the copy may be our own). */
+/* In the order of the index, which makes neighbours of what belongs together. Left out is what a
+ * kept verdict answers: a copy in the target, or anywhere if that is enough (unless the upload has
+ * been decided already: then the copy may be our own). */
 static sqlite3_stmt *items_to_match(struct seeker *s, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(
 		s->db,
 		"SELECT w.item, w.target, w.sha256, i.has_id, i.key, i.ident, i.fields, i.wire_len,"
-		" i.cr_count, i.cr_cr_lf_count, w.state FROM work w CROSS JOIN item i ON i.id = w.item"
+		" i.cr_count, i.cr_cr_lf_count, w.state FROM work w CROSS JOIN item i ON i.id ="
+		" w.item"
 		" WHERE (w.state IS NULL OR w.state IN (0, 4, 5)) AND (?1 OR (w.copy = 0"
 		" AND NOT EXISTS (SELECT 1 FROM candidate c CROSS JOIN remote r ON r.id = c.remote"
 		"  CROSS JOIN folder f ON f.id = c.remote >> 32 AND f.indexed = 1 AND f.listed = 1"

@@ -8,8 +8,7 @@
 
 #include "base/fault.h"
 
-_Static_assert(VERDICT_OPEN == 0 && VERDICT_SAME == 1 && VERDICT_OTHER == 2 &&
-		       VERDICT_UNKNOWN == 3,
+_Static_assert(VERDICT_OPEN == 0 && VERDICT_SAME == 1 && VERDICT_OTHER == 2 && VERDICT_UNKNOWN == 3,
 	       "as in the SQL");
 
 /* Run `step` in a transaction, unless the caller has one. */
@@ -60,15 +59,16 @@ int match_work_exists(struct journal *j, struct err *err)
 		       err);
 }
 
-/* Every item that may go up, as if it were the only one of its content. In the order of the scan, in
- * which both tables are read and written from end to end. */
+/* Every item that may go up, as if it were the only one of its content. In the order of the scan,
+ * in which both tables are read and written from end to end. */
 static int add_items(struct journal *j, int64_t run, const struct match_options *options,
 		     struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(
 		journal_db(j),
 		"INSERT INTO work(item, target, sha256, head, copy, first, upload, state, uid,"
-		" uidvalidity) SELECT i.id, x.target, i.sha256, i.sha_head, 0, i.id, u.id, u.state, u.uid, u.uidvalidity"
+		" uidvalidity) SELECT i.id, x.target, i.sha256, i.sha_head, 0, i.id, u.id,"
+		" u.state, u.uid, u.uidvalidity"
 		" FROM run_store x CROSS JOIN store s ON s.id = x.store"
 		" CROSS JOIN item i ON i.id BETWEEN s.first_item AND s.last_item AND i.store = s.id"
 		" LEFT JOIN upload u ON u.folder = x.target AND u.sha256 = i.sha256 AND u.copy = 0"
@@ -90,10 +90,11 @@ static int set_copy(struct journal *j, int64_t item, int64_t first, int64_t copy
 	static const char plain[] = "UPDATE work SET first = ?2, copy = ?3 WHERE item = ?1";
 	static const char own_upload[] = /* where each copy goes up, each has an upload row */
 		"UPDATE work SET first = ?2, copy = ?3, (upload, state, uid, uidvalidity) ="
-		" (SELECT u.id, u.state, u.uid, u.uidvalidity FROM upload u WHERE u.folder = work.target"
+		" (SELECT u.id, u.state, u.uid, u.uidvalidity FROM upload u WHERE u.folder ="
+		" work.target"
 		"  AND u.sha256 = work.sha256 AND u.copy = ?3) WHERE item = ?1";
-	sqlite3_stmt *st = keep ? db_stmt(journal_db(j), own_upload, err) :
-				  db_stmt(journal_db(j), plain, err);
+	sqlite3_stmt *st =
+		keep ? db_stmt(journal_db(j), own_upload, err) : db_stmt(journal_db(j), plain, err);
 
 	if (!st)
 		return -1;
@@ -153,7 +154,8 @@ static int find_copies(struct journal *j, bool keep, struct err *err)
 
 	if (db_exec(journal_db(j),
 		    "CREATE TEMP TABLE IF NOT EXISTS twin_head (head INTEGER PRIMARY KEY);"
-		    "DELETE FROM twin_head; INSERT INTO twin_head SELECT head FROM work GROUP BY head"
+		    "DELETE FROM twin_head; INSERT INTO twin_head SELECT head FROM work GROUP BY"
+		    " head"
 		    " HAVING count(*) > 1",
 		    err) < 0 ||
 	    db_int(journal_db(j), "SELECT EXISTS (SELECT 1 FROM twin_head)", &any, err) < 0)
@@ -246,7 +248,8 @@ int match_candidate_next(struct journal *j, int64_t run, struct match_cursor *cu
 			 struct arena *a, struct match_candidate *out, struct err *err)
 {
 	/* Needless: a copy in the same folder is proven already; or, outside the target folder, any
-	 * copy is. (All Mail holds everything once more.) With keep_duplicates every copy counts. */
+	 * copy is. (All Mail holds everything once more.) With keep_duplicates every copy counts.
+	 */
 	sqlite3_stmt *st = db_stmt(
 		journal_db(j),
 		"SELECT i.id, s.kind, s.source, s.location, i.locator, i.sha256, i.wire_len,"
@@ -255,9 +258,11 @@ int match_candidate_next(struct journal *j, int64_t run, struct match_cursor *cu
 		" FROM candidate c INDEXED BY candidate_open CROSS JOIN remote r ON r.id = c.remote"
 		" CROSS JOIN folder f ON f.id = c.remote >> 32 CROSS JOIN item i ON i.id = c.item"
 		" CROSS JOIN store s ON s.id = i.store"
-		" WHERE c.verdict = 0 AND (c.phase, c.remote, c.sha256) > (?2, ?3, ?4) AND c.run = ?1"
+		" WHERE c.verdict = 0 AND (c.phase, c.remote, c.sha256) > (?2, ?3, ?4) AND c.run ="
+		" ?1"
 		" AND ((SELECT keep FROM match_setting) OR NOT EXISTS (SELECT 1 FROM candidate d"
-		"  CROSS JOIN remote e ON e.id = d.remote WHERE d.sha256 = c.sha256 AND d.verdict = 1"
+		"  CROSS JOIN remote e ON e.id = d.remote WHERE d.sha256 = c.sha256 AND d.verdict"
+		" = 1"
 		"  AND (c.phase = 1 OR d.remote >> 32 = c.remote >> 32)))"
 		" ORDER BY c.phase, c.remote, c.sha256 LIMIT 1",
 		err);
@@ -319,10 +324,10 @@ int match_candidate_count(struct journal *j, int64_t run, uint64_t *out, struct 
 
 /* Proven copies of the content of a row of work, in folders whose index is complete. An upload that
  * was decided before is not given up for a copy of our own. */
-#define PROVEN                                                                              \
-	" FROM candidate c CROSS JOIN remote r ON r.id = c.remote"                          \
-	" CROSS JOIN folder f ON f.id = c.remote >> 32 AND f.indexed = 1 AND f.listed = 1"  \
-	" WHERE c.sha256 = work.sha256 AND c.verdict = 1"                                   \
+#define PROVEN                                                                                     \
+	" FROM candidate c CROSS JOIN remote r ON r.id = c.remote"                                 \
+	" CROSS JOIN folder f ON f.id = c.remote >> 32 AND f.indexed = 1 AND f.listed = 1"         \
+	" WHERE c.sha256 = work.sha256 AND c.verdict = 1"                                          \
 	" AND (work.state IS NULL OR NOT " MATCH_OURS("c.remote", "r.key") ")"
 
 /* Every local copy takes a server copy of its own in the target folder: the best level first, then
@@ -344,8 +349,8 @@ static int claim_copies(struct journal *j, struct err *err)
 		     " AND c.remote BETWEEN work.target << 32 AND (work.target << 32) + 4294967295"
 		     " CROSS JOIN remote r ON r.id = c.remote"
 		     " WHERE (work.state IS NULL OR work.state IN (0, 4, 5))"
-		     " AND NOT " MATCH_OURS("c.remote", "r.key")
-		     " ORDER BY c.level, work.item, c.remote",
+		     " AND NOT " MATCH_OURS("c.remote",
+					    "r.key") " ORDER BY c.level, work.item, c.remote",
 		     err);
 	if (!st)
 		return -1;
@@ -387,21 +392,22 @@ static int finish(struct journal *j, int64_t run, const void *unused, struct err
 	if (keep && claim_copies(j, err) < 0)
 		return -1;
 	/* With keep_duplicates the target's copies have been given out; others are "elsewhere". */
-	st = db_stmt(db,
-		     "UPDATE work SET (remote, level) = (SELECT remote, level FROM (SELECT c.remote,"
-		     " c.level, c.remote >> 32 <> work.target AS elsewhere" PROVEN
-		     " AND NOT (?1 AND c.remote >> 32 = work.target))"
-		     " ORDER BY elsewhere, level, remote LIMIT 1)"
-		     " WHERE (copy = 0 OR ?1) AND (state IS NULL OR state IN (0, 4, 5))"
-		     " AND remote IS NULL",
-		     err);
+	st = db_stmt(
+		db,
+		"UPDATE work SET (remote, level) = (SELECT remote, level FROM (SELECT c.remote,"
+		" c.level, c.remote >> 32 <> work.target AS elsewhere" PROVEN
+		" AND NOT (?1 AND c.remote >> 32 = work.target))"
+		" ORDER BY elsewhere, level, remote LIMIT 1)"
+		" WHERE (copy = 0 OR ?1) AND (state IS NULL OR state IN (0, 4, 5))"
+		" AND remote IS NULL",
+		err);
 	if (!st)
 		return -1;
 	sqlite3_bind_int64(st, 1, keep);
 	if (db_run(db, st, err) < 0)
 		return -1;
-	/* Not compared, and nothing else proves it to be there. What is still open although resolving
-	 * has ended was needless; but not if nothing at all was settled for it. */
+	/* Not compared, and nothing else proves it to be there. What is still open although
+	 * resolving has ended was needless; but not if nothing at all was settled for it. */
 	st = db_stmt(db,
 		     "UPDATE work SET blocked = 1 WHERE remote IS NULL AND (copy = 0 OR ?2)"
 		     " AND (state IS NULL OR state IN (0, 4, 5)) AND EXISTS (SELECT 1"

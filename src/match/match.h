@@ -36,7 +36,7 @@
 #define MATCH_CROWDED_MAX    8
 
 struct match_options {
-	bool keep_duplicates;	    /* a server copy stands for at most one local copy */
+	bool keep_duplicates;	     /* a server copy stands for at most one local copy */
 	bool duplicate_into_folders; /* only copies in the target folder count */
 	bool include_deleted, include_outbox, include_feeds, include_partial;
 	bool distrust_journal; /* verify: what we once stored counts only if it is still indexed */

@@ -20,10 +20,10 @@
 
 /* SQL: why an item i of a store s is left out, or NULL; with the parameters that
  * match_bind_includes() binds. (The numbers are enum message_state and enum role.) */
-#define MATCH_LEFT_OUT                                                                       \
-	"(CASE WHEN i.state = 3 AND NOT :deleted THEN '" REASON_DELETED "'"                  \
-	" WHEN (i.state = 4 OR s.role = 8) AND NOT :outbox THEN '" REASON_OUTBOX "'"         \
-	" WHEN (i.state = 5 OR s.role = 10) AND NOT :feeds THEN '" REASON_FEED "'"           \
+#define MATCH_LEFT_OUT                                                                             \
+	"(CASE WHEN i.state = 3 AND NOT :deleted THEN '" REASON_DELETED "'"                        \
+	" WHEN (i.state = 4 OR s.role = 8) AND NOT :outbox THEN '" REASON_OUTBOX "'"               \
+	" WHEN (i.state = 5 OR s.role = 10) AND NOT :feeds THEN '" REASON_FEED "'"                 \
 	" WHEN i.state = 1 AND NOT :partial THEN '" REASON_PARTIAL "' END)"
 _Static_assert(STATE_PARTIAL == 1 && STATE_DELETED == 3 && STATE_OUTBOX == 4 && STATE_FEED == 5 &&
 		       STATE_UNREADABLE == 6 && ROLE_OUTBOX == 8 && ROLE_FEEDS == 10,
@@ -43,7 +43,7 @@ int match_seek_candidates(struct journal *j, int64_t run, const struct match_opt
 int match_work_exists(struct journal *j, struct err *err);
 
 /* SQL: is the message `remote` of the server one that we put there ourselves? */
-#define MATCH_OURS(remote_, key_)                                                                 \
+#define MATCH_OURS(remote_, key_)                                                                  \
 	"(EXISTS (SELECT 1 FROM upload o WHERE o.folder = " remote_ " >> 32 AND o.uid > 0"         \
 	" AND o.uid = " remote_ " & 4294967295 AND o.state IN (2, 3))"                             \
 	" OR EXISTS (SELECT 1 FROM upload o INDEXED BY upload_blind WHERE o.folder = " remote_     \

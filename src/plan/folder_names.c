@@ -89,13 +89,13 @@ static const char *letter(uint32_t c)
 /* Russian as passports spell it, Greek as in ISO 843; small letters. */
 static const char *cyrillic_or_greek(uint32_t c)
 {
-	static const char *const cyrillic[32] = { "a", "b",  "v",	"g",  "d",  "e",  "zh", "z",
-						  "i", "i",  "k",	"l",  "m",  "n",  "o",	"p",
-						  "r", "s",  "t",	"u",  "f",  "kh", "ts", "ch",
-						  "sh", "shch", "", "y", "", "e", "iu", "ia" };
-	static const char *const greek[25] = { "a",  "v", "g", "d", "e", "z", "i", "th", "i",
-					       "k",  "l", "m", "n", "x", "o", "p", "r",	 "s",
-					       "s",  "t", "y", "f", "ch", "ps", "o" };
+	static const char *const cyrillic[32] = { "a",	"b",	"v", "g", "d", "e",  "zh", "z",
+						  "i",	"i",	"k", "l", "m", "n",  "o",  "p",
+						  "r",	"s",	"t", "u", "f", "kh", "ts", "ch",
+						  "sh", "shch", "",  "y", "",  "e",  "iu", "ia" };
+	static const char *const greek[25] = { "a", "v", "g", "d", "e",	 "z",  "i", "th", "i",
+					       "k", "l", "m", "n", "x",	 "o",  "p", "r",  "s",
+					       "s", "t", "y", "f", "ch", "ps", "o" };
 
 	if (c >= 0x0410 && c <= 0x044f)
 		return cyrillic[(c - 0x0410) % 32];
@@ -124,7 +124,8 @@ static void add_ascii_char(struct buf *out, uint32_t c)
 static void add_ascii(struct buf *out, struct slice part)
 {
 	size_t len = 0;
-	uint8_t *apart = u8_normalize(UNINORM_NFKD, (const uint8_t *)part.ptr, part.len, NULL, &len);
+	uint8_t *apart =
+		u8_normalize(UNINORM_NFKD, (const uint8_t *)part.ptr, part.len, NULL, &len);
 	struct slice rest = apart ? slice_of(apart, len) : part;
 
 	while (rest.len > 0) {

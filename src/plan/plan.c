@@ -138,14 +138,15 @@ static int add_functions(struct db *db, struct err *err)
 static int unite_into(struct db *db, int64_t item, sqlite3_stmt *copy, struct err *err)
 {
 	/* \Deleted only if every copy is; the other flags if any is */
-	sqlite3_stmt *st = db_stmt(
-		db,
-		"UPDATE work SET flags = ((i.flags | ?2) & ~8) | (i.flags & ?2 & 8),"
-		" keywords = mail_keywords(i.keywords, ?3)"
-		" FROM (SELECT coalesce(w.flags, o.flags) AS flags,"
-		"  coalesce(w.keywords, o.keywords) AS keywords FROM work w JOIN item o ON o.id = w.item"
-		"  WHERE w.item = ?1) AS i WHERE item = ?1",
-		err);
+	sqlite3_stmt *st =
+		db_stmt(db,
+			"UPDATE work SET flags = ((i.flags | ?2) & ~8) | (i.flags & ?2 & 8),"
+			" keywords = mail_keywords(i.keywords, ?3)"
+			" FROM (SELECT coalesce(w.flags, o.flags) AS flags,"
+			"  coalesce(w.keywords, o.keywords) AS keywords FROM work w JOIN item o ON"
+			" o.id = w.item"
+			"  WHERE w.item = ?1) AS i WHERE item = ?1",
+			err);
 
 	if (!st)
 		return -1;
@@ -160,7 +161,8 @@ static int unite_flags(struct db *db, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(
 		db,
-		"SELECT d.first, i.flags, i.keywords FROM work d CROSS JOIN work w ON w.item = d.first"
+		"SELECT d.first, i.flags, i.keywords FROM work d CROSS JOIN work w ON w.item ="
+		" d.first"
 		" CROSS JOIN item i ON i.id = d.item"
 		" WHERE d.copy > 0 AND (w.state IS NULL OR w.state NOT IN (2, 3)) ORDER BY d.item",
 		err);
@@ -202,9 +204,10 @@ static int load_saved_plan(struct journal *j, int64_t run, struct err *err)
 		return err_set(err, ERR_NOINPUT, SCOPE_RUN, RETRY_NEVER, "there is no plan %lld",
 			       (long long)run);
 	if (!r.whole)
-		return err_set(err, ERR_NOINPUT, SCOPE_RUN, RETRY_NEVER,
-			       "plan %lld is too old, its lines are no longer there: make a new one",
-			       (long long)run);
+		return err_set(
+			err, ERR_NOINPUT, SCOPE_RUN, RETRY_NEVER,
+			"plan %lld is too old, its lines are no longer there: make a new one",
+			(long long)run);
 	st = db_stmt(db,
 		     "INSERT OR IGNORE INTO saved_plan SELECT l.target, i.sha256 FROM run r"
 		     " JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
@@ -246,72 +249,72 @@ static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
 
 /* What an item is, and what becomes of it. (The LIMIT keeps SQLite from taking the query apart and
  * working out the action again wherever it is named.) */
-#define DECIDED                                                                               \
-	"SELECT i.id AS item, i.store AS store, x.target AS target, i.wire_len AS size,"      \
-	" i.state = 6 AS unreadable, w.copy AS copy, w.first AS first,"                       \
-	" coalesce(w.flags, i.flags) AS flags, coalesce(w.keywords, i.keywords) AS keywords," \
-	" w.upload AS upload, w.state AS state, w.remote AS remote,"  \
-	" w.level AS level, w.uid AS uid, w.uidvalidity AS uidvalidity,"                      \
-	" w.state IN (2, 3) AS stored, " MATCH_LEFT_OUT " AS left_out, t.name AS name,"       \
-	" t.listed AS listed, t.indexed AND t.uidvalidity = w.uidvalidity AS known,"          \
-	" CASE WHEN i.state = 6 THEN 5"                                                       \
-	" WHEN w.item IS NULL THEN 4"                                                         \
-	" WHEN w.copy > 0 AND NOT :keep THEN 3"                                               \
-	" WHEN w.state IN (2, 3) THEN 1"                                                      \
-	" WHEN w.remote >> 32 = x.target THEN 1"                                              \
-	" WHEN w.state = 1 THEN 0"                                                            \
-	" WHEN w.remote IS NOT NULL AND NOT :into THEN 2"                                     \
-	" WHEN w.blocked THEN 5"                                                              \
-	" WHEN :only AND NOT EXISTS (SELECT 1 FROM saved_plan p WHERE p.target = x.target"    \
-	"  AND p.sha256 = w.sha256) THEN 4"                                                   \
-	" ELSE 0 END AS action"                                                               \
-	" FROM run_store x CROSS JOIN store s ON s.id = x.store"                              \
-	" CROSS JOIN folder t ON t.id = x.target"                                             \
-	" CROSS JOIN item i ON i.id BETWEEN s.first_item AND s.last_item AND i.store = s.id"  \
+#define DECIDED                                                                                    \
+	"SELECT i.id AS item, i.store AS store, x.target AS target, i.wire_len AS size,"           \
+	" i.state = 6 AS unreadable, w.copy AS copy, w.first AS first,"                            \
+	" coalesce(w.flags, i.flags) AS flags, coalesce(w.keywords, i.keywords) AS keywords,"      \
+	" w.upload AS upload, w.state AS state, w.remote AS remote,"                               \
+	" w.level AS level, w.uid AS uid, w.uidvalidity AS uidvalidity,"                           \
+	" w.state IN (2, 3) AS stored, " MATCH_LEFT_OUT " AS left_out, t.name AS name,"            \
+	" t.listed AS listed, t.indexed AND t.uidvalidity = w.uidvalidity AS known,"               \
+	" CASE WHEN i.state = 6 THEN 5"                                                            \
+	" WHEN w.item IS NULL THEN 4"                                                              \
+	" WHEN w.copy > 0 AND NOT :keep THEN 3"                                                    \
+	" WHEN w.state IN (2, 3) THEN 1"                                                           \
+	" WHEN w.remote >> 32 = x.target THEN 1"                                                   \
+	" WHEN w.state = 1 THEN 0"                                                                 \
+	" WHEN w.remote IS NOT NULL AND NOT :into THEN 2"                                          \
+	" WHEN w.blocked THEN 5"                                                                   \
+	" WHEN :only AND NOT EXISTS (SELECT 1 FROM saved_plan p WHERE p.target = x.target"         \
+	"  AND p.sha256 = w.sha256) THEN 4"                                                        \
+	" ELSE 0 END AS action"                                                                    \
+	" FROM run_store x CROSS JOIN store s ON s.id = x.store"                                   \
+	" CROSS JOIN folder t ON t.id = x.target"                                                  \
+	" CROSS JOIN item i ON i.id BETWEEN s.first_item AND s.last_item AND i.store = s.id"       \
 	" LEFT JOIN work w ON w.item = i.id WHERE x.run = :run LIMIT -1"
 
-#define OUTCOME                                                               \
-	"CASE d.action WHEN 1 THEN 2 WHEN 2 THEN 2 WHEN 3 THEN 4 WHEN 4 THEN 5" \
-	" WHEN 5 THEN 7 ELSE CASE WHEN :verify THEN 7"                        \
-	" WHEN " IN_DOUBT " THEN iif(:writes, 7, 0)"                          \
+#define OUTCOME                                                                                    \
+	"CASE d.action WHEN 1 THEN 2 WHEN 2 THEN 2 WHEN 3 THEN 4 WHEN 4 THEN 5"                    \
+	" WHEN 5 THEN 7 ELSE CASE WHEN :verify THEN 7"                                             \
+	" WHEN " IN_DOUBT " THEN iif(:writes, 7, 0)"                                               \
 	" WHEN " TOO_BIG " THEN 6 ELSE 0 END END"
 
-#define REASON                                                                               \
-	"CASE d.action WHEN 1 THEN CASE WHEN d.stored IS NOT 1"                              \
-	"  THEN '" REASON_PRESENT "' WHEN NOT d.listed OR (d.known AND d.uid > 0"            \
-	"   AND NOT EXISTS (SELECT 1 FROM remote r"                                          \
-	"    WHERE r.id = (d.target << 32) + d.uid)) THEN '" REASON_STORED_GONE              \
-	"' ELSE '" REASON_STORED "' END"                                                     \
-	" WHEN 2 THEN '" REASON_ELSEWHERE "' WHEN 3 THEN '" REASON_DUPLICATE "'"             \
-	" WHEN 4 THEN coalesce(d.left_out, iif(:only, '" REASON_NOT_IN_PLAN "', NULL))"      \
-	" WHEN 5 THEN iif(d.unreadable, '" REASON_UNREADABLE "', '" REASON_UNDECIDED "')"    \
-	" ELSE CASE WHEN :verify THEN '" REASON_MISSING "'"                                  \
-	"  WHEN " IN_DOUBT " THEN '" REASON_IN_DOUBT "'"                                     \
-	"  WHEN " TOO_BIG " THEN '" REASON_TOO_BIG "'"                                       \
-	"  WHEN EXISTS (SELECT 1 FROM item o CROSS JOIN candidate c ON c.sha256 = o.sha256"  \
-	"   AND c.verdict = 2 CROSS JOIN remote r ON r.id = c.remote AND r.key = o.key"      \
+#define REASON                                                                                     \
+	"CASE d.action WHEN 1 THEN CASE WHEN d.stored IS NOT 1"                                    \
+	"  THEN '" REASON_PRESENT "' WHEN NOT d.listed OR (d.known AND d.uid > 0"                  \
+	"   AND NOT EXISTS (SELECT 1 FROM remote r"                                                \
+	"    WHERE r.id = (d.target << 32) + d.uid)) THEN '" REASON_STORED_GONE                    \
+	"' ELSE '" REASON_STORED "' END"                                                           \
+	" WHEN 2 THEN '" REASON_ELSEWHERE "' WHEN 3 THEN '" REASON_DUPLICATE "'"                   \
+	" WHEN 4 THEN coalesce(d.left_out, iif(:only, '" REASON_NOT_IN_PLAN "', NULL))"            \
+	" WHEN 5 THEN iif(d.unreadable, '" REASON_UNREADABLE "', '" REASON_UNDECIDED "')"          \
+	" ELSE CASE WHEN :verify THEN '" REASON_MISSING "'"                                        \
+	"  WHEN " IN_DOUBT " THEN '" REASON_IN_DOUBT "'"                                           \
+	"  WHEN " TOO_BIG " THEN '" REASON_TOO_BIG "'"                                             \
+	"  WHEN EXISTS (SELECT 1 FROM item o CROSS JOIN candidate c ON c.sha256 = o.sha256"        \
+	"   AND c.verdict = 2 CROSS JOIN remote r ON r.id = c.remote AND r.key = o.key"            \
 	"   WHERE o.id = d.item AND o.has_id) THEN '" REASON_OTHER_BODY "' ELSE '' END END"
 
-#define WRITE_LINES                                                                          \
-	"INSERT INTO line(run, item, store, target, copy, action, level, outcome, size,"     \
-	" upload, remote, twin, reason)"                                                     \
-	" SELECT :run, d.item, d.store, d.target, iif(:keep, coalesce(d.copy, 0), 0),"       \
-	" d.action, CASE WHEN d.action = 1 AND d.stored THEN 5"                              \
-	"  WHEN d.action IN (1, 2) THEN d.level ELSE 0 END,"                                 \
-	" " OUTCOME ", coalesce(d.size, 0),"                                                 \
-	" CASE WHEN d.action = 0 AND :writes OR d.action = 1 AND d.stored THEN d.upload END,"\
-	" CASE WHEN d.action IN (1, 2) THEN coalesce(d.remote,"                              \
-	"  iif(d.stored AND d.uid > 0, (d.target << 32) + d.uid, NULL)) END,"                \
+#define WRITE_LINES                                                                                \
+	"INSERT INTO line(run, item, store, target, copy, action, level, outcome, size,"           \
+	" upload, remote, twin, reason)"                                                           \
+	" SELECT :run, d.item, d.store, d.target, iif(:keep, coalesce(d.copy, 0), 0),"             \
+	" d.action, CASE WHEN d.action = 1 AND d.stored THEN 5"                                    \
+	"  WHEN d.action IN (1, 2) THEN d.level ELSE 0 END,"                                       \
+	" " OUTCOME ", coalesce(d.size, 0),"                                                       \
+	" CASE WHEN d.action = 0 AND :writes OR d.action = 1 AND d.stored THEN d.upload END,"      \
+	" CASE WHEN d.action IN (1, 2) THEN coalesce(d.remote,"                                    \
+	"  iif(d.stored AND d.uid > 0, (d.target << 32) + d.uid, NULL)) END,"                      \
 	" iif(d.action = 3, d.first, NULL), " REASON " FROM (" DECIDED ") d"
 
 /* Ids rise in the order of the insertion. A run that has nothing to upload need not sort. */
 static sqlite3_stmt *lines_statement(struct planning *p, struct err *err)
 {
 	static const char as_scanned[] = WRITE_LINES;
-	static const char as_sent[] = WRITE_LINES
-		" ORDER BY d.action = 0, iif(d.action = 0, d.name, NULL),"
-		" iif(d.action = 0, d.target, NULL), iif(d.action = 0, d.flags, NULL),"
-		" iif(d.action = 0, d.keywords, NULL), d.item";
+	static const char as_sent[] =
+		WRITE_LINES " ORDER BY d.action = 0, iif(d.action = 0, d.name, NULL),"
+			    " iif(d.action = 0, d.target, NULL), iif(d.action = 0, d.flags, NULL),"
+			    " iif(d.action = 0, d.keywords, NULL), d.item";
 	int64_t open;
 
 	if (db_int(p->db,
@@ -336,8 +339,8 @@ static int write_lines(struct planning *p, struct err *err)
 	bind_int(st, ":into", p->options->duplicate_into_folders);
 	bind_int(st, ":only", p->options->only_run != 0);
 	bind_int(st, ":limit",
-		 p->server->append_limit > INT64_MAX ? INT64_MAX :
-						       (int64_t)p->server->append_limit);
+		 p->server->append_limit > INT64_MAX ? INT64_MAX
+						     : (int64_t)p->server->append_limit);
 	bind_int(st, ":verify", p->kind == RUN_VERIFY);
 	bind_int(st, ":writes", writes(p));
 	if (db_run(p->db, st, err) < 0)
@@ -377,35 +380,40 @@ static int over_lines(struct planning *p, const char *sql, struct err *err)
 static int write_uploads(struct planning *p, struct err *err)
 {
 	/* A new upload has the id of its line, which no other line or upload ever has. */
-	if (over_lines(p,
-		       "UPDATE line SET upload = id WHERE id BETWEEN :first AND :last AND action = 0"
-		       " AND upload IS NULL",
-		       err) < 0)
+	if (over_lines(
+		    p,
+		    "UPDATE line SET upload = id WHERE id BETWEEN :first AND :last AND action = 0"
+		    " AND upload IS NULL",
+		    err) < 0)
 		return -1;
 	/* What is stored is final, what is in flight is recovery's: neither is touched. */
-	if (over_lines(p,
-		       "INSERT INTO upload(id, folder, sha256, copy, state, line, item, wire_len,"
-		       " nul_count, cr_count, cr_cr_lf_count, internaldate, flags, keywords, has_id,"
-		       " key, ident, fields)"
-		       " SELECT l.id, l.target, i.sha256, l.copy, iif(l.outcome = 6, 4, 0), l.id, i.id,"
-		       " i.wire_len, i.nul_count, i.cr_count, i.cr_cr_lf_count, i.internaldate,"
-		       " coalesce(w.flags, i.flags), mail_keywords(coalesce(w.keywords, i.keywords), NULL), i.has_id, i.key, i.ident, i.fields"
-		       " FROM line l CROSS JOIN item i ON i.id = l.item"
-		       " CROSS JOIN work w ON w.item = l.item"
-		       " WHERE l.id BETWEEN :first AND :last AND l.action = 0"
-		       " AND l.reason <> '" REASON_IN_DOUBT "'"
-		       " ON CONFLICT(folder, sha256, copy) DO UPDATE SET state = excluded.state,"
-		       " line = excluded.line, item = excluded.item, flags = excluded.flags,"
-		       " keywords = excluded.keywords, internaldate = excluded.internaldate, kept = 0"
-		       " WHERE state IN (0, 4, 5)",
-		       err) < 0)
+	if (over_lines(
+		    p,
+		    "INSERT INTO upload(id, folder, sha256, copy, state, line, item, wire_len,"
+		    " nul_count, cr_count, cr_cr_lf_count, internaldate, flags, keywords, has_id,"
+		    " key, ident, fields)"
+		    " SELECT l.id, l.target, i.sha256, l.copy, iif(l.outcome = 6, 4, 0), l.id,"
+		    " i.id,"
+		    " i.wire_len, i.nul_count, i.cr_count, i.cr_cr_lf_count, i.internaldate,"
+		    " coalesce(w.flags, i.flags), mail_keywords(coalesce(w.keywords, i.keywords),"
+		    " NULL), i.has_id, i.key, i.ident, i.fields"
+		    " FROM line l CROSS JOIN item i ON i.id = l.item"
+		    " CROSS JOIN work w ON w.item = l.item"
+		    " WHERE l.id BETWEEN :first AND :last AND l.action = 0"
+		    " AND l.reason <> '" REASON_IN_DOUBT "'"
+		    " ON CONFLICT(folder, sha256, copy) DO UPDATE SET state = excluded.state,"
+		    " line = excluded.line, item = excluded.item, flags = excluded.flags,"
+		    " keywords = excluded.keywords, internaldate = excluded.internaldate, kept = 0"
+		    " WHERE state IN (0, 4, 5)",
+		    err) < 0)
 		return -1;
 	/* Stored by a run that was killed before it verified: verified by this one. */
-	if (over_lines(p,
-		       "UPDATE upload SET line = l.id FROM line l WHERE l.id BETWEEN :first AND :last"
-		       " AND l.action = 1 AND l.level = 5 AND l.upload = upload.id"
-		       " AND upload.state = 2",
-		       err) < 0)
+	if (over_lines(
+		    p,
+		    "UPDATE upload SET line = l.id FROM line l WHERE l.id BETWEEN :first AND :last"
+		    " AND l.action = 1 AND l.level = 5 AND l.upload = upload.id"
+		    " AND upload.state = 2",
+		    err) < 0)
 		return -1;
 	return over_lines(p,
 			  "INSERT INTO run_target(run, first_line, last_line, folder)"
@@ -417,14 +425,41 @@ static int write_uploads(struct planning *p, struct err *err)
 
 static int tell_keywords(struct planning *p, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(
-		p->db,
-		"SELECT count(*) FROM line l CROSS JOIN item i ON i.id = l.item"
-		" WHERE l.id BETWEEN ? AND ? AND l.action = 0 AND i.keywords IS NOT NULL"
-		" AND i.keywords IS NOT mail_keywords(i.keywords, NULL)",
-		err);
+	sqlite3_stmt *st =
+		db_stmt(p->db,
+			"SELECT count(*) FROM line l CROSS JOIN item i ON i.id = l.item"
+			" WHERE l.id BETWEEN ? AND ? AND l.action = 0 AND i.keywords IS NOT NULL"
+			" AND i.keywords IS NOT mail_keywords(i.keywords, NULL)",
+			err);
 	struct run_notice n = { "keywords-dropped", 0, NULL,
 				"tags that an IMAP server cannot keep are left out" };
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, p->base + 1);
+	sqlite3_bind_int64(st, 2, p->base + p->lines);
+	if (db_step(p->db, st, err) <= 0)
+		return -1;
+	n.count = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return n.count ? journal_notice_add(p->j, p->run, 0, &n, err) : 0;
+}
+
+/* The same message may lie in two stores in two dresses (each fetched by its own POP client, with
+ * other Received fields). Without reading the bodies that cannot be proven, so all go up; but the
+ * user is told how many may be such. */
+static int tell_dresses(struct planning *p, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(
+		p->db,
+		"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM line l"
+		" CROSS JOIN item i ON i.id = l.item"
+		" WHERE l.id BETWEEN ? AND ? AND l.action = 0 AND l.copy = 0"
+		" GROUP BY l.target, i.essence, i.wire_len - i.header_len HAVING count(*) > 1)",
+		err);
+	struct run_notice n = { "maybe-same", 0, NULL,
+				"messages have the headers and the length of another one that goes"
+				" into the same folder, but not quite its bytes: all go up" };
 
 	if (!st)
 		return -1;
@@ -457,12 +492,12 @@ static int read_kind(struct planning *p, struct err *err)
 static int make_lines(struct planning *p, struct err *err)
 {
 	if (read_kind(p, err) < 0 || match_work_exists(p->j, err) < 0 ||
-	    add_functions(p->db, err) < 0 ||
-	    load_saved_plan(p->j, p->options->only_run, err) < 0)
+	    add_functions(p->db, err) < 0 || load_saved_plan(p->j, p->options->only_run, err) < 0)
 		return -1;
 	if (!p->options->keep_duplicates && unite_flags(p->db, err) < 0)
 		return -1;
-	if (write_lines(p, err) < 0 || note_range(p, err) < 0 || tell_keywords(p, err) < 0)
+	if (write_lines(p, err) < 0 || note_range(p, err) < 0 || tell_keywords(p, err) < 0 ||
+	    tell_dresses(p, err) < 0)
 		return -1;
 	return writes(p) ? write_uploads(p, err) : 0;
 }

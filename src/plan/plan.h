@@ -26,18 +26,20 @@ struct plan_options {
 	bool duplicate_into_folders; /* upload what is on the server in another folder only */
 	bool keep_duplicates;	     /* identical local messages in one folder all go up */
 	bool include_deleted, include_outbox, include_feeds; /* as in source_options */
-	bool include_partial;	     /* upload messages of which POP fetched only the beginning */
-	int64_t only_run; /* apply: upload nothing that this earlier plan did not have; 0: no limit */
+	bool include_partial; /* upload messages of which POP fetched only the beginning */
+	int64_t only_run; /* apply: upload nothing that this earlier plan did not have; 0: no limit
+			   */
 };
 
 /* What the plan must know of the server. */
 struct plan_server {
-	const char *prefix; /* of the personal namespace, UTF-8: "" or "INBOX." */
-	char separator;	    /* 0: no hierarchy */
+	const char *prefix;    /* of the personal namespace, UTF-8: "" or "INBOX." */
+	char separator;	       /* 0: no hierarchy */
 	uint64_t append_limit; /* octets; 0: none known */
 };
 
-/* Split "Local name=Server name"; a '=' in a name is written "\=". The parts belong to the arena. */
+/* Split "Local name=Server name"; a '=' in a name is written "\=". The parts belong to the arena.
+ */
 int plan_map_parse(const char *text, struct arena *a, struct plan_map *out, struct err *err);
 
 /* Give every store of the run its target folder (run_store.target), existing or wanted. Notices:

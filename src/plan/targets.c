@@ -21,10 +21,10 @@
 #include "plan/plan.h"
 #include "plan/special_names.h"
 
-#define LISTING_MAX    ((size_t)64 << 20) /* octets of all folder names of an account */
-#define STORE_TEXT_MAX ((size_t)4 << 20)  /* octets while one folder is mapped */
+#define LISTING_MAX	((size_t)64 << 20) /* octets of all folder names of an account */
+#define STORE_TEXT_MAX	((size_t)4 << 20)  /* octets while one folder is mapped */
 #define NAME_OCTETS_MAX 8192
-#define FALLBACK_NAME "Imported" /* of a store without any name */
+#define FALLBACK_NAME	"Imported" /* of a store without any name */
 
 struct known {
 	int64_t id;
@@ -72,8 +72,9 @@ static int load_folders(struct targets *t, struct err *err)
 			room = more;
 		}
 		after = f.id;
-		t->list[t->n] = (struct known){ f.id, f.name, text_fold(&t->names, slice_str(f.name)),
-						f.attributes, f.role };
+		t->list[t->n] =
+			(struct known){ f.id, f.name, text_fold(&t->names, slice_str(f.name)),
+					f.attributes, f.role };
 		if (!t->list[t->n++].folded)
 			return err_nomem(err);
 	}
@@ -115,7 +116,8 @@ static bool top_level_part(const struct targets *t, const struct known *f, struc
 	if (prefix.len > 0 && slice_istarts(name, prefix))
 		name = slice_from(name, prefix.len);
 	*out = name;
-	return name.len > 0 && (!t->server->separator || slice_find(name, t->server->separator) < 0);
+	return name.len > 0 &&
+	       (!t->server->separator || slice_find(name, t->server->separator) < 0);
 }
 
 static bool holds_messages(const struct known *f)
@@ -143,7 +145,9 @@ static const struct known *folder_of_role(struct targets *t, enum role role, con
 		if (!holds_messages(f) || f->role != ROLE_NONE || !top_level_part(t, f, &part) ||
 		    special_name_role(part, &t->a) != role)
 			continue;
-		rank = slice_ieq(part, slice_str(local)) ? 3 : slice_ieq(part, slice_str(usual)) ? 2 : 1;
+		rank = slice_ieq(part, slice_str(local))   ? 3
+		       : slice_ieq(part, slice_str(usual)) ? 2
+							   : 1;
 		if (rank > best_rank) {
 			best = f;
 			best_rank = rank;
@@ -240,8 +244,8 @@ static int build(struct targets *t, const char *base, const char *const *parts, 
 }
 
 /* Split what the user wrote for a folder of the server: at its separator, else at '/'. */
-static int split_user_name(struct targets *t, const char *text, const char *const **parts, size_t *n,
-			   struct err *err)
+static int split_user_name(struct targets *t, const char *text, const char *const **parts,
+			   size_t *n, struct err *err)
 {
 	char cut = t->server->separator;
 	struct slice rest = slice_str(text);
@@ -346,8 +350,8 @@ static bool has_target(enum role role)
 }
 
 /* The folder of a role, and what lies below it. 1: done; 0: nothing can be below that one; -1. */
-static int below_role(struct targets *t, enum role role, const char *local,
-		      const char *const *rest, size_t n, int64_t *id, struct err *err)
+static int below_role(struct targets *t, enum role role, const char *local, const char *const *rest,
+		      size_t n, int64_t *id, struct err *err)
 {
 	CLEANUP(buf_release) struct buf base = BUF_INIT(NAME_OCTETS_MAX);
 	const char *usual = special_name_usual(role);
@@ -383,13 +387,14 @@ static int by_role(struct targets *t, const struct store_info *s, int64_t *id, s
 		role = special_name_role(slice_str(s->folder[0]), &t->a);
 	/* what the store calls nothing but its name says "outbox" is an ordinary folder */
 	if (has_target(role))
-		return below_role(t, role, s->depth ? s->folder[s->depth - 1] : "", NULL, 0, id, err);
+		return below_role(t, role, s->depth ? s->folder[s->depth - 1] : "", NULL, 0, id,
+				  err);
 	for (size_t n = s->depth; n-- > 1;) {
 		if (role_above(t, s, n, &role, err) < 0)
 			return -1;
 		if (has_target(role))
-			return below_role(t, role, s->folder[n - 1], s->folder + n, s->depth - n, id,
-					  err);
+			return below_role(t, role, s->folder[n - 1], s->folder + n, s->depth - n,
+					  id, err);
 	}
 	return 0;
 }
@@ -403,7 +408,8 @@ static int target_of(struct targets *t, const struct store_info *s, int64_t *id,
 	int got;
 
 	if (map)
-		return below_user_name(t, map->server, s->folder + mapped, s->depth - mapped, id, err);
+		return below_user_name(t, map->server, s->folder + mapped, s->depth - mapped, id,
+				       err);
 	if (t->options->prefix && *t->options->prefix)
 		return below_user_name(t, t->options->prefix, parts, n, id, err);
 	got = by_role(t, s, id, err);

@@ -117,8 +117,9 @@ static bool fill_store(struct mailbox *b)
 
 static void fill_remote(struct mailbox *b)
 {
-	struct remote_folder f = { .wire_name = "INBOX", .name = "INBOX", .separator = '/',
-				   .role = ROLE_INBOX };
+	struct remote_folder f = {
+		.wire_name = "INBOX", .name = "INBOX", .separator = '/', .role = ROLE_INBOX
+	};
 
 	check(journal_folder_put(b->j, &f, &b->err), &b->err, "folder");
 	b->inbox = f.id;
@@ -173,8 +174,8 @@ static void send_all(struct mailbox *b)
 
 	while (journal_target_next(b->j, b->run, cursor ? t.id : 0, &a, &t, &b->err) > 0) {
 		cursor = 0;
-		while ((n = journal_uploads_next(b->j, b->run, t.id, BATCH, &a, u, &cursor, &b->err)) >
-		       0) {
+		while ((n = journal_uploads_next(b->j, b->run, t.id, BATCH, &a, u, &cursor,
+						 &b->err)) > 0) {
 			for (int i = 0; i < n; i++)
 				ids[i] = u[i].id;
 			check(journal_mark_inflight(b->j, ids, (size_t)n, 7, 1, &b->err), &b->err,

@@ -413,7 +413,8 @@ Test(journal, our_uploads_join_the_index)
 		add_store(&b, "/mail", "Work", ROLE_NONE, m, 2);
 		plan_now(&b);
 		yes(journal_target_next(b.j, b.run, 0, &a, &target, &err));
-		cr_assert(journal_uploads_next(b.j, b.run, target.id, 2, &a, u, &cursor, &err) == 2);
+		cr_assert(journal_uploads_next(b.j, b.run, target.id, 2, &a, u, &cursor, &err) ==
+			  2);
 		ids[0] = u[0].id;
 		ids[1] = u[1].id;
 		ok(journal_mark_inflight(b.j, ids, 2, 7, 1, &err));
@@ -473,11 +474,13 @@ Test(journal, old_runs_are_cleared_but_not_what_they_did)
 	cr_expect(!run.whole && run.exit_status == 0 && run.finished != TIME_NONE);
 	ok(journal_balance(b.j, first, 0, &sum, &err));
 	cr_expect(sum.found == 2 && sum.outcome[OUTCOME_UPLOADED] == 1 &&
-		  sum.outcome[OUTCOME_OPEN] == 1, "the balance stays");
+			  sum.outcome[OUTCOME_OPEN] == 1,
+		  "the balance stays");
 	ok(journal_lines_begin(b.j, first, LINES_ALL, &lines, &err));
 	yes(journal_lines_next(b.j, &lines, &a, &line, &err));
 	cr_expect(line.outcome == OUTCOME_UPLOADED && strcmp(line.locator, u[0].locator) == 0 &&
-		  line.uid == 1, "so does what was uploaded");
+			  line.uid == 1,
+		  "so does what was uploaded");
 	cr_expect(journal_lines_next(b.j, &lines, &a, &line, &err) == 0);
 	journal_lines_end(&lines);
 	ok(journal_balance(b.j, first + 1, 0, &sum, &err));

@@ -15,7 +15,7 @@
 #include "match/match.h"
 #include "plan/plan.h"
 
-#define ok(call_) cr_assert((call_) == 0, "%s:%d: %s", #call_, __LINE__, err.text)
+#define ok(call_)  cr_assert((call_) == 0, "%s:%d: %s", #call_, __LINE__, err.text)
 #define yes(call_) cr_assert((call_) == 1, "%s:%d: %s", #call_, __LINE__, err.text)
 
 struct bench {
@@ -58,7 +58,8 @@ static inline void key_of(uint8_t *out, size_t len, const char *kind, const char
 	memcpy(out, all, strlen(all) < len ? strlen(all) : len);
 }
 
-/* A message: `id` NULL for none; `who` stands for From, Date and Subject; `body` makes it differ. */
+/* A message: `id` NULL for none; `who` stands for From, Date and Subject; `body` makes it differ.
+ */
 static inline struct match_keys keys_of(const char *id, const char *who)
 {
 	struct match_keys k = { .has_id = id != NULL };
@@ -135,7 +136,9 @@ static inline void start_run(struct bench *b, enum run_kind kind)
 /* A folder of the server, listed and indexed. */
 static inline int64_t add_folder(struct bench *b, const char *name, enum role role)
 {
-	struct remote_folder f = { .wire_name = name, .name = name, .separator = '/', .role = role };
+	struct remote_folder f = {
+		.wire_name = name, .name = name, .separator = '/', .role = role
+	};
 
 	cr_assert(journal_folder_put(b->j, &f, &err) == 0, "%s", err.text);
 	cr_assert(journal_folder_indexed(b->j, f.id, 7, 1, 0, 0, &err) == 0, "%s", err.text);
@@ -146,7 +149,10 @@ static inline void add_remote(struct bench *b, int64_t folder, uint32_t uid, con
 			      const char *who, uint64_t size)
 {
 	struct remote_row row = {
-		.folder = folder, .uid = uid, .size = size, .internaldate = 1000000000,
+		.folder = folder,
+		.uid = uid,
+		.size = size,
+		.internaldate = 1000000000,
 		.keys = keys_of(id, who),
 	};
 

@@ -137,7 +137,8 @@ Test(match, what_verdicts_do)
 		{ "same, in the target", 100, VERDICT_SAME, false, "P", "present" },
 		{ "same, elsewhere", 1, VERDICT_SAME, false, "E", "elsewhere" },
 		{ "same, elsewhere, but wanted in its folder", 1, VERDICT_SAME, true, "U", "" },
-		{ "another body under its Message-ID", 100, VERDICT_OTHER, false, "U", "other-body" },
+		{ "another body under its Message-ID", 100, VERDICT_OTHER, false, "U",
+		  "other-body" },
 		{ "could not be compared", 100, VERDICT_UNKNOWN, false, "F", "undecided" },
 	};
 
@@ -158,10 +159,12 @@ Test(match, what_verdicts_do)
 		while (match_candidate_next(x.b.j, x.b.run, &cursor, &x.a, &c, &err) > 0)
 			ok(match_candidate_settle(x.b.j, &c, rows[i].verdict, &err));
 		lines(&x);
-		cr_expect(strcmp(actions(&x), rows[i].want) == 0, "%s: %s", rows[i].name, actions(&x));
+		cr_expect(strcmp(actions(&x), rows[i].want) == 0, "%s: %s", rows[i].name,
+			  actions(&x));
 		ok(journal_lines_begin(x.b.j, x.b.run, LINES_ALL, &at, &err));
 		yes(journal_lines_next(x.b.j, &at, &x.a, &line, &err));
-		cr_expect(strcmp(line.reason, rows[i].reason) == 0, "%s: %s", rows[i].name, line.reason);
+		cr_expect(strcmp(line.reason, rows[i].reason) == 0, "%s: %s", rows[i].name,
+			  line.reason);
 		journal_lines_end(&at);
 
 		/* a second run asks nothing again, except what could not be compared */
@@ -246,7 +249,8 @@ Test(match, duplicates_one_to_one)
 		prepare(&x, RUN_RUN);
 		resolve_all(&x, same);
 		lines(&x);
-		cr_expect(strcmp(actions(&x), rows[i].want) == 0, "%s: %s", rows[i].name, actions(&x));
+		cr_expect(strcmp(actions(&x), rows[i].want) == 0, "%s: %s", rows[i].name,
+			  actions(&x));
 		account_release(&x);
 	}
 }
@@ -260,7 +264,8 @@ static void send_all(struct account *x, size_t at_most)
 
 	while (at_most > 0 && journal_target_next(x->b.j, x->b.run, after, &x->a, &t, &err) > 0) {
 		int64_t cursor = 0;
-		int n = journal_uploads_next(x->b.j, x->b.run, t.id, at_most, &x->a, u, &cursor, &err);
+		int n = journal_uploads_next(x->b.j, x->b.run, t.id, at_most, &x->a, u, &cursor,
+					     &err);
 
 		cr_assert(n >= 0);
 		for (int i = 0; i < n; i++) {
@@ -302,7 +307,8 @@ Test(match, a_cut_off_run_is_completed_as_it_was_planned)
 			  &err));
 		cr_expect(stored == 3, "cut after %zu: %lld uploaded", cut, (long long)stored);
 		ok(journal_balance(x.b.j, x.b.run, 0, &sum, &err));
-		cr_expect(sum.outcome[OUTCOME_PRESENT] == cut && balance_adds_up(&sum), "cut %zu", cut);
+		cr_expect(sum.outcome[OUTCOME_PRESENT] == cut && balance_adds_up(&sum), "cut %zu",
+			  cut);
 		account_release(&x);
 	}
 }
@@ -445,12 +451,14 @@ Test(match, crowds)
 		ok(journal_commit(x.b.j, &err));
 		prepare(&x, RUN_RUN);
 		ok(db_int(journal_db(x.b.j), "SELECT count(*) FROM candidate", &n, &err));
-		cr_expect(n <= 2 * N * MATCH_CROWDED_MAX, "%s: %lld candidates", rows[i].name, (long long)n);
+		cr_expect(n <= 2 * N * MATCH_CROWDED_MAX, "%s: %lld candidates", rows[i].name,
+			  (long long)n);
 		ok(journal_begin(x.b.j, &err));
 		while (match_candidate_next(x.b.j, x.b.run, &cursor, &x.a, &c, &err) > 0) {
 			bool same = atoi(c.locator) == (int)c.uid - 1000;
 
-			ok(match_candidate_settle(x.b.j, &c, same ? VERDICT_SAME : VERDICT_OTHER, &err));
+			ok(match_candidate_settle(x.b.j, &c, same ? VERDICT_SAME : VERDICT_OTHER,
+						  &err));
 			arena_reset(&x.a);
 		}
 		ok(journal_commit(x.b.j, &err));

@@ -61,17 +61,20 @@ Test(plan_names, ladder)
 		const char *want[PLAN_RUNGS]; /* in UTF-8; NULL: no such rung */
 	} rows[] = {
 		{ "Work", 0, { "Work", NULL, NULL, NULL, "Folder-*" } },
-		{ "Work/What? a:b*c", 0, { "Work/What? a:b*c", "Work/What_ a_b_c", NULL, NULL,
-					   "Folder-*/Folder-*" } },
-		{ "Work/What? a:b*c", 5, { "Work/What? a:b*c", "Work/What_ a_b_c", NULL, NULL,
-					   "Work/Folder-*" } },
+		{ "Work/What? a:b*c",
+		  0,
+		  { "Work/What? a:b*c", "Work/What_ a_b_c", NULL, NULL, "Folder-*/Folder-*" } },
+		{ "Work/What? a:b*c",
+		  5,
+		  { "Work/What? a:b*c", "Work/What_ a_b_c", NULL, NULL, "Work/Folder-*" } },
 		{ ".hidden.", 0, { ".hidden.", "_hidden_", "hidden", NULL, "Folder-*" } },
 		{ "Grüße", 0, { "Grüße", NULL, NULL, "Grusse", "Folder-*" } },
 		{ "Łódź œuvre", 0, { "Łódź œuvre", NULL, NULL, "Lodz oeuvre", "Folder-*" } },
 		{ "Счета", 0, { "Счета", NULL, NULL, "scheta", "Folder-*" } },
 		{ "仕事", 0, { "仕事", NULL, NULL, "Folder-*", NULL } },
-		{ "party \xf0\x9f\x8e\x89", 0, { "party \xf0\x9f\x8e\x89", "party _", NULL, NULL,
-						 "Folder-*" } },
+		{ "party \xf0\x9f\x8e\x89",
+		  0,
+		  { "party \xf0\x9f\x8e\x89", "party _", NULL, NULL, "Folder-*" } },
 		{ "INBOX/~x", 0, { "INBOX/~x", "INBOX/_x", "INBOX/x", NULL, "INBOX/Folder-*" } },
 		{ "???", 0, { "???", "Folder-*", NULL, NULL, NULL } },
 	};
@@ -79,7 +82,9 @@ Test(plan_names, ladder)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		for (unsigned r = 0; r < PLAN_RUNGS; r++) {
-			CLEANUP(buf_release) struct buf wire = BUF_INIT(4096), text = BUF_INIT(4096);
+			CLEANUP(buf_release)
+			struct buf wire = BUF_INIT(4096),
+				   text = BUF_INIT(4096);
 			const char *want = rows[i].want[r];
 			int got = plan_name(&server, rows[i].name, rows[i].keep, r, &wire, &err);
 
@@ -152,8 +157,12 @@ Test(plan_names, keywords)
 		const char *word;
 		bool want;
 	} rows[] = {
-		{ "$Forwarded", true }, { "label.1-x_y", true }, { "", false },
-		{ "b{d", false },	{ "h\xc3\xa9", false },	  { "a b", false },
+		{ "$Forwarded", true },
+		{ "label.1-x_y", true },
+		{ "", false },
+		{ "b{d", false },
+		{ "h\xc3\xa9", false },
+		{ "a b", false },
 		{ "01234567890123456789012345678901234567890123456789", true },
 		{ "012345678901234567890123456789012345678901234567890", false },
 	};
@@ -174,12 +183,9 @@ struct server_row {
 
 static const struct server_row plain[] = { { "INBOX", '/', ROLE_INBOX, 0 }, { NULL, 0, 0, 0 } };
 static const struct server_row german[] = {
-	{ "INBOX", '/', ROLE_INBOX, 0 },
-	{ "Gesendete Objekte", '/', ROLE_SENT, 0 },
-	{ "Sent", '/', ROLE_NONE, 0 },
-	{ "Papierkorb", '/', ROLE_NONE, 0 },
-	{ "arbeit", '/', ROLE_NONE, 0 },
-	{ NULL, 0, 0, 0 },
+	{ "INBOX", '/', ROLE_INBOX, 0 }, { "Gesendete Objekte", '/', ROLE_SENT, 0 },
+	{ "Sent", '/', ROLE_NONE, 0 },	 { "Papierkorb", '/', ROLE_NONE, 0 },
+	{ "arbeit", '/', ROLE_NONE, 0 }, { NULL, 0, 0, 0 },
 };
 static const struct server_row cyrus[] = {
 	{ "INBOX", '.', ROLE_INBOX, 0 },
@@ -213,9 +219,10 @@ Test(plan, targets)
 		{ "own name", plain, "", NULL, NULL, NULL, "Work/Sub", ROLE_NONE, "Work/Sub" },
 		{ "no name at all", plain, "", NULL, NULL, NULL, "", ROLE_NONE, "Imported" },
 		{ "usual name", plain, "", NULL, NULL, NULL, "Gesendet", ROLE_NONE, "Sent" },
-		{ "role of the store", plain, "", NULL, NULL, NULL, "Local/xyz", ROLE_SENT, "Sent" },
-		{ "a name deep down is no role", plain, "", NULL, NULL, NULL, "Project/Sent", ROLE_NONE,
-		  "Project/Sent" },
+		{ "role of the store", plain, "", NULL, NULL, NULL, "Local/xyz", ROLE_SENT,
+		  "Sent" },
+		{ "a name deep down is no role", plain, "", NULL, NULL, NULL, "Project/Sent",
+		  ROLE_NONE, "Project/Sent" },
 		{ "SPECIAL-USE decides", german, "", NULL, NULL, NULL, "Sent", ROLE_SENT,
 		  "Gesendete Objekte" },
 		{ "server's name of the role", german, "", NULL, NULL, NULL, "Trash", ROLE_TRASH,
@@ -226,10 +233,10 @@ Test(plan, targets)
 		  "Papierkorb/2003" },
 		{ "prefix of the namespace", cyrus, "INBOX.", NULL, NULL, NULL, "Work", ROLE_NONE,
 		  "INBOX.Work" },
-		{ "role behind the prefix", cyrus, "INBOX.", NULL, NULL, NULL, "Entwürfe", ROLE_NONE,
-		  "INBOX.Drafts" },
-		{ "usual name behind the prefix", cyrus, "INBOX.", NULL, NULL, NULL, "Sent", ROLE_SENT,
-		  "INBOX.Sent" },
+		{ "role behind the prefix", cyrus, "INBOX.", NULL, NULL, NULL, "Entwürfe",
+		  ROLE_NONE, "INBOX.Drafts" },
+		{ "usual name behind the prefix", cyrus, "INBOX.", NULL, NULL, NULL, "Sent",
+		  ROLE_SENT, "INBOX.Sent" },
 		{ "separator in a name", cyrus, "INBOX.", NULL, NULL, NULL, "v1.2", ROLE_NONE,
 		  "INBOX.v1_2" },
 		{ "no hierarchy", flat, "", NULL, NULL, NULL, "A/B", ROLE_NONE, "A_B" },
@@ -243,8 +250,10 @@ Test(plan, targets)
 		  "Sent" },
 		{ "--map takes what is below along", cyrus, "INBOX.", NULL, "Work", "P/Q", "Work/a",
 		  ROLE_NONE, "INBOX.P.Q.a" },
-		{ "--map to INBOX", cyrus, "INBOX.", NULL, "Work", "inbox", "Work", ROLE_NONE, "INBOX" },
-		{ "control characters", plain, "", NULL, NULL, NULL, "a\tb\x7f", ROLE_NONE, "a_b_" },
+		{ "--map to INBOX", cyrus, "INBOX.", NULL, "Work", "inbox", "Work", ROLE_NONE,
+		  "INBOX" },
+		{ "control characters", plain, "", NULL, NULL, NULL, "a\tb\x7f", ROLE_NONE,
+		  "a_b_" },
 		{ "NFD becomes NFC", plain, "", NULL, NULL, NULL, "Cafe\xcc\x81", ROLE_NONE,
 		  "Caf\xc3\xa9" },
 	};
@@ -330,17 +339,34 @@ Test(plan, what_is_left_out)
 		{ "whole", STATE_WHOLE, ROLE_NONE, { 0 }, OUTCOME_OPEN, "" },
 		{ "truncated", STATE_TRUNCATED, ROLE_NONE, { 0 }, OUTCOME_OPEN, "" },
 		{ "deleted", STATE_DELETED, ROLE_NONE, { 0 }, OUTCOME_EXCLUDED, "deleted" },
-		{ "deleted, wanted", STATE_DELETED, ROLE_NONE, { .include_deleted = true },
-		  OUTCOME_OPEN, "" },
+		{ "deleted, wanted",
+		  STATE_DELETED,
+		  ROLE_NONE,
+		  { .include_deleted = true },
+		  OUTCOME_OPEN,
+		  "" },
 		{ "outbox", STATE_OUTBOX, ROLE_NONE, { 0 }, OUTCOME_EXCLUDED, "outbox" },
 		{ "outbox by role", STATE_WHOLE, ROLE_OUTBOX, { 0 }, OUTCOME_EXCLUDED, "outbox" },
-		{ "outbox, wanted", STATE_OUTBOX, ROLE_OUTBOX, { .include_outbox = true }, OUTCOME_OPEN,
+		{ "outbox, wanted",
+		  STATE_OUTBOX,
+		  ROLE_OUTBOX,
+		  { .include_outbox = true },
+		  OUTCOME_OPEN,
 		  "" },
 		{ "feed", STATE_FEED, ROLE_NONE, { 0 }, OUTCOME_EXCLUDED, "feed" },
-		{ "feed, wanted", STATE_FEED, ROLE_FEEDS, { .include_feeds = true }, OUTCOME_OPEN, "" },
+		{ "feed, wanted",
+		  STATE_FEED,
+		  ROLE_FEEDS,
+		  { .include_feeds = true },
+		  OUTCOME_OPEN,
+		  "" },
 		{ "partial", STATE_PARTIAL, ROLE_NONE, { 0 }, OUTCOME_EXCLUDED, "partial" },
-		{ "partial, wanted", STATE_PARTIAL, ROLE_NONE, { .include_partial = true },
-		  OUTCOME_OPEN, "" },
+		{ "partial, wanted",
+		  STATE_PARTIAL,
+		  ROLE_NONE,
+		  { .include_partial = true },
+		  OUTCOME_OPEN,
+		  "" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -475,7 +501,30 @@ Test(plan, a_saved_plan_is_carried_out_and_nothing_else)
 	cr_expect(sum.outcome[OUTCOME_EXCLUDED] == 1 && sum.outcome[OUTCOME_OPEN] == 1);
 	options.only_run = 99;
 	start_run(&b, RUN_APPLY);
-	cr_expect(plan_lines(b.j, b.run, &options, &(struct plan_server){ "", '/', 0 }, &err) == -1 &&
+	cr_expect(plan_lines(b.j, b.run, &options, &(struct plan_server){ "", '/', 0 }, &err) ==
+			  -1 &&
 		  err.code == ERR_NOINPUT);
+	bench_release(&b);
+}
+
+Test(plan, what_may_be_the_same_in_another_dress_is_told)
+{
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(1 << 20);
+	static const struct plan_options options;
+	struct message m[3] = { message_of("0", "i", "w", "1", 500),
+				message_of("1", "i", "w", "2", 520),
+				message_of("2", "i", "w", "3", 520) };
+	struct run_notice n;
+	struct bench b;
+	int64_t after = 0;
+
+	memcpy(m[1].essence, m[0].essence, KEY_LEN);
+	m[1].header_len += 20; /* one Received field more, the same body */
+	bench_init(&b);
+	start_run(&b, RUN_RUN);
+	add_store(&b, "/m", "Work", ROLE_NONE, m, 3);
+	make_plan(&b, &options, 0, RUN_RUN);
+	yes(journal_notice_next(b.j, b.run, &after, &a, &n, &err));
+	cr_expect(strcmp(n.kind, "maybe-same") == 0 && n.count == 1, "%s %d", n.kind, (int)n.count);
 	bench_release(&b);
 }
