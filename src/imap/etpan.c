@@ -209,7 +209,7 @@ bool tolerant_list(const struct response *r, struct arena *a, struct list_row *o
 	if (r->cut || !lex_char(&l, '('))
 		return false;
 	for (lex_blanks(&l); !lex_char(&l, ')'); lex_blanks(&l)) {
-		if (!lex_word(&l, &word))
+		if (!lex_atom(&l, &word))
 			return false;
 		list_attribute(word, &row);
 	}

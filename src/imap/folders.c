@@ -443,7 +443,7 @@ static void read_permanent_flags(struct session *s, struct slice list, struct se
 	if (!lex_char(&l, '('))
 		return;
 	for (lex_blanks(&l); !lex_char(&l, ')'); lex_blanks(&l)) {
-		if (!lex_word(&l, &word))
+		if (!lex_atom(&l, &word))
 			return; /* not a list: the server did not say */
 		if (slice_eq(word, SLICE_LIT("\\*")))
 			keywords = true;

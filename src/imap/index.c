@@ -22,7 +22,7 @@ static bool read_flags(struct lexer *l, struct arena *a, struct flag_set *out)
 	if (!lex_char(l, '('))
 		return false;
 	for (lex_blanks(l); !lex_char(l, ')'); lex_blanks(l)) {
-		if (!lex_word(l, &word))
+		if (!lex_atom(l, &word))
 			return false;
 		bit = word.ptr[0] == '\\' ? flag_from_name(word) : 0;
 		out->system |= bit;

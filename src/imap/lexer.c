@@ -79,6 +79,17 @@ static bool literal(struct lexer *l, struct token *out)
 	return true;
 }
 
+/* A '[' is an octet like others here: a folder or a keyword may be called "a[". */
+bool lex_atom(struct lexer *l, struct slice *out)
+{
+	const char *start = l->at;
+
+	while (l->at < l->end && (!special[(unsigned char)*l->at] || *l->at == '['))
+		l->at++;
+	*out = slice_of(start, (size_t)(l->at - start));
+	return out->len > 0;
+}
+
 bool lex_token(struct lexer *l, struct token *out)
 {
 	if (l->at == l->end)
@@ -89,7 +100,7 @@ bool lex_token(struct lexer *l, struct token *out)
 		l->at++;
 	if (lex_char(l, '{'))
 		return literal(l, out);
-	if (!lex_word(l, &out->bytes))
+	if (!lex_atom(l, &out->bytes))
 		return false;
 	out->kind = slice_ieq(out->bytes, SLICE_LIT("NIL")) ? TOKEN_NIL : TOKEN_ATOM;
 	out->escaped = false;

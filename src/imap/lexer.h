@@ -52,6 +52,9 @@ static inline bool lex_char(struct lexer *l, char c)
  * all they enclose ("BODY[HEADER.FIELDS (DATE)]<0>"). False when there is none. */
 bool lex_word(struct lexer *l, struct slice *out);
 
+/* A run of octets other than blanks, parentheses and quotes: what stands where a value may. */
+bool lex_atom(struct lexer *l, struct slice *out);
+
 /* Atom, quoted string, literal or NIL. */
 bool lex_token(struct lexer *l, struct token *out);
 

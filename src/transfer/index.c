@@ -153,12 +153,6 @@ static int read_folder(struct rows *r, struct remote_folder *f, const struct fol
 	return 0;
 }
 
-/* The server does not let us in, or the folder is gone: the session itself is fine. */
-static bool is_folder_refusal(const struct err *err)
-{
-	return err->code == ERR_REFUSED && err->scope <= SCOPE_FOLDER;
-}
-
 int index_folder(struct transfer *t, struct remote_folder *f, struct err *err)
 {
 	CLEANUP(rows_release) struct rows r = {
@@ -172,11 +166,11 @@ int index_folder(struct transfer *t, struct remote_folder *f, struct err *err)
 	struct selected sel;
 
 	if (session_status(t->session, f->wire_name, &status, err) < 0)
-		return is_folder_refusal(err) ? 0 : -1;
+		return transfer_folder_shut(err) ? 0 : -1;
 	if (unchanged(f, &status))
 		return 1;
 	if (session_examine(t->session, f->wire_name, &sel, err) < 0)
-		return is_folder_refusal(err) ? 0 : -1;
+		return transfer_folder_shut(err) ? 0 : -1;
 	r.keyer = keyer_new(err);
 	if (!r.keyer)
 		return -1;
@@ -189,7 +183,7 @@ int index_folder(struct transfer *t, struct remote_folder *f, struct err *err)
 		return -1;
 	if (read_folder(&r, f, &status, &sel, err) < 0) {
 		journal_rollback(t->journal);
-		return is_folder_refusal(err) ? 0 : -1;
+		return transfer_folder_shut(err) ? 0 : -1;
 	}
 	if (journal_commit(t->journal, err) < 0)
 		return -1;

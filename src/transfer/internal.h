@@ -19,6 +19,10 @@ uint32_t transfer_backoff_ms(const struct transfer *t, uint32_t attempt);
 /* True for an error after which connecting again can help. */
 bool transfer_line_lost(const struct err *err);
 
+/* True for an error that is about one folder alone: the server does not let us in, it is gone, or
+ * what the server says of it cannot be understood. The session is fine. */
+bool transfer_folder_shut(const struct err *err);
+
 /* A notice of this run; store 0: of none. */
 int transfer_notice(struct transfer *t, int64_t store, const char *kind, uint64_t count,
 		    const char *location, const char *text, struct err *err);

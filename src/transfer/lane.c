@@ -573,7 +573,7 @@ int lane_open_target(struct lane *l, struct err *err)
 	if (got <= 0)
 		return got;
 	if (session_status(l->t->session, l->target.wire_name, &status, err) < 0)
-		return err->code == ERR_REFUSED && !session_is_dead(l->t->session) ? 0 : -1;
+		return transfer_folder_shut(err) && !session_is_dead(l->t->session) ? 0 : -1;
 	l->uidvalidity = status.uidvalidity;
 	l->base = status.uidnext;
 	l->keywords_known = false;

@@ -49,12 +49,12 @@ static int wait_until_quiet(struct recovery *r, struct err *err)
 	struct folder_status before, now;
 
 	if (session_status(t->session, r->folder.wire_name, &before, err) < 0)
-		return err->code == ERR_REFUSED ? 0 : -1;
+		return transfer_folder_shut(err) ? 0 : -1;
 	for (;;) {
 		if (transfer_pause(t, o.quiet_poll_ms, err) < 0)
 			return -1;
 		if (session_status(t->session, r->folder.wire_name, &now, err) < 0)
-			return err->code == ERR_REFUSED ? 0 : -1;
+			return transfer_folder_shut(err) ? 0 : -1;
 		int64_t clock = time_monotonic_ms();
 
 		if (same_status(&before, &now) && clock - lost >= o.quiet_min_ms)

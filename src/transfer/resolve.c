@@ -410,7 +410,7 @@ static int resolve_group(struct resolving *r, struct err *err)
 	if (r->open != first->folder) {
 		r->open = 0;
 		if (session_examine(r->t->session, first->wire_name, &sel, &cause) < 0) {
-			if (cause.code == ERR_REFUSED && cause.scope <= SCOPE_FOLDER)
+			if (transfer_folder_shut(&cause))
 				return give_up_group(r, &cause, err);
 			*err = cause;
 			return -1;

@@ -65,7 +65,13 @@ uint32_t transfer_backoff_ms(const struct transfer *t, uint32_t attempt)
 bool transfer_line_lost(const struct err *err)
 {
 	return err->code == ERR_CONNECT || err->code == ERR_EOF || err->code == ERR_TIMEOUT ||
-	       err->code == ERR_PROTOCOL || (err->code == ERR_TLS && err->retry != RETRY_NEVER);
+	       ((err->code == ERR_PROTOCOL || err->code == ERR_TLS) && err->retry != RETRY_NEVER);
+}
+
+bool transfer_folder_shut(const struct err *err)
+{
+	return (err->code == ERR_REFUSED || err->code == ERR_PROTOCOL) &&
+	       err->scope <= SCOPE_FOLDER && err->retry == RETRY_NEVER;
 }
 
 int transfer_connect(struct transfer *t, struct err *err)

@@ -429,7 +429,7 @@ static int absorb(struct verifying *v, struct err *err)
 	bool complete;
 
 	if (session_status(v->t->session, v->folder.wire_name, &s, err) < 0)
-		return err->code == ERR_REFUSED ? 0 : -1;
+		return transfer_folder_shut(err) ? 0 : -1;
 	return journal_folder_absorb(v->t->journal, v->folder.id, s.uidvalidity, s.uidnext,
 				     s.messages, s.highestmodseq, &complete, err);
 }
