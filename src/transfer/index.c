@@ -13,6 +13,9 @@
 #include "message/keys.h"
 #include "transfer/internal.h"
 
+_Static_assert(FOLDER_NOSELECT == ATTR_NOSELECT && FOLDER_NOINFERIORS == ATTR_NOINFERIORS,
+	       "plan/ reads the attributes that are stored here");
+
 #define LIST_ARENA_MAX (256u << 20) /* names of all folders of an account: 100,000 and more */
 #define ROW_ARENA_MAX (1u << 20)
 #define KEYWORDS_TEXT_MAX 16384
