@@ -20,6 +20,7 @@ _Static_assert(FOLDER_NOSELECT == ATTR_NOSELECT && FOLDER_NOINFERIORS == ATTR_NO
 #define ROW_ARENA_MAX (1u << 20)
 #define KEYWORDS_TEXT_MAX 16384
 #define ROWS_PER_UPDATE 500
+#define EXPUNGED_TRIES 5 /* a folder that others are clearing up */
 
 /* ---- rows ---- */
 
@@ -156,7 +157,7 @@ static int read_folder(struct rows *r, struct remote_folder *f, const struct fol
 	return 0;
 }
 
-int index_folder(struct transfer *t, struct remote_folder *f, struct err *err)
+static int index_once(struct transfer *t, struct remote_folder *f, struct err *err)
 {
 	CLEANUP(rows_release) struct rows r = {
 		.t = t,
@@ -191,6 +192,23 @@ int index_folder(struct transfer *t, struct remote_folder *f, struct err *err)
 	if (journal_commit(t->journal, err) < 0)
 		return -1;
 	return 1;
+}
+
+int index_folder(struct transfer *t, struct remote_folder *f, struct err *err)
+{
+	for (int attempt = 0;; attempt++) {
+		struct err cause = ERR_INIT;
+		int got = index_once(t, f, &cause);
+
+		if (got > 0)
+			return got;
+		/* Messages were expunged while it was read: what is left can be read. */
+		if (got < 0 && cause.code == ERR_REFUSED && cause.retry == RETRY_NOW &&
+		    attempt < EXPUNGED_TRIES)
+			continue;
+		*err = cause;
+		return got;
+	}
 }
 
 /* ---- the account ---- */

@@ -10,6 +10,7 @@
  * sent to many is many messages. An empty body proves nothing: without a Message-ID
  * the headers must then agree. A message without any header is compared as a whole.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/stop.h"
@@ -28,7 +29,6 @@
 struct asked {
 	struct match_candidate c;
 	enum match_verdict verdict;
-	bool answered;
 };
 
 struct resolving {
@@ -209,10 +209,8 @@ static int compare_answer(struct resolving *r, struct asked *a, uint64_t total, 
 		*err = cause;
 		return -1;
 	}
-	if (a) {
-		a->answered = true;
+	if (a)
 		a->verdict = !readable ? VERDICT_UNKNOWN : same ? VERDICT_SAME : VERDICT_OTHER;
-	}
 	return 0;
 }
 
@@ -383,6 +381,49 @@ static int settle_group(struct resolving *r, struct err *err)
 	return r->in_commit < SETTLED_PER_COMMIT ? 0 : commit(r, err);
 }
 
+/* The server says NO, but the session and the other messages are fine. */
+static bool is_folder_refusal(const struct resolving *r, const struct err *err)
+{
+	return err->code == ERR_REFUSED && err->scope <= SCOPE_FOLDER &&
+	       !session_is_dead(r->t->session);
+}
+
+static int ask_group(struct resolving *r, struct err *err)
+{
+	return compare_bodies(r, err) < 0 ? -1 : compare_headers(r, err);
+}
+
+/* One of them cannot be fetched (damaged on the server, as a rule): ask for each by itself. What
+ * the server does not give out is unknown. */
+static int ask_one_by_one(struct resolving *r, struct err *err)
+{
+	struct asked all[GROUP_MAX];
+	size_t n = r->n;
+	int result = 0;
+
+	memcpy(all, r->group, n * sizeof(*all));
+	r->n = 1;
+	for (size_t i = 0; i < n && result == 0; i++) {
+		struct err cause = ERR_INIT;
+
+		r->group[0] = (struct asked){ .c = all[i].c, .verdict = VERDICT_OTHER };
+		if (ask_group(r, &cause) < 0) {
+			r->group[0].verdict = VERDICT_UNKNOWN;
+			if (is_folder_refusal(r, &cause)) {
+				progress_note(r->t->progress, "'%s', UID %" PRIu32 ": %s",
+					      all[i].c.wire_name, all[i].c.uid, cause.text);
+			} else {
+				*err = cause;
+				result = -1;
+			}
+		}
+		all[i] = r->group[0];
+	}
+	memcpy(r->group, all, n * sizeof(*all));
+	r->n = n;
+	return result;
+}
+
 /* The folder cannot be opened: nothing is known about its messages. */
 static int give_up_group(struct resolving *r, const struct err *cause, struct err *err)
 {
@@ -417,8 +458,14 @@ static int resolve_group(struct resolving *r, struct err *err)
 		}
 		r->open = first->folder;
 	}
-	if (compare_bodies(r, err) < 0 || compare_headers(r, err) < 0)
-		return -1;
+	if (ask_group(r, &cause) < 0) {
+		if (!is_folder_refusal(r, &cause)) {
+			*err = cause;
+			return -1;
+		}
+		if (ask_one_by_one(r, err) < 0)
+			return -1;
+	}
 	return settle_group(r, err);
 }
 

@@ -27,7 +27,7 @@ enum verdict {
 	CHECK_ALTERED,
 	CHECK_DIFFERS,
 	CHECK_MISSING,
-	CHECK_UNKNOWN, /* the local message cannot be read any more: nothing is said */
+	CHECK_UNKNOWN, /* one of the two cannot be read: nothing is said */
 };
 
 struct checked {
@@ -47,6 +47,7 @@ struct verifying {
 	struct checked *page;
 	size_t n;
 	bool examined, in_transaction;
+	bool one_by_one; /* one message of the page cannot be fetched */
 	uint64_t in_commit, done;
 	uint64_t keywords_missing;
 };
@@ -230,33 +231,60 @@ static int examine(struct verifying *v, struct err *err)
 	return 0;
 }
 
-/* Fetch what has to be looked at; several lines may have the same UID: as many rounds. */
-static int look(struct verifying *v, struct err *err)
+static int fetch(struct verifying *v, const uint32_t *uids, size_t n, struct err *err)
 {
-	uint32_t uids[PAGE];
 	struct fetch_chunk chunk;
-	size_t n = 0;
 	int got;
 
-	for (size_t i = 0; i < v->n; i++) {
-		struct checked *c = &v->page[i];
-
-		c->asked = c->verdict == CHECK_LOOK && (n == 0 || uids[n - 1] != c->u->uid);
-		if (c->asked)
-			uids[n++] = c->u->uid;
-	}
-	if (n == 0)
-		return 0;
-	if (examine(v, err) < 0 ||
-	    session_fetch_start(v->t->session, uids, n, v->present ? "TEXT" : "", 0, err) < 0)
+	if (session_fetch_start(v->t->session, uids, n, v->present ? "TEXT" : "", 0, err) < 0)
 		return -1;
 	while ((got = session_fetch_next(v->t->session, &chunk, err)) > 0) {
 		if (chunk.kind == CHUNK_BEGIN &&
 		    compare_one(v, checked_by_uid(v, chunk.uid), chunk.total, err) < 0)
 			return -1;
 	}
-	if (got < 0)
+	return got;
+}
+
+/* The server says NO (a message is damaged there, as a rule): each is asked for by itself, and what
+ * is not given out is told. 1: look again; -1: it was something else. */
+static int fetch_refused(struct verifying *v, const struct err *cause, struct err *err)
+{
+	if (cause->code != ERR_REFUSED || session_is_dead(v->t->session)) {
+		*err = *cause;
 		return -1;
+	}
+	for (size_t i = 0; i < v->n && v->one_by_one; i++) {
+		struct checked *c = &v->page[i];
+
+		if (c->asked && c->verdict == CHECK_LOOK)
+			finding(c, CHECK_UNKNOWN, "%s", cause->text);
+	}
+	v->one_by_one = true;
+	return 1;
+}
+
+/* Fetch what has to be looked at; several lines may have the same UID: as many rounds. */
+static int look(struct verifying *v, struct err *err)
+{
+	struct err cause = ERR_INIT;
+	uint32_t uids[PAGE];
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->n; i++) {
+		struct checked *c = &v->page[i];
+
+		c->asked = c->verdict == CHECK_LOOK &&
+			   (n == 0 || (uids[n - 1] != c->u->uid && !v->one_by_one));
+		if (c->asked)
+			uids[n++] = c->u->uid;
+	}
+	if (n == 0)
+		return 0;
+	if (examine(v, err) < 0)
+		return -1;
+	if (fetch(v, uids, n, &cause) < 0)
+		return fetch_refused(v, &cause, err);
 	/* The server has it in its index and does not send it: gone meanwhile. */
 	for (size_t i = 0; i < v->n; i++) {
 		struct checked *c = &v->page[i];
@@ -354,6 +382,7 @@ static int load_page(struct verifying *v, int64_t *cursor, struct err *err)
 	if (n <= 0)
 		return n;
 	v->n = (size_t)n;
+	v->one_by_one = false;
 	for (size_t i = 0; i < v->n; i++)
 		v->page[i].u = &u[i];
 	return 1;
