@@ -140,8 +140,11 @@ static int learn_keywords(struct lane *l, struct err *err)
 {
 	struct selected sel;
 
-	if (session_select(l->t->session, l->target.wire_name, &sel, err) < 0)
-		return -1;
+	if (session_select(l->t->session, l->target.wire_name, &sel, err) < 0) {
+		/* A folder that one may put mail into, but not open (RFC 4314 "i" without "r"). */
+		l->keywords_known = err->code == ERR_REFUSED && !session_is_dead(l->t->session);
+		return l->keywords_known ? 0 : -1;
+	}
 	l->keywords_allowed = sel.keywords_allowed;
 	l->keywords = arena_alloc(&l->keyword_arena, (sel.n_keywords + 1) * sizeof(*l->keywords));
 	for (size_t i = 0; l->keywords && i < sel.n_keywords; i++)

@@ -166,8 +166,10 @@ static int get_back(struct uploading *up, const struct err *cause, struct err *e
 
 /* ---- folders ---- */
 
-/* 1: done; 0: the line was lost, *err tells why; -1. */
-static int upload_once(struct uploading *up, struct remote_folder *target, struct err *err)
+/* 1: done; 0: the line was lost, *err tells why; -1. *id: the folder under which the journal has
+ * the uploads now (target.c can make one of two). */
+static int upload_once(struct uploading *up, const struct remote_folder *target, int64_t *id,
+		       struct err *err)
 {
 	struct lane l;
 	int result = lane_open(&l, up->t, target, up->losses >= CAREFUL_AFTER, up->total, err);
@@ -186,18 +188,21 @@ static int upload_once(struct uploading *up, struct remote_folder *target, struc
 	} else if (result < 0 && l.writing) {
 		transfer_disconnect(up->t); /* in the middle of an APPEND: it must not be completed */
 	}
+	*id = l.target.id;
 	lane_release(&l);
 	return result;
 }
 
-static int upload_folder(struct uploading *up, struct remote_folder *target, struct err *err)
+static int upload_folder(struct uploading *up, struct remote_folder *target, struct arena *a,
+			 struct err *err)
 {
 	for (;;) {
 		struct err cause = ERR_INIT;
+		int64_t id;
 
 		if (transfer_connect(up->t, err) < 0)
 			return -1;
-		int result = upload_once(up, target, &cause);
+		int result = upload_once(up, target, &id, &cause);
 
 		if (result > 0) {
 			up->losses = 0;
@@ -208,6 +213,9 @@ static int upload_folder(struct uploading *up, struct remote_folder *target, str
 			return -1;
 		}
 		if (get_back(up, &cause, err) < 0)
+			return -1;
+		/* It may have been made, or renamed, or become one with another, meanwhile. */
+		if (id != 0 && journal_folder_get(up->t->journal, id, a, target, err) < 0)
 			return -1;
 	}
 }
@@ -226,7 +234,7 @@ static int upload_folders(struct uploading *up, struct err *err)
 		if (got <= 0)
 			return got;
 		after = target.id;
-		if (stop_check(err) < 0 || upload_folder(up, &target, err) < 0)
+		if (stop_check(err) < 0 || upload_folder(up, &target, &a, err) < 0)
 			return -1;
 	}
 }
