@@ -334,6 +334,9 @@ int journal_mark_refused(struct journal *j, int64_t upload, const char *reason_c
 			 const char *text, struct err *err);
 int journal_mark_failed(struct journal *j, int64_t upload, const char *reason_code,
 			const char *text, struct err *err);
+/* The scan that the upload's message comes from is not true any more: the next run reads the store
+ * again, whatever its fingerprint says. */
+int journal_scan_stale(struct journal *j, int64_t upload, struct err *err);
 int journal_mark_verified(struct journal *j, const int64_t *uploads, size_t n, struct err *err);
 /* Verification found a difference: the upload stays stored, the line gets the finding. */
 int journal_mark_differs(struct journal *j, int64_t upload, const char *finding, struct err *err);

@@ -70,7 +70,9 @@ int lane_fail_message(struct lane *l, const struct upload *u, const struct err *
 	progress_note(l->t->progress, "'%s': 1 message not uploaded: %s", u->store_location,
 		      cause->text);
 	l->t->tally.failed++;
-	if (lane_transaction(l, err) < 0)
+	/* A file that was rewritten in place shows in no directory: without this, each run would find
+	 * the same old scan, and fail. */
+	if (lane_transaction(l, err) < 0 || journal_scan_stale(l->t->journal, u->id, err) < 0)
 		return -1;
 	return journal_mark_failed(l->t->journal, u->id,
 				   cause->code == ERR_CHANGED ? "changed" : "unreadable",

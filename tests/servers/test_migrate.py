@@ -155,6 +155,22 @@ class InMaildirs(Migration):
         self.run_to_server("run", maildir)
         self.assertEqual(len(self.account()), 2, "one was there; two was not")
 
+    def test_a_file_that_is_rewritten_in_place(self):
+        """Nothing in its directory shows it; the next run but one must know."""
+        maildir = self.folder / "maildir"
+        for sub in ("cur", "new", "tmp"):
+            (maildir / sub).mkdir(parents=True)
+        mail = maildir / "cur" / "1078135200.M1P1.h:2,"
+        mail.write_bytes(b"Subject: x\r\n\r\nbefore\r\n")
+        for path in (maildir / "cur", maildir / "new", maildir):
+            os.utime(path, (1078135200, 1078135200))
+        self.run_to_server("plan", maildir)
+        mail.write_bytes(b"Subject: x\r\n\r\nafter all\r\n")
+        self.run_to_server("run", maildir, status=rig.REFUSED)
+        self.assertEqual(self.account(), [])
+        self.run_to_server("run", maildir)
+        self.assertEqual([row["size"] for row in self.account()], [25])
+
     def test_map_and_prefix(self):
         self.generate(messages=40)
         self.run_store("maildir", "--prefix", "Old mail", "--map", "Work=Büro & mehr")
