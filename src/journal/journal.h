@@ -314,6 +314,12 @@ struct upload {
 int journal_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			struct remote_folder *out, struct err *err);
 
+/* Targets of a run that nothing goes to (their local folders are empty) and that the server never
+ * had: in id order; pass the last id (0 first). One that the user has since deleted on the server is
+ * not among them. 1, 0, -1. */
+int journal_empty_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
+			      struct remote_folder *out, struct err *err);
+
 /* Up to `max` UPLOAD_PLANNED uploads of one target, grouped by equal flag sets, then in scan
  * order; *cursor is 0 first, and is advanced. Returns their number, or -1. Rows that became refused
  * or failed in this run are not delivered again. */

@@ -123,6 +123,25 @@ int journal_target_next(struct journal *j, int64_t run, int64_t after, struct ar
 	return one_folder(j, st, a, out, err);
 }
 
+int journal_empty_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
+			      struct remote_folder *out, struct err *err)
+{
+	sqlite3_stmt *st =
+		db_stmt(&j->db,
+			"SELECT " FOLDER_COLUMNS " FROM folder f"
+			" WHERE f.listed = 0 AND f.gone = 0 AND f.id > ?2 AND f.id IN"
+			"  (SELECT r.target FROM run_store r JOIN store s ON s.id = r.store"
+			"   WHERE r.run = ?1 AND s.found = 0)"
+			" ORDER BY f.id LIMIT 1",
+			err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, run);
+	sqlite3_bind_int64(st, 2, after);
+	return one_folder(j, st, a, out, err);
+}
+
 int journal_uploads_next(struct journal *j, int64_t run, int64_t target, size_t max,
 			 struct arena *a, struct upload *out, int64_t *cursor, struct err *err)
 {

@@ -239,6 +239,37 @@ static int upload_folders(struct uploading *up, struct err *err)
 	}
 }
 
+/* Empty local folders are part of what the user had: make them, too. A refusal is only noticed, for
+ * no mail depends on it. */
+static int make_empty_folders(struct transfer *t, struct err *err)
+{
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(NAME_ARENA_MAX);
+	struct remote_folder target;
+	int64_t after = 0;
+	int got;
+
+	for (;;) {
+		struct err refused = ERR_INIT;
+		bool created;
+
+		arena_reset(&a);
+		got = journal_empty_target_next(t->journal, t->run, after, &a, &target, err);
+		if (got <= 0)
+			return got;
+		after = target.id;
+		if (stop_check(err) < 0 || transfer_connect(t, err) < 0)
+			return -1;
+		got = target_ensure(t, &target, &a, &created, &refused);
+		if (got < 0) {
+			*err = refused;
+			return -1;
+		}
+		if (got == 0 && transfer_notice(t, 0, "folder-refused", 1, target.name, refused.text,
+						err) < 0)
+			return -1;
+	}
+}
+
 int upload(struct transfer *t, struct err *err)
 {
 	struct uploading up = { .t = t, .limits = transfer_limits(t) };
@@ -250,6 +281,8 @@ int upload(struct transfer *t, struct err *err)
 		return -1;
 	up.total = balance.outcome[OUTCOME_OPEN];
 	result = upload_folders(&up, err);
+	if (result == 0)
+		result = make_empty_folders(t, err);
 	if (refused_keep_rest(t, result < 0 ? &second : err) < 0)
 		return -1;
 	return result;

@@ -78,6 +78,23 @@ class InMaildirs(Migration):
         finally:
             client.logout()
 
+    def test_empty_folders_are_made_once(self):
+        """They are part of what the user had; but one that the user deletes stays away."""
+        self.generate(messages=5)
+        for part in ("cur", "new", "tmp"):
+            (self.stores["maildir"] / ".Later.Bills" / part).mkdir(parents=True)
+        self.run_to_server("plan", self.stores["maildir"])
+        self.assertNotIn(b"Later/Bills", b"".join(self.folders()[0]))
+        self.run_store("maildir")
+        self.assertIn(b"Later/Bills", b"".join(self.folders()[0]))
+        self.assertIn(b"Later/Bills", b"".join(self.folders()[1]), "subscribed, too")
+        self.run_store("maildir")
+        client = self.server.connect(self.user)
+        client.delete("Later/Bills")
+        client.logout()
+        self.run_store("maildir")
+        self.assertNotIn(b"Later/Bills", b"".join(self.folders()[0]))
+
     def test_server_copies_with_one_received_field_more(self):
         """What POP left on the server is the same mail, though it came another way."""
         self.generate(messages=60)
