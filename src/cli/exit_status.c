@@ -13,7 +13,8 @@ int exit_status_of(const struct err *err)
 	case ERR_NOINPUT:
 	case ERR_FORMAT:
 	case ERR_CHANGED: return EXIT_NO_INPUT;
-	case ERR_UNAVAILABLE:
+	case ERR_UNAVAILABLE: /* for now (too many connections), or for good? */
+		return err->retry == RETRY_LATER ? EXIT_TRY_LATER : EXIT_UNAVAILABLE;
 	case ERR_REFUSED: return EXIT_UNAVAILABLE;
 	case ERR_INTERNAL:
 	case ERR_READONLY: return EXIT_BUG;

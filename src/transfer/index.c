@@ -265,11 +265,37 @@ static int note_blind(struct transfer *t, const struct remote_folder *f, const s
 	return transfer_notice(t, 0, "folder-blind", 1, f->name, cause->text, err);
 }
 
+/* A step failed for the attempt-th time: 0 when it can be tried again over a new connection. */
+static int connect_again(struct transfer *t, uint32_t attempt, const struct err *cause,
+			 struct err *err)
+{
+	if (!transfer_line_lost(cause) || attempt >= transfer_limits(t).retry_max) {
+		*err = *cause;
+		return -1;
+	}
+	progress_note(t->progress, "%s; connecting again", cause->text);
+	if (transfer_pause(t, transfer_backoff_ms(t, attempt), err) < 0)
+		return -1;
+	transfer_disconnect(t);
+	if (transfer_connect(t, err) < 0)
+		return -1;
+	t->tally.reconnects++;
+	return 0;
+}
+
+static int list_patiently(struct transfer *t, struct err *err)
+{
+	struct err cause = ERR_INIT;
+
+	for (uint32_t attempt = 0; list_account(t, &cause) < 0; attempt++)
+		if (connect_again(t, attempt, &cause, err) < 0)
+			return -1;
+	return 0;
+}
+
 /* One folder, over new connections if the line is lost. */
 static int index_patiently(struct transfer *t, struct remote_folder *f, struct err *err)
 {
-	struct transfer_options o = transfer_limits(t);
-
 	for (uint32_t attempt = 0;; attempt++) {
 		struct err cause = ERR_INIT;
 		int got = index_folder(t, f, &cause);
@@ -278,18 +304,21 @@ static int index_patiently(struct transfer *t, struct remote_folder *f, struct e
 			return 0;
 		if (got == 0)
 			return note_blind(t, f, &cause, err);
-		if (!transfer_line_lost(&cause) || attempt >= o.retry_max) {
-			*err = cause;
+		if (connect_again(t, attempt, &cause, err) < 0)
 			return err_prefix(err, "'%s'", f->name);
-		}
-		progress_note(t->progress, "%s; connecting again", cause.text);
-		if (transfer_pause(t, transfer_backoff_ms(t, attempt), err) < 0)
-			return -1;
-		transfer_disconnect(t);
-		if (transfer_connect(t, err) < 0)
-			return -1;
-		t->tally.reconnects++;
 	}
+}
+
+/* Let go of the folder that was examined last. A line that is lost only now costs nothing: whoever
+ * needs it connects again. */
+static int leave_folders(struct transfer *t, struct err *err)
+{
+	struct err cause = ERR_INIT;
+
+	if (session_unselect(t->session, &cause) == 0 || transfer_line_lost(&cause))
+		return 0;
+	*err = cause;
+	return -1;
 }
 
 int index_account(struct transfer *t, struct err *err)
@@ -299,7 +328,7 @@ int index_account(struct transfer *t, struct err *err)
 	int64_t after = 0;
 	int got;
 
-	if (transfer_connect(t, err) < 0 || list_account(t, err) < 0)
+	if (transfer_connect(t, err) < 0 || list_patiently(t, err) < 0)
 		return -1;
 	for (;;) {
 		arena_reset(&a);
@@ -315,5 +344,5 @@ int index_account(struct transfer *t, struct err *err)
 	}
 	if (got < 0)
 		return -1;
-	return session_unselect(t->session, err);
+	return leave_folders(t, err);
 }

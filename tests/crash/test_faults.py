@@ -10,7 +10,7 @@ import rig
 
 LONG = os.environ.get("CRASH_LONG") == "1"
 PASSAGES = 60 if LONG else 3  # at most, of each point
-POINTS_MIN = 8  # fewer means that steps have lost their fault points
+POINTS_MIN = 18  # fewer means that steps have lost their fault points
 
 
 def some_of(count):

@@ -36,6 +36,11 @@ class FaultProxy:
         self.listener = socket.create_server(("127.0.0.1", listen))
         self.port = self.listener.getsockname()[1]
 
+    def heal(self):
+        """From now on everything is relayed."""
+        self.limit = {"up": None, "down": None}
+        self.refuse_after = False
+
     def __enter__(self):
         threading.Thread(target=self.accept, daemon=True).start()
         return self
