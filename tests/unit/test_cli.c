@@ -147,4 +147,8 @@ Test(cli, exit_statuses)
 
 		cr_expect_eq(exit_status_of(&err), rows[i].want, "row %zu", i);
 	}
+
+	struct err busy = { .code = ERR_UNAVAILABLE, .retry = RETRY_LATER };
+
+	cr_expect_eq(exit_status_of(&busy), 75, "too many connections");
 }
