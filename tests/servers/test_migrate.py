@@ -188,6 +188,21 @@ class InMaildirs(Migration):
         self.run_to_server("run", maildir)
         self.assertEqual([row["size"] for row in self.account()], [25])
 
+    def test_full_verification_of_odd_messages(self):
+        """Without a header, without a body, without an empty line: what is there is there."""
+        maildir = self.folder / "maildir"
+        for sub in ("cur", "new", "tmp"):
+            (maildir / sub).mkdir(parents=True)
+        odd = (b"no header at all\r\n", b"\r\nbody alone\r\n", b"Subject: no body\r\n\r\n",
+               b"Subject: no empty line\r\n", b"no header\r\n\r\nbut a body\r\n")
+        for number, data in enumerate(odd):
+            (maildir / "cur" / f"107813520{number}.M1P1.h:2,").write_bytes(data)
+        self.run_to_server("run", maildir, "--verify", "full")
+        self.assertEqual(len(self.account()), len(odd))
+        self.run_to_server("verify", maildir, "--verify", "full")
+        self.state = self.folder / "another-machine"
+        self.run_to_server("verify", maildir, "--verify", "full")
+
     def test_map_and_prefix(self):
         self.generate(messages=40)
         self.run_store("maildir", "--prefix", "Old mail", "--map", "Work=Büro & mehr")
