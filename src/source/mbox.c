@@ -68,10 +68,13 @@ static int probe_tree(const char *path)
 
 	if (mbox_tree_walk(&tree, path, PROBE_ENTRIES_MAX, NULL, &ignored) != 0)
 		return 0;
-	for (size_t i = 0; i < tree.n && probed < PROBE_FILES_MAX; i++, probed++) {
+	for (size_t i = 0; i < tree.n && probed < PROBE_FILES_MAX; i++) {
 		char *file = arena_printf(&tree.arena, "%s/%s", path, tree.entries[i]->path);
 
+		if (tree.entries[i]->shut)
+			continue;
 		sure += file && mbox_file_probe(file) >= 50;
+		probed++;
 	}
 	/* A folder with one mbox among many other things is not a mail store. */
 	if (sure == 0 || 2 * sure < probed)
@@ -340,6 +343,9 @@ static int next_folder(struct source *s, struct arena *a, struct source_folder *
 			mbox_file_close(m->file);
 			m->file = NULL;
 		}
+		if (entry->shut)
+			return err_set(err, ERR_NOINPUT, SCOPE_FOLDER, RETRY_NEVER, "%s",
+				       entry->shut);
 		got = open_entry(m, entry, err);
 		if (got < 0)
 			return -1;

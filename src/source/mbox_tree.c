@@ -90,7 +90,7 @@ static int read_names(struct walk *w, DIR *dir, struct listing *l, struct err *e
 {
 	const struct dirent *e;
 
-	while ((e = readdir(dir))) {
+	while (errno = 0, (e = readdir(dir)) != NULL) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		if (++w->seen > w->tree->max)
@@ -98,6 +98,9 @@ static int read_names(struct walk *w, DIR *dir, struct listing *l, struct err *e
 		if (listing_add(l, e->d_name, err) != 0)
 			return -1;
 	}
+	if (errno)
+		return err_sys(err, ERR_IO, SCOPE_FOLDER, errno,
+			       "cannot read a directory to its end");
 	if (l->n > 0)
 		qsort(l->names, l->n, sizeof(*l->names), by_name);
 	return 0;
@@ -376,6 +379,17 @@ static int walk_listing(struct walk *w, struct level *at, const struct listing *
 	return 0;
 }
 
+/* Mail may lie in a directory that cannot be read: it becomes an entry, so that whoever goes through
+ * them meets the error. */
+static int add_shut(struct walk *w, const struct level *at, const struct err *why, struct err *err)
+{
+	struct mbox_entry entry = { .path = at->path,
+				    .folder = at->folder,
+				    .shut = arena_str(&w->tree->arena, why->text) };
+
+	return entry.shut ? add_entry(w, &entry, err) : err_nomem(err);
+}
+
 static int walk_dir(struct walk *w, const struct level *where, struct err *err)
 {
 	CLEANUP(listing_release) struct listing l = { 0 };
@@ -392,14 +406,19 @@ static int walk_dir(struct walk *w, const struct level *where, struct err *err)
 		return 0;
 	}
 	fd = fd_open_dir(AT_FDCWD, path, &why);
-	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (fd < 0)
+		return add_shut(w, &at, &why, err);
+	dir = fdopendir(fd);
 	if (!dir) {
 		fd_cleanup(&fd);
-		notice(w, NOTICE_NOT_CARRIED, at.path, why.code ? why.text : strerror(errno));
-		return 0;
+		return err_nomem(err);
 	}
-	status = read_names(w, dir, &l, err);
-	if (status == 0)
+	status = read_names(w, dir, &l, &why);
+	if (status != 0 && why.scope == SCOPE_FOLDER)
+		status = add_shut(w, &at, &why, err);
+	else if (status != 0)
+		*err = why;
+	else
 		status = walk_listing(w, &at, &l, dirfd(dir), err);
 	closedir(dir);
 	return status;

@@ -15,6 +15,7 @@ struct mbox_entry {
 	struct folder_path folder;
 	enum role role;
 	bool name_guessed; /* the name on disk is no UTF-8 */
+	const char *shut;  /* no file but a directory that cannot be read: why. Else NULL */
 };
 
 struct mbox_tree {

@@ -250,6 +250,45 @@ Test(source_mbox, links_and_devices_do_no_harm)
 	remove_all(t.root);
 }
 
+/* Mail may lie in a directory that cannot be read: that is an error of a folder, not the end. */
+Test(source_mbox, unreadable_directory)
+{
+	struct source_options none = { 0 };
+	struct err err = ERR_INIT;
+	struct source_folder folder;
+	struct source *s = NULL;
+	int n = 0, n_failed = 0, got;
+	struct arena a = ARENA_INIT(1 << 20);
+	char path[256];
+	struct tree t;
+
+	tree_make(&t);
+	tree_put(&t, "A", MAIL);
+	tree_put(&t, "Sub/B", MAIL);
+	tree_put(&t, "Z", MAIL);
+	cr_assert_eq(chmod(t.root, 0755), 0);
+	snprintf(path, sizeof(path), "%s/A", t.root);
+	cr_assert_eq(chmod(path, 0644), 0);
+	snprintf(path, sizeof(path), "%s/Z", t.root);
+	cr_assert_eq(chmod(path, 0644), 0);
+	snprintf(path, sizeof(path), "%s/Sub", t.root);
+	cr_assert_eq(chmod(path, 0), 0);
+	cr_assert(geteuid() != 0 || seteuid(65534) == 0);
+	cr_assert_eq(source_open(t.root, &none, &s, &err), 0, "%s", err.text);
+	while ((got = source_next_folder(s, &a, &folder, &err)) != 0) {
+		n += got > 0;
+		n_failed += got < 0;
+		cr_assert(got > 0 || (err.scope == SCOPE_FOLDER && strstr(err.text, "/Sub'")), "%s",
+			  err.text);
+	}
+	cr_expect(n == 2 && n_failed == 1, "%d folders, %d failed", n, n_failed);
+	source_close(s);
+	arena_release(&a);
+	cr_assert(geteuid() == getuid() || seteuid(getuid()) == 0);
+	cr_assert_eq(chmod(path, 0755), 0);
+	remove_all(t.root);
+}
+
 static const struct {
 	const char *name, *file, *spec, *want;
 } errors[] = {
