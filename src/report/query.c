@@ -45,11 +45,21 @@ void query_folder_name(struct buf *out, const struct store_info *store)
 	}
 }
 
-bool report_accounts_for_all(const struct balance *b)
+static uint64_t sum_of_outcomes(const struct balance *b)
 {
 	uint64_t sum = 0;
 
 	for (enum line_outcome o = 0; o < OUTCOME_COUNT; o++)
 		sum += b->outcome[o];
-	return sum == b->found;
+	return sum;
+}
+
+bool report_accounts_for_all(const struct balance *b)
+{
+	return sum_of_outcomes(b) == b->found;
+}
+
+bool report_nothing_decided(const struct balance *b)
+{
+	return b->found > 0 && sum_of_outcomes(b) == 0;
 }

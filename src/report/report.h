@@ -30,4 +30,8 @@ int report_lines(struct journal *j, int64_t run, const struct report_options *op
 /* Of a run that may still have open lines (a plan, or stopped): found == sum of all outcomes. */
 bool report_accounts_for_all(const struct balance *b);
 
+/* The messages were found, but the run ended before it had decided about any of them: no login, no
+ * line. That is no error in the balance. */
+bool report_nothing_decided(const struct balance *b);
+
 #endif

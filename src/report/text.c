@@ -160,7 +160,11 @@ static void put_balance(struct writer *w, const struct balance *b)
 			 o == OUTCOME_OPEN ? "to upload" : outcome_name(o));
 		plus = " + ";
 	}
-	buf_adds(&w->out, report_accounts_for_all(b) ? "\n" : "\nTHE BALANCE DOES NOT ADD UP\n");
+	buf_addc(&w->out, '\n');
+	if (report_nothing_decided(b))
+		buf_adds(&w->out, "Nothing was decided: the run ended before its plan was made\n");
+	else if (!report_accounts_for_all(b))
+		buf_adds(&w->out, "THE BALANCE DOES NOT ADD UP\n");
 	if (b->bytes[OUTCOME_OPEN]) {
 		buf_adds(&w->out, "To upload: ");
 		text_add_size(&w->out, b->bytes[OUTCOME_OPEN]);

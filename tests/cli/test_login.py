@@ -58,6 +58,8 @@ class Passwords(rig.ServerTest):
     def test_wrong_one_is_tried_once(self):
         result = self.plan(password="wrong", status=rig.LOGIN)
         self.assertRegex(result.err, "(?i)refused the login|login.*refused")
+        self.assertIn("Nothing was decided", result.out)
+        self.assertNotIn("ADD UP", result.out)
 
 
 class Canary(rig.ServerTest):
