@@ -322,12 +322,14 @@ int match_candidate_count(struct journal *j, int64_t run, uint64_t *out, struct 
 
 /* ---- the choice ---- */
 
-/* Proven copies of the content of a row of work, in folders whose index is complete. An upload that
- * was decided before is not given up for a copy of our own. */
+/* Proven copies of the content of a row of work, in folders whose index is complete. One that is
+ * marked \Deleted is about to vanish: it stands for nothing. An upload that was decided before is
+ * not given up for a copy of our own. */
+_Static_assert(FLAG_DELETED == 8, "as in the text below");
 #define PROVEN                                                                                     \
 	" FROM candidate c CROSS JOIN remote r ON r.id = c.remote"                                 \
 	" CROSS JOIN folder f ON f.id = c.remote >> 32 AND f.indexed = 1 AND f.listed = 1"         \
-	" WHERE c.sha256 = work.sha256 AND c.verdict = 1"                                          \
+	" WHERE c.sha256 = work.sha256 AND c.verdict = 1 AND r.flags & 8 = 0"                      \
 	" AND (work.state IS NULL OR NOT " MATCH_OURS("c.remote", "r.key") ")"
 
 /* Every local copy takes a server copy of its own in the target folder: the best level first, then

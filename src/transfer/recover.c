@@ -38,8 +38,9 @@ static bool same_status(const struct folder_status *a, const struct folder_statu
 	       a->messages == b->messages;
 }
 
-/* Wait until two looks in a row see the same. 1: at rest (or waited long enough); 0: the folder
- * cannot be asked, *err tells; -1. */
+/* Wait until two looks in a row see the same. 1: at rest; 0: the folder cannot be asked, *err tells;
+ * -1, also when it does not come to rest: to decide now could mean to send twice what the server
+ * is still storing. */
 static int wait_until_quiet(struct recovery *r, struct err *err)
 {
 	struct transfer *t = r->t;
@@ -60,7 +61,10 @@ static int wait_until_quiet(struct recovery *r, struct err *err)
 		if (same_status(&before, &now) && clock - lost >= o.quiet_min_ms)
 			return 1;
 		if (clock >= give_up)
-			return 1;
+			return err_set(err, ERR_TEMPFAIL, SCOPE_ACCOUNT, RETRY_LATER,
+				       "'%s' keeps changing: what an interrupted upload left there "
+				       "cannot be told yet; run it again later",
+				       r->folder.name);
 		before = now;
 	}
 }

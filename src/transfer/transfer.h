@@ -34,7 +34,7 @@ struct transfer_options {
 	uint64_t sync_above;	 /* octets from which a literal waits for "+"; 1 MiB */
 	uint32_t quiet_poll_ms;	 /* between two looks at a mailbox after a lost line; 2,000 */
 	uint32_t quiet_min_ms;	 /* since the line was lost; 5,000 */
-	uint32_t quiet_max_ms;	 /* then go on anyway; 60,000 */
+	uint32_t quiet_max_ms;	 /* then give up until the next run; 60,000 */
 	uint32_t retry_max;	 /* reconnects, or pauses after a throttle, without progress; 8 */
 	uint32_t retry_first_ms; /* the first pause, doubled each time; 1,000 */
 	uint32_t retry_most_ms;	 /* the longest; 60,000 */

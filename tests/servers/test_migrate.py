@@ -143,6 +143,22 @@ class InMaildirs(Migration):
         self.run_store("maildir")
         self.assertEqual(self.account(), before)
 
+    def test_a_copy_that_is_marked_deleted_stands_for_nothing(self):
+        """It goes with the next EXPUNGE, and with it would go the only copy."""
+        self.generate(messages=20)
+        self.run_store("maildir")
+        client = self.server.connect(self.user)
+        client.select("Family")
+        client.store("1:*", "+FLAGS", "(\\Deleted)")
+        client.logout()
+        self.state = self.folder / "another-machine"
+        self.run_store("maildir")
+        client = self.server.connect(self.user)
+        client.select("Family")
+        client.expunge()
+        client.logout()
+        self.assertComplete()
+
     def test_same_id_with_another_body_goes_up(self):
         folder = self.folder / "maildir" / "cur"
         for sub in ("cur", "new", "tmp"):
