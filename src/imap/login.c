@@ -325,8 +325,11 @@ static int log_in(struct session *s, const struct session_options *o, struct err
 	if (ask_capabilities(s, err) < 0)
 		return -1;
 	len = s->secret.get(s->secret.context, secret, sizeof(secret), err);
-	if (len >= 0)
-		result = log_in_with(s, o, slice_of(secret, (size_t)len), err);
+	if (len >= 0) {
+		s->guarded = slice_of(secret, (size_t)len);
+		result = log_in_with(s, o, s->guarded, err);
+		s->guarded = slice_of(NULL, 0);
+	}
 	explicit_bzero(secret, sizeof(secret));
 	return result;
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/stop.h"
+#include "imap/echo.h"
 
 #define OWN_MAX	     (256u << 10)
 #define SELECTED_MAX (1u << 20)
@@ -301,6 +302,16 @@ static bool sort_out(struct session *s, const struct response *r)
 	return false;
 }
 
+/* The server repeats the password. A "+" stays as it is: SASL wants it, and nobody else sees it. */
+static void hide(struct session *s, struct response *r)
+{
+	trace(s, "S: ", SLICE_LIT("(not shown: the password is in it)"));
+	if (r->kind == RESPONSE_CONTINUE)
+		return;
+	r->code = r->code_args = SLICE_LIT("");
+	r->text = SLICE_LIT("(its words are not shown: they repeat the password)");
+}
+
 /* A frame that has come: 1 it belongs to the command at work, 0 it was somebody else's or none is
  * there, -1. *any tells whether there was a frame. */
 static int take_frame(struct session *s, struct frame *frame, struct response *r, bool *any,
@@ -323,8 +334,11 @@ static int take_frame(struct session *s, struct frame *frame, struct response *r
 	s->octets_since = PROGRESS_OCTETS; /* a whole frame is progress */
 	if (frame->kind != FRAME_RESPONSE || frame->tail)
 		return s->command.active;
-	trace(s, "S: ", frame->bytes);
 	response_read(frame, r);
+	if (echo_has_secret(frame->bytes, s->guarded))
+		hide(s, r);
+	else
+		trace(s, "S: ", frame->bytes);
 	return sort_out(s, r);
 }
 

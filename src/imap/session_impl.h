@@ -76,6 +76,7 @@ struct session {
 
 	const char *host;
 	struct secret_source secret;
+	struct slice guarded; /* the password while logging in: what repeats it is not shown */
 	bool read_only;
 	int timeout_ms;
 	int trace_fd;
