@@ -48,8 +48,8 @@ static bool holds_encoded(struct slice text, struct slice secret)
 
 		buf_reset(&plain);
 		if (run >= BASE64_QUANTUM &&
-		    sasl_base64_decode(&plain, slice_of(text.ptr + at,
-							run - run % BASE64_QUANTUM)) &&
+		    sasl_base64_decode(&plain,
+				       slice_of(text.ptr + at, run - run % BASE64_QUANTUM)) &&
 		    holds(buf_slice(&plain), secret))
 			return true;
 		at += run + 1;
@@ -59,6 +59,6 @@ static bool holds_encoded(struct slice text, struct slice secret)
 
 bool echo_has_secret(struct slice text, struct slice secret)
 {
-	return secret.len > 0 && (holds(text, secret) || holds_quoted(text, secret) ||
-				  holds_encoded(text, secret));
+	return secret.len > 0 &&
+	       (holds(text, secret) || holds_quoted(text, secret) || holds_encoded(text, secret));
 }
