@@ -23,19 +23,29 @@ class Kill(rig.ServerTest):
                           thunderbird=source, manifest=self.folder / "manifest")
         expected = rig.mailboxes.read_rows(self.folder / "manifest")
         kills = accounts = 0
+        there = []  # messages on the server after each kill
         while kills < KILLS or accounts == 0:
             accounts += 1
             self.user = self.server.new_user()
             self.state = self.folder / f"state{accounts}"
             while kills < KILLS and self.killed(source, rnd.uniform(0.02, 1.5)):
                 kills += 1
+                there.append(self.count_messages())
             self.hoist("run", source, *self.to(), password=self.server.password,
                        env={"MAILHOIST_HURRY": "1"})
             self.assertMailboxes(expected, self.server.dump(self.user))
         again = self.hoist("run", source, *self.to(), password=self.server.password)
-        print(f"     {kills} kills, {accounts} accounts, {MESSAGES} messages each", flush=True)
+        print(f"     {kills} kills, {accounts} accounts of {MESSAGES} messages; on the server after "
+              f"each: {' '.join(map(str, there))}", flush=True)
         self.assertEqual(again.status, rig.OK)
         self.assertMailboxes(expected, self.server.dump(self.user))
+
+    def count_messages(self):
+        client = self.server.connect(self.user)
+        try:
+            return rig.mailboxes.count_messages(client)
+        finally:
+            client.logout()
 
     def killed(self, source, after):
         """Start a run and kill it `after` seconds; False when it had ended by itself."""

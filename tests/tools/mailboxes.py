@@ -77,6 +77,12 @@ def list_folders(client):
     return sorted(folders)
 
 
+def count_messages(client):
+    """Messages in all folders."""
+    return sum(int(client.status(quoted(wire), "(MESSAGES)")[1][0].split()[-1][:-1])
+               for wire, _ in list_folders(client))
+
+
 def parse_date(text):
     months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
     day, month, year, h, m, s, sign, zh, zm = re.match(
