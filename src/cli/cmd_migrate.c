@@ -182,8 +182,8 @@ static int status_of_balance(const struct migration *m, const struct balance *b)
 		return EXIT_DIFFERS;
 	if (m->kind == RUN_VERIFY && b->outcome[OUTCOME_FAILED] > 0)
 		return EXIT_DIFFERS;
-	if (m->kind == RUN_VERIFY && m->options->verify != VERIFY_NONE &&
-	    b->verified < b->outcome[OUTCOME_PRESENT])
+	if (m->kind != RUN_PLAN && m->options->verify != VERIFY_NONE &&
+	    b->verified < b->outcome[m->kind == RUN_VERIFY ? OUTCOME_PRESENT : OUTCOME_UPLOADED])
 		return EXIT_DIFFERS; /* the server did not let us look at all of them */
 	if (b->outcome[OUTCOME_REFUSED] > 0 || b->outcome[OUTCOME_FAILED] > 0 ||
 	    tally->source_errors > 0)

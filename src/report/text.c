@@ -147,6 +147,23 @@ static int put_folders(struct writer *w, const struct balance *total, struct err
 
 /* ---- the balance ---- */
 
+/* What verification saw; what it was not shown is told as well. */
+static void put_verified(struct writer *w, const struct balance *b)
+{
+	enum line_outcome looked_at = w->run.kind == RUN_VERIFY ? OUTCOME_PRESENT : OUTCOME_UPLOADED;
+	uint64_t seen = b->verified + b->differs;
+
+	if (seen == 0)
+		return;
+	buf_addf(&w->out,
+		 "Verified: %llu messages are on the server as they should be, %llu differ",
+		 (unsigned long long)b->verified, (unsigned long long)b->differs);
+	if (b->outcome[looked_at] > seen)
+		buf_addf(&w->out, ", %llu could not be looked at",
+			 (unsigned long long)(b->outcome[looked_at] - seen));
+	buf_addc(&w->out, '\n');
+}
+
 static void put_balance(struct writer *w, const struct balance *b)
 {
 	const char *plus = " = ";
@@ -175,10 +192,7 @@ static void put_balance(struct writer *w, const struct balance *b)
 		text_add_size(&w->out, b->bytes[OUTCOME_UPLOADED]);
 		buf_addc(&w->out, '\n');
 	}
-	if (b->verified || b->differs)
-		buf_addf(&w->out, "Verified: %llu messages are on the server as they should be, "
-				  "%llu differ\n",
-			 (unsigned long long)b->verified, (unsigned long long)b->differs);
+	put_verified(w, b);
 }
 
 /* Why: one line for each reason. */
