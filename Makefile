@@ -136,9 +136,10 @@ install: build/release/mailhoist ## into PREFIX (/usr/local), below DESTDIR
 	install -m 644 src/cli/mailhoist.1 $(DESTDIR)$(MANDIR)/man1/mailhoist.1
 uninstall: ## take it out again
 	rm -f $(DESTDIR)$(BINDIR)/mailhoist $(DESTDIR)$(MANDIR)/man1/mailhoist.1
+DIST ?= build/mailhoist-$(VERSION).tar.gz
 dist: ## source archive of the committed state
 	@mkdir -p build
-	git archive --prefix=mailhoist-$(VERSION)/ HEAD | gzip -9n >build/mailhoist-$(VERSION).tar.gz
+	git archive --prefix=mailhoist-$(VERSION)/ HEAD | gzip -9n >$(DIST)
 clean: ## remove what was built
 	rm -rf build
 help: ## this list
