@@ -11,6 +11,11 @@ import rig
 NOBODY = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]
 
 
+def copy_for_nobody(test):
+    """The program where an ordinary user may run it."""
+    return shutil.copy(rig.PROGRAM, test.enterContextOf(rig.scratch(memory=False)) / "mailhoist")
+
+
 class BadSource(rig.ProgramTest):
     def assertNoInput(self, *arguments, names):
         result = self.hoist("scan", *arguments, status=rig.NOINPUT)
@@ -63,7 +68,7 @@ class BadSource(rig.ProgramTest):
         closed = self.folder / "mbox" / "INBOX"
         closed.chmod(0)
         if os.geteuid() == 0:  # root can read everything
-            program = shutil.copy(rig.PROGRAM, self.folder / "mailhoist")
+            program = copy_for_nobody(self)
             done = subprocess.run([*NOBODY, program, "scan", closed], capture_output=True, text=True)
             status, text = done.returncode, done.stderr
         else:
@@ -109,7 +114,7 @@ class BadJournal(rig.ServerTest):
         program = [rig.PROGRAM]
         if os.geteuid() == 0:
             subprocess.run(["chown", "-R", "nobody", self.folder], check=True)
-            program = [*NOBODY, shutil.copy(rig.PROGRAM, self.folder / "mailhoist")]
+            program = [*NOBODY, copy_for_nobody(self)]
         done = subprocess.run([*program, "run", self.source, *self.to()], capture_output=True,
                               text=True, env=os.environ | {"MAILHOIST_PASSWORD": self.server.password})
         self.assertEqual(done.returncode, rig.CANTCREAT, done.stderr)
