@@ -16,7 +16,10 @@ struct arena {
 	size_t used, limit;
 };
 
-#define ARENA_INIT(limit_) { NULL, NULL, 0, (limit_) }
+#define ARENA_INIT(limit_)                                                                         \
+	{                                                                                          \
+		NULL, NULL, 0, (limit_)                                                            \
+	}
 
 void arena_release(struct arena *a); /* frees everything */
 void arena_reset(struct arena *a);   /* forgets everything, keeps the first block */

@@ -125,6 +125,6 @@ int buf_ok(const struct buf *b, const char *what, struct err *err)
 {
 	if (!b->failed)
 		return 0;
-	return err_set(err, ERR_LIMIT, SCOPE_MESSAGE, RETRY_NEVER,
-		       "%s is longer than %zu bytes", what, b->limit);
+	return err_set(err, ERR_LIMIT, SCOPE_MESSAGE, RETRY_NEVER, "%s is longer than %zu bytes",
+		       what, b->limit);
 }

@@ -16,7 +16,10 @@ struct buf {
 	bool failed;
 };
 
-#define BUF_INIT(limit_) { NULL, 0, 0, (limit_), false }
+#define BUF_INIT(limit_)                                                                           \
+	{                                                                                          \
+		NULL, 0, 0, (limit_), false                                                        \
+	}
 
 /* Runs `fn_(&variable)` when the variable goes out of scope. */
 #define CLEANUP(fn_) __attribute__((cleanup(fn_)))

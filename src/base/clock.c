@@ -53,8 +53,8 @@ bool civil_valid(const struct civil *c)
 		return false;
 	if (c->day > days[c->month - 1] + (leap && c->month == 2))
 		return false;
-	return c->hour >= 0 && c->hour < 24 && c->minute >= 0 && c->minute < 60 &&
-	       c->second >= 0 && c->second <= 60;
+	return c->hour >= 0 && c->hour < 24 && c->minute >= 0 && c->minute < 60 && c->second >= 0 &&
+	       c->second <= 60;
 }
 
 void time_add_rfc3339(struct buf *b, int64_t t)

@@ -21,7 +21,7 @@ bool civil_valid(const struct civil *c); /* ranges, days of the month; second 60
 /* "2001-09-13T12:30:05Z"; the year has at least four digits. */
 void time_add_rfc3339(struct buf *b, int64_t t);
 
-int64_t time_now(void);	       /* UTC seconds */
+int64_t time_now(void);		 /* UTC seconds */
 int64_t time_monotonic_ms(void); /* for deadlines */
 
 #endif

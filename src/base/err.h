@@ -51,7 +51,10 @@ struct err {
 	char text[ERR_TEXT_MAX]; /* UTF-8, one line, no control characters */
 };
 
-#define ERR_INIT { ERR_NONE, SCOPE_MESSAGE, RETRY_NEVER, 0, "" }
+#define ERR_INIT                                                                                   \
+	{                                                                                          \
+		ERR_NONE, SCOPE_MESSAGE, RETRY_NEVER, 0, ""                                        \
+	}
 
 /* Fill *err from a printf format. Always returns -1. Control characters in the
  * result are replaced by '?', so that no mail or server text can steer a terminal. */

@@ -18,7 +18,7 @@ void fault_point(const char *name);
 bool fault_hurry(void);
 #else
 #define fault_point(name) ((void)0)
-#define fault_hurry() false
+#define fault_hurry()	  false
 #endif
 
 #endif

@@ -96,7 +96,8 @@ int fd_slurp(int dirfd, const char *path, struct buf *b, struct err *err)
 			       "'%s' is larger than %zu bytes", path, b->limit);
 	buf_reset(b);
 	for (;;) {
-		size_t want = (size_t)st.st_size - b->len < 4096 ? 4096 : (size_t)st.st_size - b->len;
+		size_t want =
+			(size_t)st.st_size - b->len < 4096 ? 4096 : (size_t)st.st_size - b->len;
 		char *room;
 
 		if (want > b->limit - b->len)

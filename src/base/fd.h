@@ -32,8 +32,8 @@ int fd_slurp(int dirfd, const char *path, struct buf *b, struct err *err);
 /* Write all of it. */
 int fd_write(int fd, const void *bytes, size_t len, struct err *err);
 
-/* Write what `b` holds once it is large (or `all` of it), and empty it: for output that is built in a
- * buffer. A buffer that failed is an error. */
+/* Write what `b` holds once it is large (or `all` of it), and empty it: for output that is built in
+ * a buffer. A buffer that failed is an error. */
 int fd_flush(int fd, struct buf *b, bool all, struct err *err);
 
 /* An anonymous temporary file in $TMPDIR (default /tmp), already unlinked, read-write. */

@@ -7,8 +7,8 @@
 
 #include "base/err.h"
 
-void stop_install(void);	/* install the handlers; a second signal kills */
-int stop_requested(void);	/* 0, or the signal's number */
+void stop_install(void);	 /* install the handlers; a second signal kills */
+int stop_requested(void);	 /* 0, or the signal's number */
 int stop_check(struct err *err); /* 0, or -1 with ERR_INTERRUPTED, SCOPE_RUN */
 
 #endif

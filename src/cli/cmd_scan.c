@@ -13,9 +13,9 @@
 #include "message/scan.h"
 #include "report/facts.h"
 
-#define ARENA_LIMIT ((size_t)64 << 20)
+#define ARENA_LIMIT  ((size_t)64 << 20)
 #define OUTPUT_LIMIT ((size_t)64 << 20)
-#define NAME_WIDTH  44 /* columns of a folder name in the table */
+#define NAME_WIDTH   44 /* columns of a folder name in the table */
 
 struct counts {
 	uint64_t messages, bytes, seen, deleted, partial, unreadable, no_id;
@@ -129,8 +129,8 @@ static void join_path(struct buf *out, const struct folder_path *path)
 	}
 }
 
-static int print_folder(struct scan *s, const struct source_folder *folder,
-			const struct counts *c, struct err *err)
+static int print_folder(struct scan *s, const struct source_folder *folder, const struct counts *c,
+			struct err *err)
 {
 	CLEANUP(buf_release) struct buf name = BUF_INIT(64 << 10);
 
@@ -201,8 +201,9 @@ static void show_notices(struct scan *s, struct source *source)
 		if (source_next_notice(source, &s->message_arena, &n) <= 0)
 			return;
 		if (n.count > 1)
-			progress_note(&s->progress, "%s: %s (%llu)", n.location ? n.location : s->spec,
-				      n.text, (unsigned long long)n.count);
+			progress_note(&s->progress, "%s: %s (%llu)",
+				      n.location ? n.location : s->spec, n.text,
+				      (unsigned long long)n.count);
 		else
 			progress_note(&s->progress, "%s: %s", n.location ? n.location : s->spec,
 				      n.text);
@@ -244,8 +245,8 @@ static int one_source(struct scan *s, const char *spec, struct err *err)
 
 static void print_head(struct scan *s)
 {
-	buf_addf(&s->out, "%-*s%10s%10s%10s%10s%10s  %s\n", NAME_WIDTH, "folder", "messages", "seen",
-		 "deleted", "partial", "unread.", "size");
+	buf_addf(&s->out, "%-*s%10s%10s%10s%10s%10s  %s\n", NAME_WIDTH, "folder", "messages",
+		 "seen", "deleted", "partial", "unread.", "size");
 }
 
 static int scan_all(struct scan *s, struct err *err)

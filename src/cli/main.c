@@ -44,16 +44,23 @@ static int show_version(void)
 static int run(const struct options *o, struct err *err)
 {
 	switch (o->command) {
-	case COMMAND_SCAN: return command_scan(o, err);
+	case COMMAND_SCAN:
+		return command_scan(o, err);
 	case COMMAND_PLAN:
 	case COMMAND_RUN:
-	case COMMAND_VERIFY: return command_migrate(o, err);
-	case COMMAND_APPLY: return command_apply(o, err);
-	case COMMAND_REPORT: return command_report(o, err);
-	case COMMAND_HELP: return show_help(o, err);
-	case COMMAND_VERSION: return show_version();
+	case COMMAND_VERIFY:
+		return command_migrate(o, err);
+	case COMMAND_APPLY:
+		return command_apply(o, err);
+	case COMMAND_REPORT:
+		return command_report(o, err);
+	case COMMAND_HELP:
+		return show_help(o, err);
+	case COMMAND_VERSION:
+		return show_version();
 	case COMMAND_NONE:
-	case COMMAND_COUNT: break;
+	case COMMAND_COUNT:
+		break;
 	}
 	return err_set(err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER, "a command without code");
 }

@@ -36,8 +36,8 @@ static size_t terminal_width(void)
 }
 
 /* "uploading 'Sent': 120 of 4000, 5.2 MB, 310/s, 0:12 left" */
-static void describe(struct buf *b, const struct progress_view *v, const char *phase,
-		     uint64_t done, uint64_t total, uint64_t bytes, int64_t now)
+static void describe(struct buf *b, const struct progress_view *v, const char *phase, uint64_t done,
+		     uint64_t total, uint64_t bytes, int64_t now)
 {
 	int64_t ms = now - v->phase_since_ms;
 	uint64_t moved = done > v->phase_start ? done - v->phase_start : 0;

@@ -83,8 +83,7 @@ static int read_list(struct json_reader *r, struct arena *a, const char **out, s
 	return got < 0 ? -1 : damaged(err);
 }
 
-static int read_text(const struct json_token *t, struct arena *a, const char **out,
-		     struct err *err)
+static int read_text(const struct json_token *t, struct arena *a, const char **out, struct err *err)
 {
 	*out = NULL;
 	if (t->kind != JSON_STRING)
@@ -93,8 +92,8 @@ static int read_text(const struct json_token *t, struct arena *a, const char **o
 	return *out ? 0 : err_nomem(err);
 }
 
-static int read_member(struct json_reader *r, struct slice key, struct arena *a,
-		       struct options *o, const char **specs, struct err *err)
+static int read_member(struct json_reader *r, struct slice key, struct arena *a, struct options *o,
+		       const char **specs, struct err *err)
 {
 	struct json_token t;
 

@@ -155,9 +155,10 @@ static int from_prompt(struct secret *s, char *out, size_t size, struct err *err
 	ssize_t len;
 
 	if (tty < 0 || tcgetattr(tty, &before) != 0)
-		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER,
-			       "no password: use --password-command, --password-file, --password-fd "
-			       "or $MAILHOIST_PASSWORD (there is no terminal to ask on)");
+		return err_set(
+			err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER,
+			"no password: use --password-command, --password-file, --password-fd "
+			"or $MAILHOIST_PASSWORD (there is no terminal to ask on)");
 	silent = before;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	dprintf(tty, "Password of %s at %s: ", s->user, s->host);

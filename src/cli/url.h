@@ -18,7 +18,6 @@ struct account_url {
 
 /* Texts belong to the arena. ERR_USAGE tells what is wrong; a password in the URL is refused, since
  * everybody on the machine can read argv. */
-int account_url_parse(const char *text, struct arena *a, struct account_url *out,
-		      struct err *err);
+int account_url_parse(const char *text, struct arena *a, struct account_url *out, struct err *err);
 
 #endif

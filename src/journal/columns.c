@@ -61,9 +61,8 @@ const char *reason_text(const char *code)
 		{ REASON_UNREADABLE, "could not be read" },
 		{ REASON_UNDECIDED, "a similar message on the server could not be looked at; the"
 				    " next run tries again" },
-		{ REASON_IN_DOUBT,
-		  "was sent by an interrupted run, and it is not yet known whether"
-		  " it arrived" },
+		{ REASON_IN_DOUBT, "was sent by an interrupted run, and it is not yet known whether"
+				   " it arrived" },
 		{ REASON_TOO_BIG, "is larger than the server accepts" },
 		{ REASON_MISSING, "is not on the server" },
 	};

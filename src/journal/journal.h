@@ -244,13 +244,14 @@ const char *match_level_name(enum match_level level);
 
 /* Reason codes of plan lines: stable words for scripts. The refusals' own ("quota", "content", ...)
  * come from transfer/. */
-#define REASON_PRESENT	   "present"	 /* in its target folder */
-#define REASON_STORED	   "stored"	 /* uploaded by an earlier run */
-#define REASON_STORED_GONE "stored-gone" /* ... and since deleted or moved: final, not sent again  \
-					  */
-#define REASON_ELSEWHERE   "elsewhere"	 /* on the server in another folder */
-#define REASON_DUPLICATE   "duplicate"	 /* an identical local message has the same target */
-#define REASON_OTHER_BODY  "other-body"	 /* uploaded although its Message-ID is on the server */
+#define REASON_PRESENT "present" /* in its target folder */
+#define REASON_STORED  "stored"	 /* uploaded by an earlier run */
+#define REASON_STORED_GONE                                                                         \
+	"stored-gone"			/* ... and since deleted or moved: final, not sent again   \
+					 */
+#define REASON_ELSEWHERE   "elsewhere"	/* on the server in another folder */
+#define REASON_DUPLICATE   "duplicate"	/* an identical local message has the same target */
+#define REASON_OTHER_BODY  "other-body" /* uploaded although its Message-ID is on the server */
 #define REASON_DELETED	   "deleted"
 #define REASON_OUTBOX	   "outbox"
 #define REASON_FEED	   "feed"
@@ -315,8 +316,8 @@ int journal_target_next(struct journal *j, int64_t run, int64_t after, struct ar
 			struct remote_folder *out, struct err *err);
 
 /* Targets of a run that nothing goes to (their local folders are empty) and that the server never
- * had: in id order; pass the last id (0 first). One that the user has since deleted on the server is
- * not among them. 1, 0, -1. */
+ * had: in id order; pass the last id (0 first). One that the user has since deleted on the server
+ * is not among them. 1, 0, -1. */
 int journal_empty_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			      struct remote_folder *out, struct err *err);
 

@@ -14,8 +14,8 @@ int journal_remote_get(struct journal *j, int64_t folder, uint32_t uid, struct a
 }
 
 /* A stored upload has this message already. */
-#define CLAIMED                                                                  \
-	" EXISTS (SELECT 1 FROM upload u WHERE u.folder = ?1 AND u.uid > 0"       \
+#define CLAIMED                                                                                    \
+	" EXISTS (SELECT 1 FROM upload u WHERE u.folder = ?1 AND u.uid > 0"                        \
 	" AND u.uid = r.id & 4294967295 AND u.uidvalidity = ?2 AND u.state IN (2, 3))"
 
 int journal_remote_unclaimed(struct journal *j, const struct remote_wanted *wanted, bool by_id,
@@ -29,8 +29,8 @@ int journal_remote_unclaimed(struct journal *j, const struct remote_wanted *want
 		"SELECT r.id & 4294967295 FROM remote r WHERE r.id BETWEEN ?3 AND ?4 AND r.key = ?5"
 		" AND NOT" CLAIMED " ORDER BY r.id LIMIT 1";
 	const struct match_keys *k = wanted->keys;
-	sqlite3_stmt *st = by_id ? db_stmt(&j->db, by_id_sql, err) :
-				   db_stmt(&j->db, by_fields_sql, err);
+	sqlite3_stmt *st =
+		by_id ? db_stmt(&j->db, by_id_sql, err) : db_stmt(&j->db, by_fields_sql, err);
 	int got;
 
 	if (!st)

@@ -8,7 +8,7 @@
 #include "journal/journal.h"
 
 struct run_notice {
-	const char *kind;     /* stable short name: "expunged", "source-error", "folder-blind" */
+	const char *kind; /* stable short name: "expunged", "source-error", "folder-blind" */
 	uint64_t count;
 	const char *location; /* file, folder, or NULL */
 	const char *text;     /* one line for the user */

@@ -87,7 +87,7 @@ static const char *const tables[] = {
 	" attributes INTEGER NOT NULL,"
 	" role INTEGER NOT NULL,"
 	" listed INTEGER NOT NULL,"	       /* 0: wanted by a plan, or gone from the server */
-	" gone INTEGER NOT NULL DEFAULT 0,"  /* 1: it was on the server, and later was not */
+	" gone INTEGER NOT NULL DEFAULT 0,"    /* 1: it was on the server, and later was not */
 	" seen INTEGER NOT NULL DEFAULT 0,"    /* during one listing */
 	" indexed INTEGER NOT NULL DEFAULT 0," /* its rows in remote are complete */
 	" uidvalidity INTEGER NOT NULL DEFAULT 0, uidnext INTEGER NOT NULL DEFAULT 0,"

@@ -112,7 +112,8 @@ int journal_folders_end(struct journal *j, struct err *err)
 			"DELETE FROM remote WHERE id IN (SELECT r.id FROM folder f JOIN remote r"
 			" ON r.id BETWEEN f.id << 32 AND (f.id << 32) + 4294967295"
 			" WHERE f.seen = 0 AND f.listed = 1);"
-			"UPDATE folder SET listed = 0, gone = 1, indexed = 0, uidvalidity = 0, uidnext = 0,"
+			"UPDATE folder SET listed = 0, gone = 1, indexed = 0, uidvalidity = 0, "
+			"uidnext = 0,"
 			" messages = 0, highestmodseq = 0 WHERE seen = 0 AND listed = 1",
 			err);
 	return tx_end(j, own, result, err);

@@ -380,10 +380,11 @@ int journal_mark_failed(struct journal *j, int64_t upload, const char *reason_co
 
 int journal_scan_stale(struct journal *j, int64_t upload, struct err *err)
 {
-	return mark_all(j, &upload, 1,
-			"UPDATE store SET fingerprint = '' WHERE id ="
-			" (SELECT l.store FROM upload u JOIN line l ON l.id = u.line WHERE u.id = ?1)",
-			NULL, err);
+	return mark_all(
+		j, &upload, 1,
+		"UPDATE store SET fingerprint = '' WHERE id ="
+		" (SELECT l.store FROM upload u JOIN line l ON l.id = u.line WHERE u.id = ?1)",
+		NULL, err);
 }
 
 int journal_mark_kept(struct journal *j, int64_t upload, struct err *err)

@@ -14,22 +14,22 @@
 #include <emmintrin.h>
 #endif
 
-#define WINDOW ((size_t)128 << 10)
-#define LOOKAHEAD ((size_t)1 << 10)	 /* longest name or run of '>' that is recognised */
-#define VECTOR ((size_t)16)
-#define OUT_SIZE (2 * WINDOW + 2 * LOOKAHEAD + VECTOR) /* every byte may be a LF */
-#define LONG_LINE 998			 /* RFC 5322 2.1.1 */
+#define WINDOW	  ((size_t)128 << 10)
+#define LOOKAHEAD ((size_t)1 << 10) /* longest name or run of '>' that is recognised */
+#define VECTOR	  ((size_t)16)
+#define OUT_SIZE  (2 * WINDOW + 2 * LOOKAHEAD + VECTOR) /* every byte may be a LF */
+#define LONG_LINE 998					/* RFC 5322 2.1.1 */
 
 struct canon {
 	struct body body;
 	struct canon_rules rules;
-	uint64_t next;	 /* offset in the body of the next byte to read */
-	size_t pos, end; /* what is left of the window: in[pos..end) */
+	uint64_t next;	   /* offset in the body of the next byte to read */
+	size_t pos, end;   /* what is left of the window: in[pos..end) */
 	uint32_t stripped; /* STRIP_* bits already removed */
 	uint64_t line_len; /* of the line so far, without its end */
 	bool in_header, at_line_start, skipping, finished;
 	bool after_content_length; /* the field just removed was Content-Length */
-	bool last_was_cr;	   /* the last byte put out was a CR that is not part of a line end */
+	bool last_was_cr; /* the last byte put out was a CR that is not part of a line end */
 	bool window_has_cr;
 	bool header_has_field;
 	size_t out_len;
@@ -190,7 +190,8 @@ static void end_header(struct canon *c, size_t line_end)
 /* At the start of a header line: shall it be left out? Ends the header at an empty line. */
 static void begin_header_line(struct canon *c, struct slice line)
 {
-	bool empty = line.ptr[0] == '\n' || (line.len > 1 && line.ptr[0] == '\r' && line.ptr[1] == '\n');
+	bool empty =
+		line.ptr[0] == '\n' || (line.len > 1 && line.ptr[0] == '\r' && line.ptr[1] == '\n');
 
 	if (empty) {
 		end_header(c, 2);

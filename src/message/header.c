@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 
-#define CHARSET_MAX 40	      /* longer charset names are none */
+#define CHARSET_MAX	 40   /* longer charset names are none */
 #define ENCODED_WORD_MAX 1000 /* RFC 2047 says 75; real mail has longer ones */
 
 /* Length of the line at `p`, its line end included. */

@@ -16,7 +16,18 @@
 #define TEXT_LIMIT (2 * HEADER_BLOCK_MAX)
 
 /* The fields that are looked at; the first six are those of KEY_FIELDS. */
-enum field { F_ID, F_DATE, F_FROM, F_TO, F_CC, F_SUBJECT, F_KEYS, F_RECEIVED = F_KEYS, F_DELIVERY, F_OTHER };
+enum field {
+	F_ID,
+	F_DATE,
+	F_FROM,
+	F_TO,
+	F_CC,
+	F_SUBJECT,
+	F_KEYS,
+	F_RECEIVED = F_KEYS,
+	F_DELIVERY,
+	F_OTHER
+};
 
 struct keyer {
 	EVP_MD *sha256;
@@ -40,7 +51,8 @@ struct keyer *keyer_new(struct err *err)
 	buf_init(&k->text, TEXT_LIMIT);
 	buf_init(&k->essence, TEXT_LIMIT);
 	buf_init(&k->id, TEXT_LIMIT);
-	k->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL); /* once: looking it up costs more than using it */
+	k->sha256 = EVP_MD_fetch(NULL, "SHA256",
+				 NULL); /* once: looking it up costs more than using it */
 	k->ctx = EVP_MD_CTX_new();
 	if (!k->sha256 || !k->ctx) {
 		keyer_free(k);
@@ -68,7 +80,10 @@ struct name {
 	const char *text; /* lower case; a '*' at the end matches any rest */
 	unsigned char len;
 };
-#define NAME(literal) { literal, sizeof(literal) - 1 }
+#define NAME(literal)                                                                              \
+	{                                                                                          \
+		literal, sizeof(literal) - 1                                                       \
+	}
 
 static bool name_is(struct slice name, const struct name *pattern)
 {
@@ -87,10 +102,14 @@ static enum field field_of(struct slice name)
 		struct name name;
 		enum field field;
 	} names[] = {
-		{ NAME("message-id"), F_ID },	  { NAME("date"), F_DATE },
-		{ NAME("from"), F_FROM },	  { NAME("to"), F_TO },
-		{ NAME("cc"), F_CC },		  { NAME("subject"), F_SUBJECT },
-		{ NAME("received"), F_RECEIVED }, { NAME("delivery-date"), F_DELIVERY },
+		{ NAME("message-id"), F_ID },
+		{ NAME("date"), F_DATE },
+		{ NAME("from"), F_FROM },
+		{ NAME("to"), F_TO },
+		{ NAME("cc"), F_CC },
+		{ NAME("subject"), F_SUBJECT },
+		{ NAME("received"), F_RECEIVED },
+		{ NAME("delivery-date"), F_DELIVERY },
 	};
 
 	if (name.len == 0 || name.len > 13)
@@ -107,30 +126,74 @@ static bool is_transport_field(struct slice name)
 {
 	static const struct name plain[] = {
 		/* RFC 5321 4.4, delivery agents, mailing list and fetcher traces */
-		NAME("received"), NAME("return-path"), NAME("delivered-to"), NAME("envelope-to"),
-		NAME("delivery-date"), NAME("received-spf"), NAME("authentication-results"),
+		NAME("received"),
+		NAME("return-path"),
+		NAME("delivered-to"),
+		NAME("envelope-to"),
+		NAME("delivery-date"),
+		NAME("received-spf"),
+		NAME("authentication-results"),
 		NAME("arc-*"),
 		/* stores (mail-stores: each program's own) */
-		NAME("status"), NAME("content-length"), NAME("lines"),
+		NAME("status"),
+		NAME("content-length"),
+		NAME("lines"),
 	};
 	static const struct name private[] = {
-		NAME("x-original-to"), NAME("x-envelope-*"), NAME("x-received"),
-		NAME("x-forwarded-*"), NAME("x-delivered-to"), NAME("x-rcpt-to"),
-		NAME("x-fetchmail-*"), NAME("x-getmail-*"), NAME("x-pop*"), NAME("x-gm-*"),
-		NAME("x-google-*"), NAME("x-gmail-*"),
+		NAME("x-original-to"),
+		NAME("x-envelope-*"),
+		NAME("x-received"),
+		NAME("x-forwarded-*"),
+		NAME("x-delivered-to"),
+		NAME("x-rcpt-to"),
+		NAME("x-fetchmail-*"),
+		NAME("x-getmail-*"),
+		NAME("x-pop*"),
+		NAME("x-gm-*"),
+		NAME("x-google-*"),
+		NAME("x-gmail-*"),
 		/* filters */
-		NAME("x-spam*"), NAME("x-antivirus*"), NAME("x-virus*"), NAME("x-rspamd*"),
-		NAME("x-bogosity"), NAME("x-amavis*"), NAME("x-antispam*"), NAME("x-ms-exchange-*"),
-		NAME("x-microsoft-antispam*"), NAME("x-forefront-*"), NAME("x-ui-*"),
-		NAME("x-gmx-*"), NAME("x-dspam-*"), NAME("x-crm114-*"), NAME("x-proofpoint-*"),
-		NAME("x-barracuda-*"), NAME("x-sa-*"), NAME("x-scanned-by"), NAME("x-greylist"),
-		NAME("x-mailscanner*"), NAME("x-avast*"), NAME("x-eset*"), NAME("x-kaspersky*"),
-		NAME("x-norton*"), NAME("x-symantec*"),
+		NAME("x-spam*"),
+		NAME("x-antivirus*"),
+		NAME("x-virus*"),
+		NAME("x-rspamd*"),
+		NAME("x-bogosity"),
+		NAME("x-amavis*"),
+		NAME("x-antispam*"),
+		NAME("x-ms-exchange-*"),
+		NAME("x-microsoft-antispam*"),
+		NAME("x-forefront-*"),
+		NAME("x-ui-*"),
+		NAME("x-gmx-*"),
+		NAME("x-dspam-*"),
+		NAME("x-crm114-*"),
+		NAME("x-proofpoint-*"),
+		NAME("x-barracuda-*"),
+		NAME("x-sa-*"),
+		NAME("x-scanned-by"),
+		NAME("x-greylist"),
+		NAME("x-mailscanner*"),
+		NAME("x-avast*"),
+		NAME("x-eset*"),
+		NAME("x-kaspersky*"),
+		NAME("x-norton*"),
+		NAME("x-symantec*"),
 		/* stores */
-		NAME("x-status"), NAME("x-uid"), NAME("x-imap"), NAME("x-imapbase"),
-		NAME("x-keywords"), NAME("x-mozilla-*"), NAME("x-account-key"), NAME("x-uidl"),
-		NAME("x-evolution*"), NAME("x-kmail-*"), NAME("x-tuid"), NAME("x-offlineimap"),
-		NAME("x-apple-*"), NAME("x-folder"), NAME("x-label"),
+		NAME("x-status"),
+		NAME("x-uid"),
+		NAME("x-imap"),
+		NAME("x-imapbase"),
+		NAME("x-keywords"),
+		NAME("x-mozilla-*"),
+		NAME("x-account-key"),
+		NAME("x-uidl"),
+		NAME("x-evolution*"),
+		NAME("x-kmail-*"),
+		NAME("x-tuid"),
+		NAME("x-offlineimap"),
+		NAME("x-apple-*"),
+		NAME("x-folder"),
+		NAME("x-label"),
 	};
 	bool is_private = (name.ptr[0] | 32) == 'x';
 	const struct name *list = is_private ? private : plain;
@@ -202,16 +265,27 @@ static void keep_first(struct slice *slot, struct slice value)
 static void note_fact(struct header_facts *facts, enum field field, struct slice value)
 {
 	switch (field) {
-	case F_ID: keep_first(&facts->message_id, value); break;
-	case F_DATE: keep_first(&facts->date, value); break;
-	case F_FROM: keep_first(&facts->from, value); break;
-	case F_SUBJECT: keep_first(&facts->subject, value); break;
-	case F_DELIVERY: keep_first(&facts->delivery_date, value); break;
+	case F_ID:
+		keep_first(&facts->message_id, value);
+		break;
+	case F_DATE:
+		keep_first(&facts->date, value);
+		break;
+	case F_FROM:
+		keep_first(&facts->from, value);
+		break;
+	case F_SUBJECT:
+		keep_first(&facts->subject, value);
+		break;
+	case F_DELIVERY:
+		keep_first(&facts->delivery_date, value);
+		break;
 	case F_RECEIVED:
 		if (facts->n_received < RECEIVED_MAX)
 			facts->received[facts->n_received++] = value;
 		break;
-	default: break;
+	default:
+		break;
 	}
 }
 

@@ -9,10 +9,12 @@
 const char *role_name(enum role role)
 {
 	static const char *const names[] = {
-		[ROLE_NONE] = "",	[ROLE_INBOX] = "inbox",	      [ROLE_SENT] = "sent",
-		[ROLE_DRAFTS] = "drafts", [ROLE_TRASH] = "trash",	      [ROLE_JUNK] = "junk",
-		[ROLE_ARCHIVE] = "archive", [ROLE_TEMPLATES] = "templates", [ROLE_OUTBOX] = "outbox",
-		[ROLE_ALL] = "all",	[ROLE_FEEDS] = "feeds",
+		[ROLE_NONE] = "",	    [ROLE_INBOX] = "inbox",
+		[ROLE_SENT] = "sent",	    [ROLE_DRAFTS] = "drafts",
+		[ROLE_TRASH] = "trash",	    [ROLE_JUNK] = "junk",
+		[ROLE_ARCHIVE] = "archive", [ROLE_TEMPLATES] = "templates",
+		[ROLE_OUTBOX] = "outbox",   [ROLE_ALL] = "all",
+		[ROLE_FEEDS] = "feeds",
 	};
 
 	static_assert(sizeof(names) / sizeof(names[0]) == ROLE_COUNT, "a name for each role");
@@ -22,9 +24,9 @@ const char *role_name(enum role role)
 const char *state_name(enum message_state state)
 {
 	static const char *const names[] = {
-		[STATE_WHOLE] = "whole",   [STATE_PARTIAL] = "partial",
-		[STATE_TRUNCATED] = "truncated", [STATE_DELETED] = "deleted",
-		[STATE_OUTBOX] = "outbox", [STATE_FEED] = "feed",
+		[STATE_WHOLE] = "whole",	   [STATE_PARTIAL] = "partial",
+		[STATE_TRUNCATED] = "truncated",   [STATE_DELETED] = "deleted",
+		[STATE_OUTBOX] = "outbox",	   [STATE_FEED] = "feed",
 		[STATE_UNREADABLE] = "unreadable",
 	};
 
@@ -34,10 +36,10 @@ const char *state_name(enum message_state state)
 const char *date_source_name(enum date_source source)
 {
 	static const char *const names[] = {
-		[DATE_NOWHERE] = "none",	[DATE_STORE] = "store",
-		[DATE_RECEIVED] = "received",	[DATE_DATE] = "date",
+		[DATE_NOWHERE] = "none",	   [DATE_STORE] = "store",
+		[DATE_RECEIVED] = "received",	   [DATE_DATE] = "date",
 		[DATE_DELIVERY] = "delivery-date", [DATE_FROM_LINE] = "from-line",
-		[DATE_FILE_NAME] = "file-name", [DATE_MTIME] = "mtime",
+		[DATE_FILE_NAME] = "file-name",	   [DATE_MTIME] = "mtime",
 	};
 
 	return (size_t)source < sizeof(names) / sizeof(names[0]) ? names[source] : "";
@@ -46,9 +48,12 @@ const char *date_source_name(enum date_source source)
 const char *repair_name(uint32_t bit)
 {
 	static const char *const names[REPAIR_COUNT] = {
-		"unquoted",    "store-headers-removed", "final-eol-added", "nul",
-		"bare-cr",     "cr-cr-lf",		"8bit-header",	   "long-line",
-		"no-header",   "date-clamped",		"zone-unknown",	   "keywords-dropped",
+		"unquoted",	   "store-headers-removed",
+		"final-eol-added", "nul",
+		"bare-cr",	   "cr-cr-lf",
+		"8bit-header",	   "long-line",
+		"no-header",	   "date-clamped",
+		"zone-unknown",	   "keywords-dropped",
 		"truncated",
 	};
 

@@ -12,7 +12,7 @@
 #include "message/flags.h"
 
 #define SHA256_LEN 32
-#define KEY_LEN 16 /* bytes kept of the hashes that serve as search keys */
+#define KEY_LEN	   16 /* bytes kept of the hashes that serve as search keys */
 
 /* Stored bytes: `len` bytes at `off` of `fd`. The descriptor belongs to the source that
  * delivered the message and is valid until its next call. */
@@ -88,11 +88,11 @@ const char *role_name(enum role role); /* "inbox", "sent", ...; "" for none */
 
 enum message_state {
 	STATE_WHOLE,
-	STATE_PARTIAL,	 /* only the first lines were fetched by POP */
-	STATE_TRUNCATED, /* last message of a file that was cut off */
-	STATE_DELETED,	 /* deleted but not compacted or expunged: left out by default */
-	STATE_OUTBOX,	 /* unsent: left out */
-	STATE_FEED,	 /* RSS item: left out */
+	STATE_PARTIAL,	  /* only the first lines were fetched by POP */
+	STATE_TRUNCATED,  /* last message of a file that was cut off */
+	STATE_DELETED,	  /* deleted but not compacted or expunged: left out by default */
+	STATE_OUTBOX,	  /* unsent: left out */
+	STATE_FEED,	  /* RSS item: left out */
 	STATE_UNREADABLE, /* could not be read: counted, named, not uploaded */
 };
 const char *state_name(enum message_state state); /* "whole", "partial", "deleted", ... */
@@ -116,23 +116,26 @@ struct arrival {
 	int64_t file_name;
 	int64_t mtime;
 };
-#define ARRIVAL_NONE { false, TIME_NONE, TIME_NONE, TIME_NONE }
+#define ARRIVAL_NONE                                                                               \
+	{                                                                                          \
+		false, TIME_NONE, TIME_NONE, TIME_NONE                                             \
+	}
 
 /* What was tolerated or noticed in the bytes; reported, never changed by us. */
 enum repair {
-	REPAIR_UNQUOTED = 1u << 0,	 /* mbox quoting undone */
-	REPAIR_STRIPPED = 1u << 1,	 /* store headers removed */
-	REPAIR_FINAL_EOL = 1u << 2,	 /* final line end added */
-	NOTE_NUL = 1u << 3,		 /* has NUL octets: servers change or refuse these */
-	NOTE_BARE_CR = 1u << 4,		 /* CR in mid-line */
-	NOTE_CR_CR_LF = 1u << 5,	 /* servers drop one CR */
-	NOTE_8BIT_HEADER = 1u << 6,	 /* Cyrus replaces these octets */
-	NOTE_LONG_LINE = 1u << 7,	 /* a line over 998 octets */
-	NOTE_NO_HEADER = 1u << 8,	 /* no header field at all */
-	NOTE_DATE_CLAMPED = 1u << 9,	 /* INTERNALDATE moved into what servers can store */
-	NOTE_ZONE_UNKNOWN = 1u << 10,	 /* From_ date without a zone, read as UTC */
+	REPAIR_UNQUOTED = 1u << 0,	  /* mbox quoting undone */
+	REPAIR_STRIPPED = 1u << 1,	  /* store headers removed */
+	REPAIR_FINAL_EOL = 1u << 2,	  /* final line end added */
+	NOTE_NUL = 1u << 3,		  /* has NUL octets: servers change or refuse these */
+	NOTE_BARE_CR = 1u << 4,		  /* CR in mid-line */
+	NOTE_CR_CR_LF = 1u << 5,	  /* servers drop one CR */
+	NOTE_8BIT_HEADER = 1u << 6,	  /* Cyrus replaces these octets */
+	NOTE_LONG_LINE = 1u << 7,	  /* a line over 998 octets */
+	NOTE_NO_HEADER = 1u << 8,	  /* no header field at all */
+	NOTE_DATE_CLAMPED = 1u << 9,	  /* INTERNALDATE moved into what servers can store */
+	NOTE_ZONE_UNKNOWN = 1u << 10,	  /* From_ date without a zone, read as UTC */
 	NOTE_KEYWORDS_DROPPED = 1u << 11, /* more keywords than we carry */
-	NOTE_TRUNCATED = 1u << 12,	 /* see STATE_TRUNCATED */
+	NOTE_TRUNCATED = 1u << 12,	  /* see STATE_TRUNCATED */
 };
 #define REPAIR_COUNT 13
 const char *repair_name(uint32_t bit); /* stable names for the jsonl output */
@@ -150,19 +153,19 @@ struct message {
 	uint32_t repairs; /* enum repair */
 
 	/* from the scan */
-	uint64_t wire_len;	     /* octets of the canonical bytes */
-	uint64_t header_len;	     /* of these: header block with its empty line */
+	uint64_t wire_len;   /* octets of the canonical bytes */
+	uint64_t header_len; /* of these: header block with its empty line */
 	uint64_t nul_count, cr_count, cr_cr_lf_count; /* what servers may change */
-	uint8_t sha256[SHA256_LEN];  /* of the canonical bytes */
-	const char *message_id;	     /* as it stands, trimmed, or NULL */
-	const char *subject, *from;  /* decoded (RFC 2047) UTF-8 for reports; may be NULL */
-	int64_t date;		     /* of the Date field, or TIME_NONE */
-	int64_t internaldate;	     /* UTC; always set, within what servers can store */
+	uint8_t sha256[SHA256_LEN];		      /* of the canonical bytes */
+	const char *message_id;			      /* as it stands, trimmed, or NULL */
+	const char *subject, *from; /* decoded (RFC 2047) UTF-8 for reports; may be NULL */
+	int64_t date;		    /* of the Date field, or TIME_NONE */
+	int64_t internaldate;	    /* UTC; always set, within what servers can store */
 	enum date_source date_source;
 	struct match_keys {
-		bool has_id;	       /* a Message-ID is there */
-		uint8_t id[KEY_LEN];   /* of the Message-ID */
-		uint8_t ident[KEY_LEN]; /* of From, Date, Subject: for mail without Message-ID */
+		bool has_id;		 /* a Message-ID is there */
+		uint8_t id[KEY_LEN];	 /* of the Message-ID */
+		uint8_t ident[KEY_LEN];	 /* of From, Date, Subject: for mail without Message-ID */
 		uint8_t fields[KEY_LEN]; /* of From, To, Cc, Date, Subject, Message-ID */
 	} keys;
 	uint8_t essence[KEY_LEN]; /* of all header fields but transport and store ones */

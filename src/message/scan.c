@@ -12,7 +12,7 @@
 #include "message/header.h"
 #include "message/keys.h"
 
-#define TEXT_MAX 300 /* bytes kept of a subject or sender for reports */
+#define TEXT_MAX    300 /* bytes kept of a subject or sender for reports */
 #define ID_TEXT_MAX 1000
 
 struct scanner {
@@ -167,7 +167,7 @@ static bool storable(int64_t t, int64_t now)
 static void choose_date(struct message *m, const struct header_facts *facts, int64_t now)
 {
 	const struct arrival *w = &m->arrival;
-	int64_t store = !w->trusted	       ? TIME_NONE
+	int64_t store = !w->trusted		    ? TIME_NONE
 			: w->from_line != TIME_NONE ? w->from_line
 						    : w->mtime;
 	const struct {
@@ -204,8 +204,7 @@ static void choose_date(struct message *m, const struct header_facts *facts, int
 		m->repairs &= ~(uint32_t)NOTE_ZONE_UNKNOWN; /* that date was not used */
 }
 
-int scanner_run(struct scanner *s, struct message *m, int64_t now, struct arena *a,
-		struct err *err)
+int scanner_run(struct scanner *s, struct message *m, int64_t now, struct arena *a, struct err *err)
 {
 	struct header_facts facts;
 

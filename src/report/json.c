@@ -96,7 +96,8 @@ static int put_folders(struct writer *w, struct err *err)
 
 	json_key(&w->json, "folders");
 	json_open(&w->json, '[');
-	while ((got = journal_store_next(w->journal, w->run, store.id, &w->arena, &store, err)) > 0) {
+	while ((got = journal_store_next(w->journal, w->run, store.id, &w->arena, &store, err)) >
+	       0) {
 		json_open(&w->json, '{');
 		put_text(&w->json, "kind", store.kind);
 		put_text(&w->json, "source", store.source);

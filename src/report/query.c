@@ -7,12 +7,13 @@
 
 int reasons_begin(struct journal *j, int64_t run, struct reason_query *out, struct err *err)
 {
-	out->statement = db_stmt(journal_db(j),
-				 "SELECT outcome, action, reason, level, count(*), sum(size)"
-				 " FROM line WHERE id BETWEEN (SELECT first_line FROM run WHERE id = ?1)"
-				 " AND (SELECT last_line FROM run WHERE id = ?1) AND run = ?1"
-				 " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
-				 err);
+	out->statement =
+		db_stmt(journal_db(j),
+			"SELECT outcome, action, reason, level, count(*), sum(size)"
+			" FROM line WHERE id BETWEEN (SELECT first_line FROM run WHERE id = ?1)"
+			" AND (SELECT last_line FROM run WHERE id = ?1) AND run = ?1"
+			" GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
+			err);
 	if (!out->statement)
 		return -1;
 	sqlite3_bind_int64(out->statement, 1, run);

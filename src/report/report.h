@@ -9,8 +9,8 @@
 #include "journal/journal.h"
 
 struct report_options {
-	int fd;	      /* where it is written */
-	bool verbose; /* list also what was left out on purpose, and duplicates */
+	int fd;		     /* where it is written */
+	bool verbose;	     /* list also what was left out on purpose, and duplicates */
 	const char *account; /* for the heading */
 };
 

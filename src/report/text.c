@@ -5,7 +5,6 @@
  */
 #include "report/report.h"
 
-
 #include "base/text.h"
 #include "journal/notice.h"
 #include "report/query.h"
@@ -59,13 +58,17 @@ static void put_time(struct writer *w, int64_t t)
 static void put_heading(struct writer *w)
 {
 	static const char *const what[RUN_KIND_COUNT] = {
-		[RUN_PLAN] = "Plan", [RUN_RUN] = "Run", [RUN_APPLY] = "Run", [RUN_VERIFY] = "Verification",
+		[RUN_PLAN] = "Plan",
+		[RUN_RUN] = "Run",
+		[RUN_APPLY] = "Run",
+		[RUN_VERIFY] = "Verification",
 	};
 
 	buf_addf(&w->out, "%s %lld for ", what[w->run.kind], (long long)w->run.id);
 	text_add_safe(&w->out, slice_str(w->options->account), 0);
-	buf_adds(&w->out, w->run.kind == RUN_PLAN ? " (dry run: nothing was written to the server)\n"
-						  : "\n");
+	buf_adds(&w->out, w->run.kind == RUN_PLAN
+				  ? " (dry run: nothing was written to the server)\n"
+				  : "\n");
 	put_time(w, w->run.started);
 	buf_adds(&w->out, " to ");
 	put_time(w, w->run.finished);
@@ -79,9 +82,9 @@ static const struct {
 	const char *head;
 	enum line_outcome outcome;
 } columns[] = {
-	{ "upload", OUTCOME_OPEN },	      { "uploaded", OUTCOME_UPLOADED },
-	{ "present", OUTCOME_PRESENT },	      { "duplicate", OUTCOME_DUPLICATE },
-	{ "excluded", OUTCOME_EXCLUDED },     { "refused", OUTCOME_REFUSED },
+	{ "upload", OUTCOME_OPEN },	  { "uploaded", OUTCOME_UPLOADED },
+	{ "present", OUTCOME_PRESENT },	  { "duplicate", OUTCOME_DUPLICATE },
+	{ "excluded", OUTCOME_EXCLUDED }, { "refused", OUTCOME_REFUSED },
 	{ "failed", OUTCOME_FAILED },
 };
 #define N_COLUMNS (sizeof(columns) / sizeof(columns[0]))
@@ -113,8 +116,7 @@ static void put_table_head(struct writer *w, const struct balance *total)
 	buf_addf(&w->out, "%10s", "found");
 	for (size_t i = 0; i < N_COLUMNS; i++)
 		if (column_shown(w, columns[i].outcome, total))
-			buf_addf(&w->out, "%10s",
-				 columns[i].head);
+			buf_addf(&w->out, "%10s", columns[i].head);
 	buf_addc(&w->out, '\n');
 }
 
@@ -150,7 +152,8 @@ static int put_folders(struct writer *w, const struct balance *total, struct err
 /* What verification saw; what it was not shown is told as well. */
 static void put_verified(struct writer *w, const struct balance *b)
 {
-	enum line_outcome looked_at = w->run.kind == RUN_VERIFY ? OUTCOME_PRESENT : OUTCOME_UPLOADED;
+	enum line_outcome looked_at =
+		w->run.kind == RUN_VERIFY ? OUTCOME_PRESENT : OUTCOME_UPLOADED;
 	uint64_t seen = b->verified + b->differs;
 
 	if (seen == 0)
@@ -170,8 +173,8 @@ static void put_balance(struct writer *w, const struct balance *b)
 
 	buf_addf(&w->out, "\nBalance: %llu found", (unsigned long long)b->found);
 	for (enum line_outcome o = 0; o < OUTCOME_COUNT; o++) {
-		if (b->outcome[o] == 0 && (o == OUTCOME_OPEN || (w->run.kind == RUN_PLAN &&
-								 o == OUTCOME_UPLOADED)))
+		if (b->outcome[o] == 0 &&
+		    (o == OUTCOME_OPEN || (w->run.kind == RUN_PLAN && o == OUTCOME_UPLOADED)))
 			continue;
 		buf_addf(&w->out, "%s%llu %s", plus, (unsigned long long)b->outcome[o],
 			 o == OUTCOME_OPEN ? "to upload" : outcome_name(o));

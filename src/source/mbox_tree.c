@@ -379,8 +379,8 @@ static int walk_listing(struct walk *w, struct level *at, const struct listing *
 	return 0;
 }
 
-/* Mail may lie in a directory that cannot be read: it becomes an entry, so that whoever goes through
- * them meets the error. */
+/* Mail may lie in a directory that cannot be read: it becomes an entry, so that whoever goes
+ * through them meets the error. */
 static int add_shut(struct walk *w, const struct level *at, const struct err *why, struct err *err)
 {
 	struct mbox_entry entry = { .path = at->path,

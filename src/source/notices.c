@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define TEXTS_MAX ((size_t)1 << 20) /* bytes of all texts and locations together */
-#define TEXT_MAX  512               /* bytes of one text; a longer one is cut */
+#define TEXT_MAX  512		    /* bytes of one text; a longer one is cut */
 
 struct notices *notices_new(void)
 {

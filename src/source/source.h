@@ -31,8 +31,8 @@ struct folder_path {
 
 struct source_folder {
 	struct folder_path path;
-	enum role role;	       /* what the store itself knows (prefs, Maildir++ root is INBOX) */
-	const char *location;  /* path of the file or directory, for messages to the user */
+	enum role role;	      /* what the store itself knows (prefs, Maildir++ root is INBOX) */
+	const char *location; /* path of the file or directory, for messages to the user */
 	/* Changes whenever a scan of this folder could give another result: sizes, mtimes, inodes
 	 * and names of what it was read from, and the reader's own version. "" = never reuse. */
 	const char *fingerprint;
@@ -41,16 +41,16 @@ struct source_folder {
 
 /* What a source left out on purpose, or noticed. next_notice() drains them. */
 enum notice_kind {
-	NOTICE_PSEUDO,	   /* folder-internal message, n of them */
-	NOTICE_EXPUNGED,   /* deleted, not compacted */
+	NOTICE_PSEUDO,	 /* folder-internal message, n of them */
+	NOTICE_EXPUNGED, /* deleted, not compacted */
 	NOTICE_OUTBOX,
 	NOTICE_FEED,
 	NOTICE_SKIPPED_FILE, /* a file that is no message (tmp/, dot file, ,N) */
-	NOTICE_IN_USE,	   /* a client has the store open (parent.lock, dot lock) */
-	NOTICE_CHANGED,	   /* changed while it was read */
-	NOTICE_DAMAGED,	   /* truncated, NUL tail, ... */
-	NOTICE_NAME,	   /* a folder's real name is not known */
-	NOTICE_NOT_CARRIED, /* something of another format lies there */
+	NOTICE_IN_USE,	     /* a client has the store open (parent.lock, dot lock) */
+	NOTICE_CHANGED,	     /* changed while it was read */
+	NOTICE_DAMAGED,	     /* truncated, NUL tail, ... */
+	NOTICE_NAME,	     /* a folder's real name is not known */
+	NOTICE_NOT_CARRIED,  /* something of another format lies there */
 };
 struct notice {
 	enum notice_kind kind;

@@ -7,9 +7,9 @@
  */
 #include "transfer/batch.h"
 
-#define COMMANDS_MAX 64	      /* single APPENDs in flight */
+#define COMMANDS_MAX	   64 /* single APPENDs in flight */
 #define COMMANDS_MAX_GMAIL 4
-#define COMMANDS_MAX_SYNC 2   /* one ahead: its "+" comes when the first is done */
+#define COMMANDS_MAX_SYNC  2 /* one ahead: its "+" comes when the first is done */
 
 struct shape shape_of(uint32_t capabilities, uint64_t append_limit,
 		      const struct transfer_options *options)

@@ -17,7 +17,7 @@ enum compare_change {
 };
 
 struct compare {
-	bool in_header;	   /* of the local message */
+	bool in_header; /* of the local message */
 	bool differs;
 	bool held_cr;	   /* a local CR that the server may have dropped */
 	uint8_t previous;  /* last local octet that the server has too */

@@ -16,8 +16,8 @@ struct content {
 	bool local_ended;
 };
 
-/* Begin with a message. `header`: with its first octet; false: with its body, the first `skip` local
- * octets are left out. */
+/* Begin with a message. `header`: with its first octet; false: with its body, the first `skip`
+ * local octets are left out. */
 void content_begin(struct content *c, struct canon *canon, const struct body *body,
 		   const struct canon_rules *rules, bool header, uint64_t skip);
 /* The next octets from the server. 0 (also when they differ), or -1: the local file. */

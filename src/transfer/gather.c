@@ -20,11 +20,11 @@
 #include "message/scan.h"
 #include "transfer/internal.h"
 
-#define ITEMS_PER_COMMIT 1000
-#define ITEMS_PER_UPDATE 200		/* how often progress is told */
-#define FOLDER_ARENA_MAX (1u << 20)	/* one folder path, location, fingerprint */
-#define MESSAGE_ARENA_MAX (4u << 20)	/* one message's texts: a header and its decoded form */
-#define RACY_SECONDS 2
+#define ITEMS_PER_COMMIT   1000
+#define ITEMS_PER_UPDATE   200	      /* how often progress is told */
+#define FOLDER_ARENA_MAX   (1u << 20) /* one folder path, location, fingerprint */
+#define MESSAGE_ARENA_MAX  (4u << 20) /* one message's texts: a header and its decoded form */
+#define RACY_SECONDS	   2
 #define SCAN_RULES_VERSION 1 /* raise when a scan gives other items for the same files */
 
 struct gathering {
@@ -92,8 +92,7 @@ static const char *notice_name(enum notice_kind kind)
 	return "notice";
 }
 
-static int keep_notices(struct gathering *g, struct source *source, int64_t store,
-			struct err *err)
+static int keep_notices(struct gathering *g, struct source *source, int64_t store, struct err *err)
 {
 	struct notice n;
 
@@ -211,8 +210,8 @@ static bool is_racy(const char *location)
 
 static void phase_of(const struct source_folder *folder, struct buf *out)
 {
-	const char *last = folder->path.n > 0 ? folder->path.names[folder->path.n - 1] :
-						folder->location;
+	const char *last =
+		folder->path.n > 0 ? folder->path.names[folder->path.n - 1] : folder->location;
 
 	buf_adds(out, "scanning '");
 	text_add_safe(out, slice_str(last), 60);
@@ -225,7 +224,8 @@ static int read_store(struct gathering *g, struct source *source,
 		      const struct source_folder *folder, int64_t store, struct err *err)
 {
 	CLEANUP(buf_release) struct buf phase = BUF_INIT(1024);
-	bool racy = is_racy(folder->location); /* before reading: later changes show by themselves */
+	bool racy =
+		is_racy(folder->location); /* before reading: later changes show by themselves */
 	struct err cause = ERR_INIT;
 	int whole;
 
@@ -274,8 +274,8 @@ static int gather_folder(struct gathering *g, size_t i, const struct source_fold
 		g->t->tally.stores_cached++;
 		return 1;
 	}
-	if (folder->note && transfer_notice(g->t, store, "folder-note", 1, folder->location,
-					    folder->note, err) < 0)
+	if (folder->note &&
+	    transfer_notice(g->t, store, "folder-note", 1, folder->location, folder->note, err) < 0)
 		return -1;
 	return read_store(g, source, folder, store, err);
 }

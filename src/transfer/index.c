@@ -16,11 +16,11 @@
 _Static_assert(FOLDER_NOSELECT == ATTR_NOSELECT && FOLDER_NOINFERIORS == ATTR_NOINFERIORS,
 	       "plan/ reads the attributes that are stored here");
 
-#define LIST_ARENA_MAX (256u << 20) /* names of all folders of an account: 100,000 and more */
-#define ROW_ARENA_MAX (1u << 20)
+#define LIST_ARENA_MAX	  (256u << 20) /* names of all folders of an account: 100,000 and more */
+#define ROW_ARENA_MAX	  (1u << 20)
 #define KEYWORDS_TEXT_MAX 16384
-#define ROWS_PER_UPDATE 500
-#define EXPUNGED_TRIES 5 /* a folder that others are clearing up */
+#define ROWS_PER_UPDATE	  500
+#define EXPUNGED_TRIES	  5 /* a folder that others are clearing up */
 
 /* ---- rows ---- */
 
@@ -149,8 +149,8 @@ static int read_folder(struct rows *r, struct remote_folder *f, const struct fol
 		now.uidnext = sel->uidnext;
 	if (now.uidnext <= r->last_uid)
 		now.uidnext = r->last_uid + 1;
-	if (journal_folder_indexed(r->t->journal, f->id, now.uidvalidity, now.uidnext,
-				   now.messages, now.highestmodseq, err) < 0)
+	if (journal_folder_indexed(r->t->journal, f->id, now.uidvalidity, now.uidnext, now.messages,
+				   now.highestmodseq, err) < 0)
 		return -1;
 	r->t->tally.remote_new += r->count;
 	*f = now;
@@ -159,7 +159,8 @@ static int read_folder(struct rows *r, struct remote_folder *f, const struct fol
 
 static int index_once(struct transfer *t, struct remote_folder *f, struct err *err)
 {
-	CLEANUP(rows_release) struct rows r = {
+	CLEANUP(rows_release)
+	struct rows r = {
 		.t = t,
 		.folder = f,
 		.arena = ARENA_INIT(ROW_ARENA_MAX),
@@ -260,8 +261,9 @@ static int note_blind(struct transfer *t, const struct remote_folder *f, const s
 		      struct err *err)
 {
 	t->tally.folders_blind++;
-	progress_note(t->progress, "'%s' cannot be read on the server, nothing is compared with it: %s",
-		      f->name, cause->text);
+	progress_note(t->progress,
+		      "'%s' cannot be read on the server, nothing is compared with it: %s", f->name,
+		      cause->text);
 	return transfer_notice(t, 0, "folder-blind", 1, f->name, cause->text, err);
 }
 

@@ -13,8 +13,8 @@
 #include "base/fault.h"
 #include "base/text.h"
 
-#define CHUNK_UPLOADS 500	   /* marked in flight by one commit */
-#define CHUNK_CAREFUL 20
+#define CHUNK_UPLOADS	500 /* marked in flight by one commit */
+#define CHUNK_CAREFUL	20
 #define COMMIT_AFTER_MS 2000
 
 static void not_begun(struct batch *b)
@@ -107,8 +107,8 @@ static int load_chunk(struct lane *l, struct err *err)
 
 	if (!c)
 		return err_nomem(err);
-	n = journal_uploads_next(l->t->journal, l->t->run, l->target.id, max, &c->arena,
-				 c->uploads, &l->cursor, err);
+	n = journal_uploads_next(l->t->journal, l->t->run, l->target.id, max, &c->arena, c->uploads,
+				 &l->cursor, err);
 	if (n > 0) {
 		c->n = (size_t)n;
 		n = mark_inflight(l, c, err);
@@ -454,7 +454,8 @@ static int step(struct lane *l, struct err *err)
 
 /* ---- answers ---- */
 
-/* Are the UIDs what they can be? Some servers announce UIDPLUS and give none, or swap the values. */
+/* Are the UIDs what they can be? Some servers announce UIDPLUS and give none, or swap the values.
+ */
 static bool uids_sane(const struct lane *l, const struct batch *b, const struct append_result *r)
 {
 	return r->n_uids == b->n && r->uidvalidity == l->uidvalidity && r->first_uid >= l->base &&
@@ -584,8 +585,8 @@ int lane_open_target(struct lane *l, struct err *err)
 	return 1;
 }
 
-int lane_open(struct lane *l, struct transfer *t, const struct remote_folder *target,
-	      bool careful, uint64_t total, struct err *err)
+int lane_open(struct lane *l, struct transfer *t, const struct remote_folder *target, bool careful,
+	      uint64_t total, struct err *err)
 {
 	*l = (struct lane){
 		.t = t,

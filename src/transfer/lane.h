@@ -20,8 +20,8 @@ enum lane_phase {
 	PHASE_MESSAGE, /* the next message of `writing` has to be begun */
 	PHASE_WAIT,    /* its "+" has to come */
 	PHASE_OCTETS,
-	PHASE_DROP,    /* it changed in its middle: the connection has to go, when the commands
-			* before it have been answered */
+	PHASE_DROP, /* it changed in its middle: the connection has to go, when the commands
+		     * before it have been answered */
 };
 
 struct lane {
@@ -47,10 +47,10 @@ struct lane {
 	const char **keywords; /* the server keeps in this folder */
 	bool keywords_noted;
 
-	int64_t cursor;	  /* of journal_uploads_next() */
-	bool exhausted;	  /* the journal has no more */
-	bool stopping;	  /* begin nothing any more */
-	bool failed;	  /* stop the account with `fatal` when what is on its way has ended */
+	int64_t cursor; /* of journal_uploads_next() */
+	bool exhausted; /* the journal has no more */
+	bool stopping;	/* begin nothing any more */
+	bool failed;	/* stop the account with `fatal` when what is on its way has ended */
 	struct err fatal;
 	int64_t condemned; /* upload on which the server hangs up: left out */
 	bool refused_last; /* the last answer was a refusal */
@@ -60,17 +60,17 @@ struct lane {
 	bool in_transaction;
 	int64_t transaction_ms;
 	int64_t pause_until_ms;
-	uint32_t pauses;	  /* in a row */
+	uint32_t pauses; /* in a row */
 	uint32_t refusals_in_a_row;
 	uint32_t creation; /* how often the folder had to be made again */
 	const char *phase_text;
 	uint64_t total; /* messages of the run, for the progress display */
 };
 
-/* Make the folder if it is missing, ask for its UIDNEXT. `careful`: one message at a time. 1: ready;
- * 0: the server refuses the folder (*err tells why); -1. Release it in any case. */
-int lane_open(struct lane *l, struct transfer *t, const struct remote_folder *target,
-	      bool careful, uint64_t total, struct err *err);
+/* Make the folder if it is missing, ask for its UIDNEXT. `careful`: one message at a time. 1:
+ * ready; 0: the server refuses the folder (*err tells why); -1. Release it in any case. */
+int lane_open(struct lane *l, struct transfer *t, const struct remote_folder *target, bool careful,
+	      uint64_t total, struct err *err);
 
 /* 1: call session_poll() and then again; 0: all uploads of the folder have been answered and the
  * journal says so (or the lane was stopped); -1. */
@@ -93,8 +93,8 @@ void lane_release(struct lane *l);
 int lane_refused(struct lane *l, struct batch *b, enum refusal refusal, const char *text,
 		 struct err *err);
 /* One message cannot be uploaded: kept in the sidecar, journal, note. */
-int lane_refuse_message(struct lane *l, const struct upload *u, const char *code,
-			const char *text, struct err *err);
+int lane_refuse_message(struct lane *l, const struct upload *u, const char *code, const char *text,
+			struct err *err);
 /* One message cannot be read any more. */
 int lane_fail_message(struct lane *l, const struct upload *u, const struct err *cause,
 		      struct err *err);
@@ -102,7 +102,7 @@ int lane_fail_message(struct lane *l, const struct upload *u, const struct err *
 /* ---- helpers that both files use ---- */
 int lane_transaction(struct lane *l, struct err *err); /* one is open after this */
 int lane_commit(struct lane *l, struct err *err);
-int lane_open_target(struct lane *l, struct err *err); /* ready: 1; refused: 0; -1 */
+int lane_open_target(struct lane *l, struct err *err);	 /* ready: 1; refused: 0; -1 */
 void lane_requeue(struct lane *l, struct batch *b);	 /* at the front */
 void lane_requeue_last(struct lane *l, struct batch *b); /* at the end */
 
@@ -110,7 +110,7 @@ void lane_requeue_last(struct lane *l, struct batch *b); /* at the end */
 
 /* The folder is there: 1, *created tells whether it had to be made; 0: refused under every name
  * (*err has the server's words); -1. `target` is updated, in the journal too. */
-int target_ensure(struct transfer *t, struct remote_folder *target, struct arena *a,
-		  bool *created, struct err *err);
+int target_ensure(struct transfer *t, struct remote_folder *target, struct arena *a, bool *created,
+		  struct err *err);
 
 #endif

@@ -12,10 +12,10 @@
 
 #include "base/fault.h"
 
-#define SERVER_TRIES 3	       /* "internal error" for the same batch */
+#define SERVER_TRIES	     3	/* "internal error" for the same batch */
 #define REFUSED_IN_A_ROW_MAX 25 /* then it is not the messages */
-#define BACKOFF_HINT_MAX_MS UINT64_C(600000)
-#define CREATIONS_MAX 1	       /* again, when a folder vanishes while we upload into it */
+#define BACKOFF_HINT_MAX_MS  UINT64_C(600000)
+#define CREATIONS_MAX	     1 /* again, when a folder vanishes while we upload into it */
 
 static const char *refusal_code(enum refusal refusal)
 {
@@ -46,8 +46,8 @@ static struct upload *only_message(const struct batch *b)
 
 /* ---- one message ---- */
 
-int lane_refuse_message(struct lane *l, const struct upload *u, const char *code,
-			const char *text, struct err *err)
+int lane_refuse_message(struct lane *l, const struct upload *u, const char *code, const char *text,
+			struct err *err)
 {
 	int kept = refused_keep(l->t, l->canon, &l->target, u, text ? text : code, err);
 
@@ -70,8 +70,8 @@ int lane_fail_message(struct lane *l, const struct upload *u, const struct err *
 	progress_note(l->t->progress, "'%s': 1 message not uploaded: %s", u->store_location,
 		      cause->text);
 	l->t->tally.failed++;
-	/* A file that was rewritten in place shows in no directory: without this, each run would find
-	 * the same old scan, and fail. */
+	/* A file that was rewritten in place shows in no directory: without this, each run would
+	 * find the same old scan, and fail. */
 	if (lane_transaction(l, err) < 0 || journal_scan_stale(l->t->journal, u->id, err) < 0)
 		return -1;
 	return journal_mark_failed(l->t->journal, u->id,
@@ -164,7 +164,8 @@ static int pause_lane(struct lane *l, struct batch *b, const char *text)
 	return 0;
 }
 
-/* "Internal error". If others go through meanwhile, it is this message; if not, it is the server. */
+/* "Internal error". If others go through meanwhile, it is this message; if not, it is the server.
+ */
 static int server_trouble(struct lane *l, struct batch *b, const char *text, struct err *err)
 {
 	if (b->tries == 0)
@@ -186,8 +187,8 @@ static int server_trouble(struct lane *l, struct batch *b, const char *text, str
 	return result;
 }
 
-/* Created once more; deleted again, it is somebody's will. Other commands that were on their way get
- * the same answer: they are just sent again. */
+/* Created once more; deleted again, it is somebody's will. Other commands that were on their way
+ * get the same answer: they are just sent again. */
 static int no_folder(struct lane *l, struct batch *b, const char *text, struct err *err)
 {
 	struct err cause = ERR_INIT;

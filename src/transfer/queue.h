@@ -22,12 +22,12 @@ struct batch {
 	struct chunk *chunk;
 	size_t first, n; /* of the chunk's uploads */
 	uint64_t octets;
-	int64_t ticket; /* 0: not begun */
-	uint32_t creation; /* of the folder, when it was begun (lane.h) */
-	uint32_t tries; /* answers that called for another try */
+	int64_t ticket;		  /* 0: not begun */
+	uint32_t creation;	  /* of the folder, when it was begun (lane.h) */
+	uint32_t tries;		  /* answers that called for another try */
 	uint64_t uploaded_before; /* tally.uploaded at the first of these */
-	bool plain_flags; /* the server refused its keywords: system flags only */
-	bool answered;	  /* refused before its octets were all sent */
+	bool plain_flags;	  /* the server refused its keywords: system flags only */
+	bool answered;		  /* refused before its octets were all sent */
 	enum refusal refusal;
 	char text[ERR_TEXT_MAX];
 };
@@ -44,7 +44,7 @@ struct chunk *chunk_new(size_t max);
 void chunk_unref(struct chunk *c);
 
 struct batch *batch_new(struct chunk *c, size_t first, size_t n); /* NULL: out of memory */
-void batch_free(struct batch *b); /* NULL does nothing */
+void batch_free(struct batch *b);				  /* NULL does nothing */
 
 /* Cut `b` behind its first `n` messages; the rest is returned as a batch of its own (it may be
  * empty), or NULL when out of memory. */

@@ -16,7 +16,7 @@
 
 #define DOUBTS_PER_PAGE 200
 #define DOUBT_ARENA_MAX (16u << 20)
-#define FINAL_EOL_LEN 2
+#define FINAL_EOL_LEN	2
 
 struct recovery {
 	struct transfer *t;
@@ -38,9 +38,9 @@ static bool same_status(const struct folder_status *a, const struct folder_statu
 	       a->messages == b->messages;
 }
 
-/* Wait until two looks in a row see the same. 1: at rest; 0: the folder cannot be asked, *err tells;
- * -1, also when it does not come to rest: to decide now could mean to send twice what the server
- * is still storing. */
+/* Wait until two looks in a row see the same. 1: at rest; 0: the folder cannot be asked, *err
+ * tells; -1, also when it does not come to rest: to decide now could mean to send twice what the
+ * server is still storing. */
 static int wait_until_quiet(struct recovery *r, struct err *err)
 {
 	struct transfer *t = r->t;
@@ -128,8 +128,8 @@ static int sweep_doubts(struct recovery *r, enum sweep sweep, struct err *err)
 		r->page = arena_alloc(&r->arena, DOUBTS_PER_PAGE * sizeof(*r->page));
 		if (!r->page)
 			return err_nomem(err);
-		int n = journal_doubts_next(r->t->journal, r->folder.id, DOUBTS_PER_PAGE,
-					    &r->arena, r->page, &cursor, err);
+		int n = journal_doubts_next(r->t->journal, r->folder.id, DOUBTS_PER_PAGE, &r->arena,
+					    r->page, &cursor, err);
 
 		if (n <= 0)
 			return n;
@@ -176,8 +176,8 @@ int claim_uids(struct transfer *t, const struct remote_folder *folder, struct er
 		arena_reset(&a);
 		struct upload *page = arena_alloc(&a, DOUBTS_PER_PAGE * sizeof(*page));
 		int n = page ? journal_stored_next(t->journal, 0, folder->id, folder->uidvalidity,
-						   DOUBTS_PER_PAGE, &a, page, &cursor, err) :
-			       err_nomem(err);
+						   DOUBTS_PER_PAGE, &a, page, &cursor, err)
+			     : err_nomem(err);
 
 		if (n <= 0)
 			return n;
@@ -191,7 +191,8 @@ int claim_uids(struct transfer *t, const struct remote_folder *folder, struct er
 int settle_doubts(struct transfer *t, const struct remote_folder *folder, bool look,
 		  struct err *err)
 {
-	CLEANUP(recovery_release) struct recovery r = {
+	CLEANUP(recovery_release)
+	struct recovery r = {
 		.t = t,
 		.folder = *folder,
 		.arena = ARENA_INIT(DOUBT_ARENA_MAX),
@@ -232,7 +233,8 @@ static int settle_without_folder(struct recovery *r, const struct err *cause, st
 	if (there == 0 || (listed.attributes & ATTR_NOSELECT))
 		return settle_doubts(t, &r->folder, false, err);
 	t->tally.folders_blind++;
-	progress_note(t->progress, "'%s': it is not known what of an interrupted upload is there: %s",
+	progress_note(t->progress,
+		      "'%s': it is not known what of an interrupted upload is there: %s",
 		      r->folder.name, cause->text);
 	return transfer_notice(t, 0, "in-doubt", 1, r->folder.name, cause->text, err);
 }

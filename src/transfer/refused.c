@@ -7,8 +7,8 @@
 #include "transfer/internal.h"
 #include "transfer/sidecar.h"
 
-#define FIND_ARENA_MAX (1u << 20)
-#define PAGE_ARENA_MAX (4u << 20)
+#define FIND_ARENA_MAX	 (1u << 20)
+#define PAGE_ARENA_MAX	 (4u << 20)
 #define UPLOADS_PER_PAGE 100
 
 int refused_keep(struct transfer *t, struct canon *canon, const struct remote_folder *folder,
@@ -45,8 +45,8 @@ static int keep_page(struct transfer *t, struct canon *canon, const struct uploa
 		     struct err *err)
 {
 	for (int i = 0; i < n; i++) {
-		int kept = refused_keep(t, canon, NULL, &page[i], "see the report of this run",
-					err);
+		int kept =
+			refused_keep(t, canon, NULL, &page[i], "see the report of this run", err);
 
 		if (kept < 0 || (kept > 0 && journal_mark_kept(t->journal, page[i].id, err) < 0))
 			return -1;
@@ -63,8 +63,8 @@ static int keep_all(struct transfer *t, struct canon *canon, struct err *err)
 		arena_reset(&a);
 		struct upload *page = arena_alloc(&a, UPLOADS_PER_PAGE * sizeof(*page));
 		int n = page ? journal_unkept_next(t->journal, t->run, UPLOADS_PER_PAGE, &a, page,
-						   &cursor, err) :
-			       err_nomem(err);
+						   &cursor, err)
+			     : err_nomem(err);
 
 		if (n <= 0)
 			return n;

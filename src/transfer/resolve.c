@@ -20,10 +20,10 @@
 #include "transfer/content.h"
 #include "transfer/internal.h"
 
-#define GROUP_MAX 64 /* candidates of one FETCH; an early verdict can spare others of them */
-#define EMPTY_BODY_MAX 2 /* Courier gives a CR as the TEXT of a message without an empty line */
-#define GROUP_ARENA_MAX (4u << 20)
-#define FIND_ARENA_MAX (1u << 20)
+#define GROUP_MAX	   64 /* candidates of one FETCH; an early verdict can spare others of them */
+#define EMPTY_BODY_MAX	   2 /* Courier gives a CR as the TEXT of a message without an empty line */
+#define GROUP_ARENA_MAX	   (4u << 20)
+#define FIND_ARENA_MAX	   (1u << 20)
 #define SETTLED_PER_COMMIT 1000
 
 struct asked {
@@ -287,7 +287,8 @@ static int compare_recipients(struct resolving *r, struct asked *a, struct err *
 	if (keyer_recipients(r->keyer, buf_slice(&r->header), theirs, err) < 0)
 		return -1;
 	got = local_header(r, &a->c, err);
-	if (got < 0 || (got > 0 && keyer_recipients(r->keyer, buf_slice(&r->header), ours, err) < 0))
+	if (got < 0 ||
+	    (got > 0 && keyer_recipients(r->keyer, buf_slice(&r->header), ours, err) < 0))
 		return -1;
 	if (got == 0)
 		a->verdict = VERDICT_UNKNOWN;

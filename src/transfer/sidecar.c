@@ -13,7 +13,7 @@
 
 #include "base/text.h"
 
-#define NAME_SIZE 96
+#define NAME_SIZE  96
 #define REASON_MAX 16384
 
 static int make_dir(int dirfd, const char *name, struct err *err)
@@ -127,8 +127,7 @@ static void add_line(struct buf *b, const char *label, const char *text)
 	buf_addc(b, '\n');
 }
 
-static int write_reason(int dirfd, const char *name, const struct sidecar_entry *e,
-			struct err *err)
+static int write_reason(int dirfd, const char *name, const struct sidecar_entry *e, struct err *err)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT(REASON_MAX);
 	CLEANUP(fd_cleanup) int fd = -1;

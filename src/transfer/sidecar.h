@@ -13,7 +13,7 @@ struct sidecar_entry {
 	const char *location; /* where it lies locally */
 	const char *locator;
 	const char *message_id, *subject, *from; /* may be NULL */
-	const char *reason;   /* the server's words */
+	const char *reason;			 /* the server's words */
 	uint8_t sha256[SHA256_LEN];
 };
 

@@ -101,8 +101,7 @@ int source_set_add(struct source_set *set, const char *spec, struct err *err)
 		return -1;
 	if (look_up(set, source_kind(source), path)) {
 		source_close(source);
-		return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER, "'%s' is named twice",
-			       path);
+		return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER, "'%s' is named twice", path);
 	}
 	set->entries[set->n++] = (struct entry){ source, source_kind(source), path };
 	path = NULL;
@@ -155,8 +154,8 @@ static struct entry *open_named(struct source_set *set, const char *kind, const 
 	return look_up(set, kind, path);
 }
 
-int source_set_find(struct source_set *set, const char *kind, const char *path,
-		    const char *locator, struct arena *a, struct message *out, struct err *err)
+int source_set_find(struct source_set *set, const char *kind, const char *path, const char *locator,
+		    struct arena *a, struct message *out, struct err *err)
 {
 	struct entry *e = look_up(set, kind, path);
 

@@ -12,7 +12,7 @@
 struct source_set;
 
 struct source_set *source_set_new(const struct source_options *options); /* NULL: out of memory */
-void source_set_free(struct source_set *set); /* closes them */
+void source_set_free(struct source_set *set);				 /* closes them */
 
 /* Open `spec` ("KIND:PATH" or PATH). A relative path is made absolute, so that the journal knows
  * it again from another working directory. The same store twice: ERR_USAGE. */
@@ -26,7 +26,7 @@ const char *source_set_path(const struct source_set *set, size_t i); /* absolute
 
 /* The same message again: opens the source if it is not open yet. As source_find(); the body's
  * descriptor is valid until the next call. A source that is gone is ERR_CHANGED, SCOPE_MESSAGE. */
-int source_set_find(struct source_set *set, const char *kind, const char *path,
-		    const char *locator, struct arena *a, struct message *out, struct err *err);
+int source_set_find(struct source_set *set, const char *kind, const char *path, const char *locator,
+		    struct arena *a, struct message *out, struct err *err);
 
 #endif

@@ -90,8 +90,8 @@ static void tell_renamed(struct transfer *t, const char *wanted, const char *mad
 }
 
 /* The server has it under the name of `made`: take that over. */
-static int adopt(struct transfer *t, struct remote_folder *target,
-		 const struct listed_folder *made, struct arena *a, struct err *err)
+static int adopt(struct transfer *t, struct remote_folder *target, const struct listed_folder *made,
+		 struct arena *a, struct err *err)
 {
 	struct remote_folder now = {
 		.wire_name = made->wire_name,
@@ -114,8 +114,8 @@ static int adopt(struct transfer *t, struct remote_folder *target,
 	return got;
 }
 
-int target_ensure(struct transfer *t, struct remote_folder *target, struct arena *a,
-		  bool *created, struct err *err)
+int target_ensure(struct transfer *t, struct remote_folder *target, struct arena *a, bool *created,
+		  struct err *err)
 {
 	struct listed_folder made;
 	int got = session_list_one(t->session, target->wire_name, a, &made, err);

@@ -15,8 +15,8 @@ struct transfer_options transfer_limits(const struct transfer *t)
 {
 	struct transfer_options o = t->options ? *t->options : (struct transfer_options){ 0 };
 
-#define DEFAULT(field, value) \
-	if (o.field == 0)     \
+#define DEFAULT(field, value)                                                                      \
+	if (o.field == 0)                                                                          \
 	o.field = (value)
 	DEFAULT(batch_messages, 100);
 	DEFAULT(batch_octets, UINT64_C(8) << 20);

@@ -45,10 +45,10 @@ struct transfer_tally {
 	uint64_t items, items_unreadable, stores_cached; /* gather */
 	uint64_t source_errors; /* folders or sources that could not be read to their end */
 	uint64_t folders_blind; /* folders of the server that could not be examined */
-	uint64_t remote_messages, remote_new;		/* index */
-	uint64_t recovered, replanned;			/* recover */
-	uint64_t uploaded, uploaded_octets;		/* upload */
-	uint64_t refused, failed, flags_dropped;	/* of these messages: see the journal */
+	uint64_t remote_messages, remote_new;	 /* index */
+	uint64_t recovered, replanned;		 /* recover */
+	uint64_t uploaded, uploaded_octets;	 /* upload */
+	uint64_t refused, failed, flags_dropped; /* of these messages: see the journal */
 	uint64_t reconnects;
 	uint64_t verified, altered, differs, missing; /* verify; altered: in a documented way */
 };
@@ -56,10 +56,10 @@ struct transfer_tally {
 struct transfer {
 	struct journal *journal;
 	int64_t run;
-	const struct session_options *connect; /* also for connecting again */
-	struct session *session;	       /* NULL until transfer_connect(); closed by
-						* transfer_disconnect() */
-	struct source_set *sources;	       /* the caller's */
+	const struct session_options *connect;	/* also for connecting again */
+	struct session *session;		/* NULL until transfer_connect(); closed by
+						 * transfer_disconnect() */
+	struct source_set *sources;		/* the caller's */
 	const struct transfer_options *options; /* NULL: all defaults */
 	const struct progress *progress;	/* may be NULL */
 	struct transfer_tally tally;
@@ -89,8 +89,8 @@ int gather(struct transfer *t, struct err *err);
  * let us examine becomes a notice ("folder-blind"): nothing can be matched there. */
 int index_account(struct transfer *t, struct err *err);
 
-/* One folder: makes the journal's rows equal to what the server holds. f is updated. 1: done, 0: the
- * folder cannot be examined or is gone (*err tells why, the session goes on), -1. */
+/* One folder: makes the journal's rows equal to what the server holds. f is updated. 1: done, 0:
+ * the folder cannot be examined or is gone (*err tells why, the session goes on), -1. */
 int index_folder(struct transfer *t, struct remote_folder *f, struct err *err);
 
 /* ---- recover.c: what an earlier process, or a lost line, left in doubt ---- */

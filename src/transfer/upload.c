@@ -7,11 +7,11 @@
 #include "base/stop.h"
 #include "transfer/lane.h"
 
-#define POLL_MS 500
-#define STOP_GRACE_MS 15000 /* after a signal: for the answers to what has been sent */
-#define CAREFUL_AFTER 2	    /* losses in a row */
-#define CONDEMN_AFTER 2	    /* losses with nothing but this message on its way */
-#define FAIL_PAGE 200
+#define POLL_MS	       500
+#define STOP_GRACE_MS  15000 /* after a signal: for the answers to what has been sent */
+#define CAREFUL_AFTER  2     /* losses in a row */
+#define CONDEMN_AFTER  2     /* losses with nothing but this message on its way */
+#define FAIL_PAGE      200
 #define PAGE_ARENA_MAX (8u << 20)
 #define NAME_ARENA_MAX (1u << 20)
 
@@ -19,9 +19,9 @@ struct uploading {
 	struct transfer *t;
 	struct transfer_options limits;
 	uint64_t total;
-	uint32_t losses;	     /* in a row */
+	uint32_t losses; /* in a row */
 	uint64_t uploaded_at_loss;
-	int64_t suspect;	     /* upload that was alone on its way when the line was lost */
+	int64_t suspect; /* upload that was alone on its way when the line was lost */
 	uint32_t suspicions;
 };
 
@@ -47,8 +47,8 @@ static int fail_uploads(struct transfer *t, int64_t target, const char *reason, 
 		arena_reset(&a);
 		struct upload *page = arena_alloc(&a, FAIL_PAGE * sizeof(*page));
 		int n = page ? journal_uploads_next(t->journal, t->run, target, FAIL_PAGE, &a, page,
-						    &cursor, err) :
-			       err_nomem(err);
+						    &cursor, err)
+			     : err_nomem(err);
 
 		if (n <= 0)
 			return n;
@@ -186,7 +186,8 @@ static int upload_once(struct uploading *up, const struct remote_folder *target,
 		suspect(up, &l);
 		result = 0;
 	} else if (result < 0 && l.writing) {
-		transfer_disconnect(up->t); /* in the middle of an APPEND: it must not be completed */
+		transfer_disconnect(
+			up->t); /* in the middle of an APPEND: it must not be completed */
 	}
 	*id = l.target.id;
 	lane_release(&l);
@@ -264,8 +265,8 @@ static int make_empty_folders(struct transfer *t, struct err *err)
 			*err = refused;
 			return -1;
 		}
-		if (got == 0 && transfer_notice(t, 0, "folder-refused", 1, target.name, refused.text,
-						err) < 0)
+		if (got == 0 &&
+		    transfer_notice(t, 0, "folder-refused", 1, target.name, refused.text, err) < 0)
 			return -1;
 	}
 }

@@ -15,10 +15,10 @@
 #include "transfer/content.h"
 #include "transfer/internal.h"
 
-#define PAGE 200
-#define PAGE_ARENA_MAX (16u << 20)
-#define FIND_ARENA_MAX (1u << 20)
-#define FINDING_MAX 300
+#define PAGE		   200
+#define PAGE_ARENA_MAX	   (16u << 20)
+#define FIND_ARENA_MAX	   (1u << 20)
+#define FINDING_MAX	   300
 #define CHECKED_PER_COMMIT 4000
 
 enum verdict {
@@ -133,8 +133,9 @@ static bool must_look(const struct verifying *v, const struct upload *u,
 static int check_row(struct verifying *v, struct checked *c, struct err *err)
 {
 	struct remote_row row;
-	int got = c->u->uid == 0 ? 0 : journal_remote_get(v->t->journal, v->folder.id, c->u->uid,
-							  &v->find_arena, &row, err);
+	int got = c->u->uid == 0 ? 0
+				 : journal_remote_get(v->t->journal, v->folder.id, c->u->uid,
+						      &v->find_arena, &row, err);
 
 	if (got < 0)
 		return -1;
@@ -169,8 +170,8 @@ static void conclude(struct checked *c, const struct content *content, bool same
 
 	if (!same) {
 		finding(c, CHECK_DIFFERS,
-			"content differs at octet %" PRIu64 " (%" PRIu64 " octets on the server, %" PRIu64
-			" here)",
+			"content differs at octet %" PRIu64 " (%" PRIu64
+			" octets on the server, %" PRIu64 " here)",
 			content->compare.offset, total, c->u->wire_len);
 	} else if (content->compare.changes) {
 		compare_add_changes(&changes, content->compare.changes);
@@ -327,8 +328,8 @@ static int write_one(struct verifying *v, const struct checked *c, struct err *e
 		/* fall through */
 	case CHECK_SAME:
 		tally->verified++;
-		return v->present ? journal_line_verified(j, c->u->line, err) :
-				    journal_mark_verified(j, &c->u->id, 1, err);
+		return v->present ? journal_line_verified(j, c->u->line, err)
+				  : journal_mark_verified(j, &c->u->id, 1, err);
 	case CHECK_MISSING:
 		tally->missing++;
 		break;
@@ -341,8 +342,8 @@ static int write_one(struct verifying *v, const struct checked *c, struct err *e
 	}
 	progress_note(v->t->progress, "'%s', UID %" PRIu32 ": %s", v->folder.name, c->u->uid,
 		      c->finding);
-	return v->present ? journal_line_differs(j, c->u->line, c->finding, err) :
-			    journal_mark_differs(j, c->u->id, c->finding, err);
+	return v->present ? journal_line_differs(j, c->u->line, c->finding, err)
+			  : journal_mark_differs(j, c->u->id, c->finding, err);
 }
 
 static int write_page(struct verifying *v, struct err *err)
@@ -447,8 +448,8 @@ static int next_folder(struct verifying *v, int64_t after, struct arena *a, stru
 {
 	struct journal *j = v->t->journal;
 
-	return v->present ? journal_present_folder_next(j, v->t->run, after, a, &v->folder, err) :
-			    journal_verify_target_next(j, v->t->run, after, a, &v->folder, err);
+	return v->present ? journal_present_folder_next(j, v->t->run, after, a, &v->folder, err)
+			  : journal_verify_target_next(j, v->t->run, after, a, &v->folder, err);
 }
 
 /* What we uploaded goes into the index as it is, so that the next run need not fetch it. */
@@ -487,7 +488,8 @@ static int verify_patiently(struct verifying *v, struct err *err)
 int verify(struct transfer *t, enum verify_level level, bool present, struct err *err)
 {
 	CLEANUP(arena_release) struct arena names = ARENA_INIT(1u << 20);
-	CLEANUP(verifying_release) struct verifying v = {
+	CLEANUP(verifying_release)
+	struct verifying v = {
 		.t = t,
 		.level = level,
 		.present = present,

@@ -100,8 +100,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: scanbench boundaries|scan PATH\n");
 		return 64;
 	}
-	status = strcmp(argv[1], "boundaries") == 0 ? boundaries(argv[2], &r, &err) :
-						      scan(argv[2], &r, &err);
+	status = strcmp(argv[1], "boundaries") == 0 ? boundaries(argv[2], &r, &err)
+						    : scan(argv[2], &r, &err);
 	if (status < 0) {
 		fprintf(stderr, "scanbench: %s\n", err.text);
 		return 1;

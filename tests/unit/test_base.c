@@ -115,11 +115,14 @@ Test(base, safe_text)
 	} rows[] = {
 		{ "plain", 0, "plain" },
 		{ "\x1b]0;title\x07", 0, "?]0;title?" },
-		{ "a\xe2\x80\xae" "b", 0, "a?b" }, /* right-to-left override */
+		{ "a\xe2\x80\xae"
+		  "b",
+		  0, "a?b" }, /* right-to-left override */
 		{ "bad\xff", 0, "bad?" },
 		{ "exactly ten", 11, "exactly ten" },
 		{ "exactly eleven", 11, "exactly ..." },
-		{ "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 5, "\xe6\x97\xa5..." }, /* two columns each */
+		{ "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 5,
+		  "\xe6\x97\xa5..." }, /* two columns each */
 	};
 
 	setlocale(LC_CTYPE, "C.UTF-8");
@@ -137,7 +140,9 @@ Test(base, folding)
 
 	cr_expect_str_eq(text_fold(&a, SLICE_LIT("ENTW\xc3\x9cRFE")), "entw\xc3\xbcrfe");
 	cr_expect_str_eq(text_fold(&a, SLICE_LIT("Entwu\xcc\x88rfe")), "entw\xc3\xbcrfe");
-	cr_expect_str_eq(text_fold(&a, SLICE_LIT("STRA\xc3\x9f" "E")), "strasse");
+	cr_expect_str_eq(text_fold(&a, SLICE_LIT("STRA\xc3\x9f"
+						 "E")),
+			 "strasse");
 	cr_expect_str_eq(text_fold(&a, SLICE_LIT("A\xff")), "a\xff");
 	cr_expect_str_eq(text_fold(&a, SLICE_LIT("")), "");
 }
@@ -148,10 +153,14 @@ Test(base, utf8)
 		const char *in;
 		bool want;
 	} rows[] = {
-		{ "\xc3\xa4", true },	      { "\xf0\x9f\x98\x80", true },
-		{ "\xc0\xaf", false },	      { "\xe0\x80\xaf", false }, /* overlong */
-		{ "\xed\xa0\x80", false },   /* surrogate */
-		{ "\xf4\x90\x80\x80", false }, { "\xc3", false }, { "\x80", false },
+		{ "\xc3\xa4", true },
+		{ "\xf0\x9f\x98\x80", true },
+		{ "\xc0\xaf", false },
+		{ "\xe0\x80\xaf", false }, /* overlong */
+		{ "\xed\xa0\x80", false }, /* surrogate */
+		{ "\xf4\x90\x80\x80", false },
+		{ "\xc3", false },
+		{ "\x80", false },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -164,7 +173,7 @@ Test(base, sizes)
 		uint64_t n;
 		const char *want;
 	} rows[] = {
-		{ 0, "0 B" },		 { 999, "999 B" },	      { 1000, "1.0 kB" },
+		{ 0, "0 B" },		{ 999, "999 B" },     { 1000, "1.0 kB" },
 		{ 999949, "999.9 kB" }, { 999951, "1.0 MB" }, { 1400000000, "1.4 GB" },
 	};
 
@@ -183,8 +192,8 @@ Test(base, civil_dates)
 		int64_t t;
 		const char *want;
 	} rows[] = {
-		{ 0, "1970-01-01T00:00:00Z" },	      { -1, "1969-12-31T23:59:59Z" },
-		{ 951782400, "2000-02-29T00:00:00Z" }, { 1000384205, "2001-09-13T12:30:05Z" },
+		{ 0, "1970-01-01T00:00:00Z" },		{ -1, "1969-12-31T23:59:59Z" },
+		{ 951782400, "2000-02-29T00:00:00Z" },	{ 1000384205, "2001-09-13T12:30:05Z" },
 		{ 4102444800, "2100-01-01T00:00:00Z" },
 	};
 	int weekday = civil_from_time(-12622780800 - 86400).weekday;

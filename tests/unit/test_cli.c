@@ -43,9 +43,21 @@ Test(cli, urls)
 Test(cli, bad_urls)
 {
 	static const char *const rows[] = {
-		"",	       "u@h",		"http://u@h",	   "imaps://h",	     "imaps://@h",
-		"imaps://u@",  "imaps://u:p@h", "imaps://u@h:0",   "imaps://u@h:x",  "imaps://u@h:65536",
-		"imaps://u@[::1", "imaps://u%0a@h", "imaps://u%zz@h", "imaps://u%4@h", "imaps://u@h/%ff",
+		"",
+		"u@h",
+		"http://u@h",
+		"imaps://h",
+		"imaps://@h",
+		"imaps://u@",
+		"imaps://u:p@h",
+		"imaps://u@h:0",
+		"imaps://u@h:x",
+		"imaps://u@h:65536",
+		"imaps://u@[::1",
+		"imaps://u%0a@h",
+		"imaps://u%zz@h",
+		"imaps://u%4@h",
+		"imaps://u@h/%ff",
 		"imaps://u@a b",
 	};
 	CLEANUP(arena_release) struct arena a = ARENA_INIT(100000);
@@ -65,14 +77,15 @@ static int parse(struct options *o, struct err *err, int argc, const char *const
 	return options_parse(argc, (char **)(uintptr_t)argv, o, err);
 }
 #define PARSE(o_, err_, ...)                                                                       \
-	parse(o_, err_, (int)(sizeof((const char *[]){ "mailhoist", __VA_ARGS__ }) / sizeof(char *)), \
+	parse(o_, err_,                                                                            \
+	      (int)(sizeof((const char *[]){ "mailhoist", __VA_ARGS__ }) / sizeof(char *)),        \
 	      (const char *[]){ "mailhoist", __VA_ARGS__, NULL })
 
 Test(cli, options)
 {
 	/* Operands point into argv: it must live as long as they are looked at. */
-	const char *run[] = { "mailhoist", "run", "a", "--to", "U", "b", "--map", "x=y",
-			      "--verify=full", NULL };
+	const char *run[] = { "mailhoist", "run",   "a",   "--to",	    "U",
+			      "b",	   "--map", "x=y", "--verify=full", NULL };
 	const char *scan[] = { "mailhoist", "scan", "--format", "jsonl", "--", "-odd-name", NULL };
 	const char *help[] = { "mailhoist", "run", "--help", NULL };
 	struct err err = ERR_INIT;
@@ -115,9 +128,10 @@ Test(cli, wrong_options)
 
 Test(cli, a_plan_is_read_back)
 {
-	static const char json[] =
-		"{\"to\":\"imaps://u@h\",\"prefix\":null,\"sources\":[\"mbox:/a \\\"b\\\"\",\"maildir:/c\"],"
-		"\"maps\":[\"x=y\"],\"include_deleted\":true,\"keep_duplicates\":false,\"later\":1}";
+	static const char json[] = "{\"to\":\"imaps://u@h\",\"prefix\":null,\"sources\":[\"mbox:/a "
+				   "\\\"b\\\"\",\"maildir:/c\"],"
+				   "\"maps\":[\"x=y\"],\"include_deleted\":true,\"keep_"
+				   "duplicates\":false,\"later\":1}";
 	CLEANUP(arena_release) struct arena a = ARENA_INIT(1000000);
 	struct options o = { .keep_duplicates = true };
 	struct err err = ERR_INIT;
@@ -141,10 +155,10 @@ Test(cli, exit_statuses)
 		enum err_code code;
 		int want;
 	} rows[] = {
-		{ ERR_USAGE, 64 },   { ERR_NOINPUT, 66 },  { ERR_UNAVAILABLE, 69 },
-		{ ERR_CANTCREAT, 73 }, { ERR_IO, 74 },	   { ERR_TEMPFAIL, 75 },
-		{ ERR_CONNECT, 10 }, { ERR_TIMEOUT, 10 },  { ERR_TLS, 12 },
-		{ ERR_AUTH, 16 },    { ERR_QUOTA, 113 },   { ERR_BUSY, 75 },
+		{ ERR_USAGE, 64 },     { ERR_NOINPUT, 66 }, { ERR_UNAVAILABLE, 69 },
+		{ ERR_CANTCREAT, 73 }, { ERR_IO, 74 },	    { ERR_TEMPFAIL, 75 },
+		{ ERR_CONNECT, 10 },   { ERR_TIMEOUT, 10 }, { ERR_TLS, 12 },
+		{ ERR_AUTH, 16 },      { ERR_QUOTA, 113 },  { ERR_BUSY, 75 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

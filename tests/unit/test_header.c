@@ -11,8 +11,8 @@ Test(header, fields)
 {
 	struct slice rest = SLICE_LIT("A: one\nB : two\r\n  folded\n: none\ngarbage\nC:\n\nbody");
 	static const char *const want[][2] = {
-		{ "A", " one" }, { "B", " two\r\n  folded" }, { "", ": none" },
-		{ "", "garbage" }, { "C", "" },
+		{ "A", " one" }, { "B", " two\r\n  folded" }, { "", ": none" }, { "", "garbage" },
+		{ "C", "" },
 	};
 	struct header_field f;
 
@@ -56,8 +56,10 @@ Test(header, message_ids)
 	static const struct {
 		const char *in, *want;
 	} rows[] = {
-		{ " <a@b>", "<a@b>" },	       { " <a\r\n @b> (comment)", "<a@b>" },
-		{ " bare@id ", "bare@id" },    { "<unclosed", "<unclosed" },
+		{ " <a@b>", "<a@b>" },
+		{ " <a\r\n @b> (comment)", "<a@b>" },
+		{ " bare@id ", "bare@id" },
+		{ "<unclosed", "<unclosed" },
 		{ "  ", "" },
 	};
 
@@ -84,8 +86,9 @@ static struct match_keys keys_of(const char *header)
 /* What servers do to a header on the way must not change its keys. */
 Test(keys, same_message)
 {
-	struct match_keys a = keys_of("Message-ID: <1@x>\r\nFrom: A  <a@x>\r\nSubject: h\xc3\xa4\r\n"
-				      "To: b@x,\r\n\tc@x\r\nX-Other: 1\r\n\r\n");
+	struct match_keys a =
+		keys_of("Message-ID: <1@x>\r\nFrom: A  <a@x>\r\nSubject: h\xc3\xa4\r\n"
+			"To: b@x,\r\n\tc@x\r\nX-Other: 1\r\n\r\n");
 	struct match_keys b = keys_of("to: b@x, c@x\nSubject: hXX\nFROM: A <a@x>\nReceived: x\n"
 				      "Message-Id:\n <1@x>\n");
 
@@ -112,8 +115,10 @@ Test(keys, other_messages)
 Test(keys, recipients)
 {
 	static const char *const headers[] = {
-		"From: a\r\nTo: b@x,\r\n c@x\r\nCc: d@x\r\n", "CC: d@x\nto: b@x, c@x\nMessage-ID: <1@x>\n",
-		"From: a\nTo: b@x, c@x\n", "Cc: b@x, c@x\nTo: d@x\n",
+		"From: a\r\nTo: b@x,\r\n c@x\r\nCc: d@x\r\n",
+		"CC: d@x\nto: b@x, c@x\nMessage-ID: <1@x>\n",
+		"From: a\nTo: b@x, c@x\n",
+		"Cc: b@x, c@x\nTo: d@x\n",
 	};
 	uint8_t hashes[4][KEY_LEN];
 	struct err err = ERR_INIT;
@@ -130,8 +135,9 @@ Test(keys, recipients)
 Test(keys, essence)
 {
 	static const char a[] = "From: a\r\nX-Mailer: m\r\nSubject: s\r\n";
-	static const char b[] = "Return-Path: <r>\nReceived: by y\n id 1\nFrom: a\nX-Spam-Flag: NO\n"
-				"X-Mailer:  m\nSubject: s\nStatus: RO\n";
+	static const char b[] =
+		"Return-Path: <r>\nReceived: by y\n id 1\nFrom: a\nX-Spam-Flag: NO\n"
+		"X-Mailer:  m\nSubject: s\nStatus: RO\n";
 	static const char c[] = "From: a\nX-Mailer: other\nSubject: s\n";
 	uint8_t ea[KEY_LEN], eb[KEY_LEN], ec[KEY_LEN];
 	struct err err = ERR_INIT;

@@ -83,8 +83,7 @@ Test(plan_names, ladder)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		for (unsigned r = 0; r < PLAN_RUNGS; r++) {
 			CLEANUP(buf_release)
-			struct buf wire = BUF_INIT(4096),
-				   text = BUF_INIT(4096);
+			struct buf wire = BUF_INIT(4096), text = BUF_INIT(4096);
 			const char *want = rows[i].want[r];
 			int got = plan_name(&server, rows[i].name, rows[i].keep, r, &wire, &err);
 

@@ -43,8 +43,7 @@ Test(transfer, batch_cut)
 
 		for (size_t k = 0; k < cuts[i].n; k++)
 			uploads[k].wire_len = cuts[i].sizes[k];
-		cr_expect_eq(batch_cut(&s, uploads, cuts[i].n), cuts[i].want, "%s",
-			     cuts[i].name);
+		cr_expect_eq(batch_cut(&s, uploads, cuts[i].n), cuts[i].want, "%s", cuts[i].name);
 	}
 }
 

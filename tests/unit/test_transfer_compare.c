@@ -6,7 +6,10 @@
 
 #include "transfer/compare.h"
 
-#define S(text) { (text), sizeof(text) - 1 }
+#define S(text)                                                                                    \
+	{                                                                                          \
+		(text), sizeof(text) - 1                                                           \
+	}
 
 enum verdict { SAME, DIFFERENT };
 

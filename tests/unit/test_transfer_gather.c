@@ -41,7 +41,8 @@ static void remove_place(const struct place *p)
 
 static void write_mbox(const struct place *p, const char *text, time_t age)
 {
-	struct timespec when[2] = { { .tv_sec = time(NULL) - age }, { .tv_sec = time(NULL) - age } };
+	struct timespec when[2] = { { .tv_sec = time(NULL) - age },
+				    { .tv_sec = time(NULL) - age } };
 	struct err err = ERR_INIT;
 	int fd = open(p->mbox, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 

@@ -65,8 +65,10 @@ static void scan(struct source_set *set, const struct place *p, struct arena *a,
 	cr_assert_eq(source_next_message(source, a, &m, &err), 1, "%s", err.text);
 	cr_assert_eq(scanner_run(scanner, &m, 1000000000, a, &err), 0);
 	scanner_free(scanner);
-	*u = (struct upload){ .kind = source_set_kind(set, 0), .source = source_set_path(set, 0),
-			      .locator = m.locator, .wire_len = m.wire_len };
+	*u = (struct upload){ .kind = source_set_kind(set, 0),
+			      .source = source_set_path(set, 0),
+			      .locator = m.locator,
+			      .wire_len = m.wire_len };
 	memcpy(u->sha256, m.sha256, SHA256_LEN);
 }
 

@@ -6,9 +6,9 @@
 
 #include "transfer/internal.h"
 
-#define LOCAL_MAX 4
+#define LOCAL_MAX  4
 #define SERVER_MAX 5
-#define BASE 10
+#define BASE	   10
 
 struct local {
 	const char *id, *who, *body;
@@ -21,9 +21,18 @@ struct remote {
 	uint64_t size;
 };
 
-#define A { "a", "A", "x", 1000, 0 }
-#define B { "b", "B", "x", 2000, 0 }
-#define N { NULL, "N", "x", 3000, 0 } /* no Message-ID */
+#define A                                                                                          \
+	{                                                                                          \
+		"a", "A", "x", 1000, 0                                                             \
+	}
+#define B                                                                                          \
+	{                                                                                          \
+		"b", "B", "x", 2000, 0                                                             \
+	}
+#define N                                                                                          \
+	{                                                                                          \
+		NULL, "N", "x", 3000, 0                                                            \
+	} /* no Message-ID */
 
 static const struct row {
 	const char *name;
@@ -32,30 +41,60 @@ static const struct row {
 	uint32_t want[LOCAL_MAX]; /* UID; 0: planned again */
 	bool other_uidvalidity;
 } rows[] = {
-	{ "all arrived", { A, B, N }, { { 10, "a", "A", 1000 }, { 11, "b", "B", 2000 },
-	  { 12, NULL, "N", 3000 } }, { 10, 11, 12 }, false },
+	{ "all arrived",
+	  { A, B, N },
+	  { { 10, "a", "A", 1000 }, { 11, "b", "B", 2000 }, { 12, NULL, "N", 3000 } },
+	  { 10, 11, 12 },
+	  false },
 	{ "nothing arrived", { A, B, N }, { { 0 } }, { 0, 0, 0 }, false },
 	{ "the first ones", { A, B, N }, { { 10, "a", "A", 1000 } }, { 10, 0, 0 }, false },
-	{ "the second was refused", { A, B, N }, { { 10, "a", "A", 1000 },
-	  { 11, NULL, "N", 3000 } }, { 10, 0, 11 }, false },
-	{ "mail of others between", { A, B }, { { 10, "z", "Z", 5 }, { 11, "a", "A", 1000 },
-	  { 12, "y", "Y", 2000 }, { 13, "b", "B", 2000 } }, { 11, 13 }, false },
+	{ "the second was refused",
+	  { A, B, N },
+	  { { 10, "a", "A", 1000 }, { 11, NULL, "N", 3000 } },
+	  { 10, 0, 11 },
+	  false },
+	{ "mail of others between",
+	  { A, B },
+	  { { 10, "z", "Z", 5 },
+	    { 11, "a", "A", 1000 },
+	    { 12, "y", "Y", 2000 },
+	    { 13, "b", "B", 2000 } },
+	  { 11, 13 },
+	  false },
 	{ "there before we began", { A }, { { 9, "a", "A", 1000 } }, { 0 }, false },
 	{ "identical copies, one arrived", { A, A }, { { 10, "a", "A", 1000 } }, { 10, 0 }, false },
-	{ "identical copies, both arrived", { A, A }, { { 10, "a", "A", 1000 },
-	  { 14, "a", "A", 1000 } }, { 10, 14 }, false },
-	{ "identical, without Message-ID", { N, N, N }, { { 10, NULL, "N", 3000 },
-	  { 11, NULL, "N", 3000 } }, { 10, 11, 0 }, false },
-	{ "same sender and date, other sizes", { { NULL, "N", "x", 3000, 0 },
-	  { NULL, "N", "y", 4000, 0 } }, { { 10, NULL, "N", 4000 } }, { 0, 10 }, false },
-	{ "the server dropped a bare CR", { { NULL, "N", "x", 3000, 1 } },
-	  { { 10, NULL, "N", 2999 } }, { 10 }, false },
+	{ "identical copies, both arrived",
+	  { A, A },
+	  { { 10, "a", "A", 1000 }, { 14, "a", "A", 1000 } },
+	  { 10, 14 },
+	  false },
+	{ "identical, without Message-ID",
+	  { N, N, N },
+	  { { 10, NULL, "N", 3000 }, { 11, NULL, "N", 3000 } },
+	  { 10, 11, 0 },
+	  false },
+	{ "same sender and date, other sizes",
+	  { { NULL, "N", "x", 3000, 0 }, { NULL, "N", "y", 4000, 0 } },
+	  { { 10, NULL, "N", 4000 } },
+	  { 0, 10 },
+	  false },
+	{ "the server dropped a bare CR",
+	  { { NULL, "N", "x", 3000, 1 } },
+	  { { 10, NULL, "N", 2999 } },
+	  { 10 },
+	  false },
 	{ "the final line end", { N }, { { 10, NULL, "N", 2998 } }, { 10 }, false },
 	{ "three octets less", { N }, { { 10, NULL, "N", 2997 } }, { 0 }, false },
-	{ "sizes that are only about right", { A, B }, { { 10, "a", "A", 1100 },
-	  { 11, "b", "B", 1900 } }, { 10, 11 }, false },
-	{ "the exact one first", { A, { "a", "A", "y", 1500, 0 } }, { { 10, "a", "A", 1500 },
-	  { 11, "a", "A", 1007 } }, { 11, 10 }, false },
+	{ "sizes that are only about right",
+	  { A, B },
+	  { { 10, "a", "A", 1100 }, { 11, "b", "B", 1900 } },
+	  { 10, 11 },
+	  false },
+	{ "the exact one first",
+	  { A, { "a", "A", "y", 1500, 0 } },
+	  { { 10, "a", "A", 1500 }, { 11, "a", "A", 1007 } },
+	  { 11, 10 },
+	  false },
 	{ "a folder made anew, empty", { A }, { { 0 } }, { 0 }, true },
 	{ "a folder made anew, ours is in it", { A }, { { 1, "a", "A", 1000 } }, { 1 }, true },
 };
@@ -108,7 +147,8 @@ static uint32_t uid_of(struct bench *b, const struct remote_folder *f, int64_t i
 	CLEANUP(arena_release) struct arena a = ARENA_INIT(1 << 20);
 	struct upload u[LOCAL_MAX];
 	int64_t cursor = 0;
-	int n = journal_stored_next(b->j, 0, f->id, f->uidvalidity, LOCAL_MAX, &a, u, &cursor, &err);
+	int n = journal_stored_next(b->j, 0, f->id, f->uidvalidity, LOCAL_MAX, &a, u, &cursor,
+				    &err);
 
 	for (int i = 0; i < n; i++) {
 		if (u[i].id == id)

@@ -112,8 +112,7 @@ Test(transfer, content)
 		struct content c;
 		bool same;
 
-		content_begin(&c, canon, &body, &rules, contents[i].skip == 0,
-			      contents[i].skip);
+		content_begin(&c, canon, &body, &rules, contents[i].skip == 0, contents[i].skip);
 		while (remote.len > 0) {
 			cr_assert_eq(content_feed(&c, slice_head(remote, 3), &err), 0);
 			remote = slice_from(remote, slice_head(remote, 3).len);
