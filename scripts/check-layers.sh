@@ -11,7 +11,10 @@ allowed() {
     message) echo "base message" ;;
     worker) echo "base worker" ;;
     net) echo "base net" ;;
-    source) echo "base message worker source" ;;
+    mapi) echo "base mapi" ;;
+    pst) echo "base message mapi pst" ;;
+    mime) echo "base message mapi mime" ;;
+    source) echo "base message worker mapi pst mime source" ;;
     imap) echo "base message net imap" ;;
     journal) echo "base message journal" ;;
     match) echo "base message journal match" ;;
@@ -40,7 +43,7 @@ only() { # HEADER-PATTERN FILE-PATTERN
     done
 }
 only 'libetpan/' 'imap/etpan\.c'
-only 'libpst/' 'source/pst'
+only 'libpst/' 'pst/ndb\.c'
 only 'sqlite3\.h' 'base/db\.[ch]|journal/|match/|plan/|report/'
 only 'openssl/ssl\.h' 'net/'
 exit $status
