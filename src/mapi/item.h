@@ -73,7 +73,7 @@ struct mapi_attachment {
 	struct mapi_blob data;	    /* by value, OLE: PidTagAttachDataBinary / ...Object */
 	bool missing;		    /* the store has lost (part of) the data */
 	/* MAPI_ATTACH_EMBEDDED: handed to item_ops.embedded() */
-	uint64_t embedded[2];
+	uint64_t embedded[3];
 };
 
 /* A named property that is of interest to nobody in particular, by its string name or LID. */

@@ -11,6 +11,7 @@
 #ifndef MAILHOIST_PST_PST_H
 #define MAILHOIST_PST_PST_H
 
+#include "mapi/codepage.h"
 #include "mapi/item.h"
 #include "message/message.h"
 
@@ -30,18 +31,22 @@ struct pst_facts {
 	const char *name;    /* display name of the store, or "" */
 };
 
-/* Open the store behind `fd` (read-only; stays the caller's and open as long as the store).
+/* Open the store behind `fd` (read-only; stays the caller's and open as long as the store). Nothing
+ * is opened by name, here or later, except converters, where `codepages` (the caller's, as long as
+ * the store) were not loaded before.
  * ERR_FORMAT (SCOPE_SOURCE) with a text for the user: no PST, WIP-encrypted, unknown version,
  * truncated, index unreadable ("this file is damaged: run Outlook's Inbox Repair Tool (scanpst) on
  * a copy"). */
-int pst_store_open(int fd, struct pst **out, struct err *err);
+int pst_store_open(int fd, struct codepages *codepages, struct pst **out, struct err *err);
 void pst_store_close(struct pst *p);
 void pst_store_facts(const struct pst *p, struct pst_facts *out);
 
-/* What the self-check finds; drained by pst_next_damage() at any time. */
+/* What the self-check finds; drained by pst_next_damage() at any time (best after each folder, and
+ * once more at the end). */
 struct pst_damage {
 	uint32_t nid;	  /* of the folder or item concerned; 0: the store */
-	uint64_t count;	  /* of items concerned, where it is about items */
+	uint64_t lost;	  /* items of folder `nid` that are known to have been there and cannot be
+			     delivered; 0: nothing is lost by this alone */
 	const char *text; /* one line for the user */
 };
 int pst_next_damage(struct pst *p, struct arena *a, struct pst_damage *out); /* 1 or 0 */
@@ -53,7 +58,10 @@ struct pst_folder {
 	enum role role;		     /* by the store's own pointers */
 	const char *container_class; /* "IPF.Note", ... or "" */
 	bool hidden;
-	bool orphans;	     /* not in the store: items whose folder is missing */
+	bool outside;	     /* not below the top of the user's folders; delivered only where it
+				holds items. Paths start below the root then */
+	bool orphans;	     /* a folder that nothing in the store leads to, or (nid of the missing
+				folder) the items of one that is gone. Paths are relative */
 	int64_t said_count;  /* PidTagContentCount, or -1 */
 	int64_t table_rows;  /* rows of the contents table, or -1 */
 	uint64_t node_count; /* message nodes below this folder */

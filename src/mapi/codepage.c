@@ -1,0 +1,413 @@
+/*
+ * Code pages (codepage.h): one table, and iconv(3). Names are those of the IANA
+ * registry where it has them; iconv names are glibc's, and the wider of two where
+ * Microsoft's code page is a superset of the standard (932 is CP932, not Shift_JIS;
+ * 936 is GBK; 949 is UHC).
+ */
+#include "mapi/codepage.h"
+
+#include <errno.h>
+#include <iconv.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/text.h"
+
+#define REPLACEMENT "\xef\xbf\xbd"
+
+struct row {
+	int cp;
+	const char *mime; /* NULL: no charset of MIME */
+	const char *iconv;
+	bool ascii; /* octets below 0x80 are ASCII and stand for nothing else */
+};
+
+static const struct row rows[] = {
+	{ 37, NULL, "CP037", false },
+	{ 437, "ibm437", "CP437", true },
+	{ 500, NULL, "CP500", false },
+	{ 708, NULL, "ISO-8859-6", true },
+	{ 720, NULL, "CP1256", true }, /* no table in glibc; the letters agree badly: guessed */
+	{ 737, NULL, "CP737", true },
+	{ 775, "ibm775", "CP775", true },
+	{ 850, "ibm850", "CP850", true },
+	{ 852, "ibm852", "CP852", true },
+	{ 855, "ibm855", "CP855", true },
+	{ 857, "ibm857", "CP857", true },
+	{ 858, NULL, "CP858", true },
+	{ 860, "ibm860", "CP860", true },
+	{ 861, "ibm861", "CP861", true },
+	{ 862, "ibm862", "CP862", true },
+	{ 863, "ibm863", "CP863", true },
+	{ 864, "ibm864", "CP864", true },
+	{ 865, "ibm865", "CP865", true },
+	{ 866, "ibm866", "CP866", true },
+	{ 869, "ibm869", "CP869", true },
+	{ 870, NULL, "CP870", false },
+	{ 874, "windows-874", "CP874", true },
+	{ 875, NULL, "CP875", false },
+	{ 932, "shift_jis", "CP932", true },
+	{ 936, "gbk", "GBK", true },
+	{ 949, "ks_c_5601-1987", "UHC", true },
+	{ 950, "big5", "CP950", true },
+	{ 1026, NULL, "CP1026", false },
+	{ 1047, NULL, "CP1047", false },
+	{ 1140, NULL, "CP1140", false },
+	{ 1141, NULL, "CP1141", false },
+	{ 1142, NULL, "CP1142", false },
+	{ 1143, NULL, "CP1143", false },
+	{ 1144, NULL, "CP1144", false },
+	{ 1145, NULL, "CP1145", false },
+	{ 1146, NULL, "CP1146", false },
+	{ 1147, NULL, "CP1147", false },
+	{ 1148, NULL, "CP1148", false },
+	{ 1149, NULL, "CP1149", false },
+	{ 1200, "utf-16le", "UTF-16LE", false },
+	{ 1201, "utf-16be", "UTF-16BE", false },
+	{ 1250, "windows-1250", "CP1250", true },
+	{ 1251, "windows-1251", "CP1251", true },
+	{ 1252, "windows-1252", "CP1252", true },
+	{ 1253, "windows-1253", "CP1253", true },
+	{ 1254, "windows-1254", "CP1254", true },
+	{ 1255, "windows-1255", "CP1255", true },
+	{ 1256, "windows-1256", "CP1256", true },
+	{ 1257, "windows-1257", "CP1257", true },
+	{ 1258, "windows-1258", "CP1258", true },
+	{ 1361, NULL, "JOHAB", false },
+	{ 10000, "macintosh", "MACINTOSH", true },
+	{ 10001, NULL, "CP932", true },
+	{ 10002, NULL, "CP950", true },
+	{ 10003, NULL, "EUC-KR", true },
+	{ 10007, NULL, "MAC-CYRILLIC", true },
+	{ 10008, NULL, "EUC-CN", true },
+	{ 10017, NULL, "MAC-UK", true },
+	{ 10029, NULL, "MAC-CENTRALEUROPE", true },
+	{ 10079, NULL, "MAC-IS", true },
+	{ 12000, "utf-32le", "UTF-32LE", false },
+	{ 12001, "utf-32be", "UTF-32BE", false },
+	{ 20127, "us-ascii", "CP1252", true }, /* what calls itself ASCII seldom is */
+	{ 20261, NULL, "T.61-8BIT", false },
+	{ 20269, NULL, "ISO_6937", true },
+	{ 20273, NULL, "CP273", false },
+	{ 20277, NULL, "IBM277", false },
+	{ 20278, NULL, "CP278", false },
+	{ 20280, NULL, "CP280", false },
+	{ 20284, NULL, "CP284", false },
+	{ 20285, NULL, "CP285", false },
+	{ 20290, NULL, "CP290", false },
+	{ 20297, NULL, "CP297", false },
+	{ 20420, NULL, "CP420", false },
+	{ 20423, NULL, "CP423", false },
+	{ 20424, NULL, "CP424", false },
+	{ 20838, NULL, "CP1160", false },
+	{ 20866, "koi8-r", "KOI8-R", true },
+	{ 20871, NULL, "CP871", false },
+	{ 20880, NULL, "CP880", false },
+	{ 20905, NULL, "CP905", false },
+	{ 20924, NULL, "CP1047", false },
+	{ 20932, "euc-jp", "EUC-JP", true },
+	{ 20936, "gb2312", "EUC-CN", true },
+	{ 20949, "euc-kr", "UHC", true },
+	{ 21025, NULL, "CP1025", false },
+	{ 21866, "koi8-u", "KOI8-U", true },
+	{ 28591, "iso-8859-1", "ISO-8859-1", true },
+	{ 28592, "iso-8859-2", "ISO-8859-2", true },
+	{ 28593, "iso-8859-3", "ISO-8859-3", true },
+	{ 28594, "iso-8859-4", "ISO-8859-4", true },
+	{ 28595, "iso-8859-5", "ISO-8859-5", true },
+	{ 28596, "iso-8859-6", "ISO-8859-6", true },
+	{ 28597, "iso-8859-7", "ISO-8859-7", true },
+	{ 28598, "iso-8859-8", "ISO-8859-8", true },
+	{ 28599, "iso-8859-9", "ISO-8859-9", true },
+	{ 28600, "iso-8859-10", "ISO-8859-10", true },
+	{ 28601, "tis-620", "ISO-8859-11", true },
+	{ 28603, "iso-8859-13", "ISO-8859-13", true },
+	{ 28604, "iso-8859-14", "ISO-8859-14", true },
+	{ 28605, "iso-8859-15", "ISO-8859-15", true },
+	{ 28606, "iso-8859-16", "ISO-8859-16", true },
+	{ 38596, "iso-8859-6-i", "ISO-8859-6", true },
+	{ 38598, "iso-8859-8-i", "ISO-8859-8", true },
+	{ 50220, "iso-2022-jp", "ISO-2022-JP-3", false },
+	{ 50221, "iso-2022-jp", "ISO-2022-JP-3", false },
+	{ 50222, "iso-2022-jp", "ISO-2022-JP-3", false },
+	{ 50225, "iso-2022-kr", "ISO-2022-KR", false },
+	{ 50227, "iso-2022-cn", "ISO-2022-CN", false },
+	{ 50229, "iso-2022-cn", "ISO-2022-CN-EXT", false },
+	{ 51932, "euc-jp", "EUC-JP-MS", true },
+	{ 51936, "gb2312", "GBK", true },
+	{ 51949, "euc-kr", "UHC", true },
+	{ 51950, NULL, "EUC-TW", true },
+	{ 54936, "gb18030", "GB18030", true },
+	{ 65000, "utf-7", "UTF-7", false },
+	{ 65001, "utf-8", "UTF-8", true },
+};
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* Names under which mail writes them, beyond those of the table. */
+static const struct {
+	const char *name;
+	int cp;
+} aliases[] = {
+	{ "ascii", 20127 },
+	{ "ansi_x3.4-1968", 20127 },
+	{ "us", 20127 },
+	{ "iso646-us", 20127 },
+	{ "latin1", 28591 },
+	{ "iso8859-1", 28591 },
+	{ "iso_8859-1", 28591 },
+	{ "latin2", 28592 },
+	{ "iso8859-2", 28592 },
+	{ "latin9", 28605 },
+	{ "iso8859-15", 28605 },
+	{ "utf8", 65001 },
+	{ "unicode-1-1-utf-7", 65000 },
+	{ "unicode-1-1-utf-8", 65001 },
+	{ "utf-16", 1200 },
+	{ "unicode", 1200 },
+	{ "ucs-2", 1200 },
+	{ "iso-10646-ucs-2", 1200 },
+	{ "x-sjis", 932 },
+	{ "sjis", 932 },
+	{ "ms_kanji", 932 },
+	{ "windows-31j", 932 },
+	{ "cswindows31j", 932 },
+	{ "csshiftjis", 932 },
+	{ "gb_2312-80", 936 },
+	{ "chinese", 936 },
+	{ "cp936", 936 },
+	{ "windows-936", 936 },
+	{ "x-gbk", 936 },
+	{ "ks_c_5601", 949 },
+	{ "korean", 949 },
+	{ "ksc5601", 949 },
+	{ "windows-949", 949 },
+	{ "big5-hkscs", 950 },
+	{ "x-x-big5", 950 },
+	{ "cn-big5", 950 },
+	{ "koi8", 20866 },
+	{ "koi", 20866 },
+	{ "koi8-ru", 21866 },
+	{ "x-mac-roman", 10000 },
+	{ "mac", 10000 },
+	{ "x-euc-jp", 51932 },
+	{ "x-euc", 51932 },
+	{ "iso-8859-11", 28601 },
+	{ "dos-874", 874 },
+	{ "iso-8859-8 visual", 28598 },
+	{ "logical", 38598 },
+	{ "x-ansi", 1252 },
+	{ "x-cp1252", 1252 },
+	{ "x-cp1250", 1250 },
+	{ "x-cp1251", 1251 },
+	{ "hz-gb-2312", 52936 },
+};
+
+/* Primary language of an LCID -> ANSI code page; where the country decides, the country's row
+ * stands first. */
+static const struct {
+	uint16_t lcid, mask;
+	int cp;
+} locales[] = {
+	{ 0x0804, 0xffff, 936 },  { 0x1004, 0xffff, 936 },  { 0x0004, 0x3ff, 950 },
+	{ 0x0c1a, 0xffff, 1251 }, { 0x1c1a, 0xffff, 1251 }, { 0x201a, 0xffff, 1251 },
+	{ 0x0843, 0xffff, 1251 }, { 0x082c, 0xffff, 1251 }, { 0x0011, 0x3ff, 932 },
+	{ 0x0012, 0x3ff, 949 },	  { 0x001e, 0x3ff, 874 },   { 0x002a, 0x3ff, 1258 },
+	{ 0x000d, 0x3ff, 1255 },  { 0x0001, 0x3ff, 1256 },  { 0x0020, 0x3ff, 1256 },
+	{ 0x0029, 0x3ff, 1256 },  { 0x0008, 0x3ff, 1253 },  { 0x001f, 0x3ff, 1254 },
+	{ 0x002c, 0x3ff, 1254 },  { 0x0043, 0x3ff, 1254 },  { 0x0025, 0x3ff, 1257 },
+	{ 0x0026, 0x3ff, 1257 },  { 0x0027, 0x3ff, 1257 },  { 0x0002, 0x3ff, 1251 },
+	{ 0x0019, 0x3ff, 1251 },  { 0x0022, 0x3ff, 1251 },  { 0x0023, 0x3ff, 1251 },
+	{ 0x002f, 0x3ff, 1251 },  { 0x003f, 0x3ff, 1251 },  { 0x0040, 0x3ff, 1251 },
+	{ 0x0044, 0x3ff, 1251 },  { 0x0050, 0x3ff, 1251 },  { 0x0005, 0x3ff, 1250 },
+	{ 0x000e, 0x3ff, 1250 },  { 0x0015, 0x3ff, 1250 },  { 0x0018, 0x3ff, 1250 },
+	{ 0x001a, 0x3ff, 1250 },  { 0x001b, 0x3ff, 1250 },  { 0x001c, 0x3ff, 1250 },
+	{ 0x0024, 0x3ff, 1250 },
+};
+
+static const struct row *find(int cp)
+{
+	size_t low = 0, high = N_ROWS;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (rows[mid].cp < cp)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < N_ROWS && rows[low].cp == cp ? &rows[low] : NULL;
+}
+
+const char *codepage_charset(int cp)
+{
+	const struct row *r = find(cp);
+
+	return r ? r->mime : NULL;
+}
+
+const char *codepage_iconv(int cp)
+{
+	const struct row *r = find(cp);
+
+	return r ? r->iconv : NULL;
+}
+
+int codepage_of_charset(struct slice name)
+{
+	uint64_t number;
+
+	name = slice_trim(name);
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (rows[i].mime && slice_ieq(name, slice_str(rows[i].mime)))
+			return rows[i].cp;
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+		if (slice_ieq(name, slice_str(aliases[i].name)))
+			return aliases[i].cp;
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (slice_ieq(name, slice_str(rows[i].iconv)))
+			return rows[i].cp;
+	if (slice_istarts(name, SLICE_LIT("cp")))
+		name = slice_from(name, 2);
+	else if (slice_istarts(name, SLICE_LIT("windows-")))
+		name = slice_from(name, 8);
+	else if (slice_istarts(name, SLICE_LIT("ibm")))
+		name = slice_from(name, 3);
+	else
+		return 0;
+	return slice_u64(name, &number) && number < 100000 && find((int)number) ? (int)number : 0;
+}
+
+int codepage_of_locale(uint32_t lcid)
+{
+	for (size_t i = 0; i < sizeof(locales) / sizeof(locales[0]); i++)
+		if ((lcid & locales[i].mask) == locales[i].lcid)
+			return locales[i].cp;
+	return (lcid & 0x3ff) ? CODEPAGE_WINDOWS : 0;
+}
+
+/* ---- conversion ---- */
+
+#define NOT_OPENED ((iconv_t)0)
+#define NOT_THERE  ((iconv_t)-1)
+
+struct codepages {
+	iconv_t cd[N_ROWS];
+};
+
+struct codepages *codepages_new(void)
+{
+	return calloc(1, sizeof(struct codepages));
+}
+
+void codepages_free(struct codepages *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (c->cd[i] != NOT_OPENED && c->cd[i] != NOT_THERE)
+			iconv_close(c->cd[i]);
+	free(c);
+}
+
+static iconv_t converter(struct codepages *c, const struct row *r)
+{
+	size_t i = (size_t)(r - rows);
+
+	if (c->cd[i] == NOT_OPENED)
+		c->cd[i] = iconv_open("UTF-8", r->iconv);
+	return c->cd[i];
+}
+
+void codepages_load(struct codepages *c)
+{
+	for (size_t i = 0; i < N_ROWS; i++)
+		converter(c, &rows[i]);
+}
+
+static size_t ascii_prefix(struct slice s)
+{
+	size_t n = 0;
+
+	while (n < s.len && !((uint8_t)s.ptr[n] & 0x80))
+		n++;
+	return n;
+}
+
+/* What is in no code page we know. */
+static int add_guessed(struct slice in, struct buf *out)
+{
+	utf8_add_lossy(out, in);
+	return ascii_prefix(in) != in.len;
+}
+
+/* Convert what is whole. At the end of a text a character cut short is lost, and said. */
+static int run(iconv_t cd, bool last, struct slice in, struct buf *out, size_t *used)
+{
+	char chunk[4096];
+	char *from = (char *)(uintptr_t)in.ptr; /* iconv(3) does not write to it */
+	size_t left = in.len;
+	int lossy = 0;
+
+	while (left > 0) {
+		char *to = chunk;
+		size_t room = sizeof(chunk);
+		size_t got = iconv(cd, &from, &left, &to, &room);
+		int why = got == (size_t)-1 ? errno : 0;
+
+		buf_add(out, chunk, sizeof(chunk) - room);
+		if (why == EINVAL && !last)
+			break;
+		if ((why == EILSEQ || why == EINVAL) && left > 0) {
+			buf_adds(out, REPLACEMENT);
+			from++;
+			left--;
+			lossy = 1;
+		} else if (why && why != E2BIG) {
+			break;
+		}
+	}
+	if (last) { /* what a stateful converter still holds */
+		char *to = chunk;
+		size_t room = sizeof(chunk);
+
+		if (iconv(cd, NULL, NULL, &to, &room) != (size_t)-1)
+			buf_add(out, chunk, sizeof(chunk) - room);
+	}
+	*used = in.len - left;
+	return lossy;
+}
+
+int codepage_convert(struct codepages *c, int cp, bool first, bool last, struct slice in,
+		     struct buf *out, size_t *used)
+{
+	const struct row *r = find(cp);
+	iconv_t cd = NOT_THERE;
+	size_t plain = !r || r->ascii ? ascii_prefix(in) : 0;
+	int lossy;
+
+	if (plain == in.len && (!r || r->ascii)) {
+		buf_add(out, in.ptr, in.len);
+		*used = in.len;
+		return 0;
+	}
+	if (r)
+		cd = converter(c, r);
+	else if (!utf8_valid(in)) /* nobody knows: Western, as Outlook itself assumes */
+		cd = converter(c, find(CODEPAGE_WINDOWS));
+	if (cd == NOT_THERE) {
+		*used = in.len;
+		return add_guessed(in, out);
+	}
+	if (first)
+		iconv(cd, NULL, NULL, NULL, NULL);
+	lossy = run(cd, last, in, out, used);
+	return lossy || !r || cp == CODEPAGE_ASCII || cp == 720;
+}
+
+int codepage_to_utf8(struct codepages *c, int cp, struct slice in, struct buf *out)
+{
+	size_t used;
+
+	return codepage_convert(c, cp, true, true, in, out, &used);
+}
