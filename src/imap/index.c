@@ -121,10 +121,35 @@ int session_index_start(struct session *s, uint32_t first, struct err *err)
 	return 0;
 }
 
-/* A row that answers our question: answers nobody asked for have flags alone. */
-static bool is_row(const struct session *s, const struct fetched *f)
+int session_flags_start(struct session *s, uint64_t since, struct err *err)
 {
-	return f->has_uid && f->row.uid >= s->index.first && (f->has_header || f->has_size);
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+
+	if (session_check(s, err) < 0 || command_finish(s, err) < 0)
+		return -1;
+	s->index = (struct index_state){ .active = true, .flags_only = true };
+	if (s->exists == 0)
+		return 0;
+	buf_adds(&args.text, "1:* (UID FLAGS)");
+	if (since > 0)
+		buf_addf(&args.text, " (CHANGEDSINCE %" PRIu64 ")", since);
+	if (command_start(s, VERB_UID_FETCH, &args, err) < 0)
+		return -1;
+	s->index.active = true;
+	return 0;
+}
+
+/* A row that answers our question: 1; an answer nobody asked for (it has flags alone): 0; -1: an
+ * answer without what every message has. Nothing could be compared with such a row. */
+static int is_row(const struct session *s, const struct fetched *f)
+{
+	if (s->index.flags_only)
+		return f->has_uid && f->has_flags;
+	if (!f->has_header && !f->has_size)
+		return 0;
+	if (!f->has_uid || !f->has_header || !f->has_size)
+		return -1;
+	return f->row.uid >= s->index.first;
 }
 
 static int end_of_index(struct session *s, const struct response *r, struct err *err)
@@ -160,10 +185,12 @@ int session_index_next(struct session *s, struct arena *a, struct index_row *out
 			s->index.unreadable++;
 			continue;
 		}
-		if (!is_row(s, &f))
-			continue;
-		*out = f.row;
-		return 1;
+		got = is_row(s, &f);
+		if (got > 0) {
+			*out = f.row;
+			return 1;
+		}
+		s->index.unreadable += got < 0;
 	}
 	if (got == 0)
 		return end_of_index(s, &r, err);

@@ -168,6 +168,10 @@ struct index_row {
  * command gives up the rest of the rows. */
 int session_index_start(struct session *s, uint32_t first, struct err *err);
 int session_index_next(struct session *s, struct arena *a, struct index_row *out, struct err *err);
+/* UID FETCH 1:* (UID FLAGS) of the examined folder; `since` > 0 (CAP_CONDSTORE, RFC 7162): of those
+ * messages alone whose flags have changed since that HIGHESTMODSEQ. Rows come from
+ * session_index_next() as well; only their `uid` and `flags` are filled. */
+int session_flags_start(struct session *s, uint64_t since, struct err *err);
 
 /* UID FETCH uids (BODY.PEEK[section]<0.octets>) for the given UIDs of the examined folder,
  * streamed: never a whole message in memory. `section` is "", "HEADER" or "TEXT"; octets 0: all of

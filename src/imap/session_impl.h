@@ -109,7 +109,7 @@ struct session {
 	struct selected selected;
 
 	struct index_state {
-		bool active;
+		bool active, flags_only;
 		uint32_t first;
 		uint64_t unreadable;
 	} index;

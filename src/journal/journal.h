@@ -200,6 +200,9 @@ struct remote_row {
 	struct match_keys keys;
 };
 int journal_remote_put(struct journal *j, const struct remote_row *row, struct err *err);
+/* The flags of a message as they are now; one that is not in the index stays out of it. */
+int journal_remote_flags(struct journal *j, int64_t folder, uint32_t uid, uint32_t flags,
+			 const char *keywords, struct err *err);
 /* The row of a folder with the lowest UID above `after`: 1, 0, -1. Of the keys, `id` is filled only
  * with has_id. */
 int journal_remote_next(struct journal *j, int64_t folder, uint32_t after, struct arena *a,
@@ -210,11 +213,11 @@ int journal_folder_indexed(struct journal *j, int64_t folder, uint32_t uidvalidi
 			   struct err *err);
 /* After a run, so that the next one need not fetch what we ourselves uploaded: take our stored
  * uploads with known UIDs into the index. *complete: the index then has exactly `messages` rows,
- * and the folder is marked as indexed up to these values; otherwise nothing has been changed and
- * the next run fetches what is new. */
+ * and the folder is marked as indexed up to these values (its HIGHESTMODSEQ stays: the flags are
+ * still to be asked for); otherwise nothing has been changed and the next run fetches what is new.
+ */
 int journal_folder_absorb(struct journal *j, int64_t folder, uint32_t uidvalidity, uint32_t uidnext,
-			  uint32_t messages, uint64_t highestmodseq, bool *complete,
-			  struct err *err);
+			  uint32_t messages, bool *complete, struct err *err);
 /* Rows in the index of a folder. */
 int journal_remote_count(struct journal *j, int64_t folder, uint32_t *out, struct err *err);
 

@@ -365,6 +365,23 @@ int journal_remote_put(struct journal *j, const struct remote_row *row, struct e
 	return 0;
 }
 
+int journal_remote_flags(struct journal *j, int64_t folder, uint32_t uid, uint32_t flags,
+			 const char *keywords, struct err *err)
+{
+	/* a row that is as it was need not be written */
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   "UPDATE remote SET flags = ?2, keywords = ?3 WHERE id = ?1"
+				   " AND (flags, keywords) IS NOT (?2, ?3)",
+				   err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, remote_id(folder, uid));
+	sqlite3_bind_int64(st, 2, flags);
+	db_bind_text(st, 3, keywords);
+	return db_run(&j->db, st, err);
+}
+
 int journal_remote_next(struct journal *j, int64_t folder, uint32_t after, struct arena *a,
 			struct remote_row *out, struct err *err)
 {
@@ -513,8 +530,7 @@ int journal_remote_count(struct journal *j, int64_t folder, uint32_t *out, struc
 }
 
 int journal_folder_absorb(struct journal *j, int64_t folder, uint32_t uidvalidity, uint32_t uidnext,
-			  uint32_t messages, uint64_t highestmodseq, bool *complete,
-			  struct err *err)
+			  uint32_t messages, bool *complete, struct err *err)
 {
 	CLEANUP(arena_release) struct arena a = ARENA_INIT((size_t)1 << 20);
 	struct remote_folder f;
@@ -530,8 +546,10 @@ int journal_folder_absorb(struct journal *j, int64_t folder, uint32_t uidvalidit
 	if (db_exec(&j->db, "SAVEPOINT absorb", err) < 0)
 		return -1;
 	result = absorb(j, &f, uidvalidity, uidnext, messages, &whole, err);
+	/* HIGHESTMODSEQ as it was: flags that others change meanwhile are still to be asked for. */
 	if (result == 0 && whole)
-		result = set_indexed(j, folder, uidvalidity, uidnext, messages, highestmodseq, err);
+		result = set_indexed(j, folder, uidvalidity, uidnext, messages, f.highestmodseq,
+				     err);
 	if (result < 0 || !whole)
 		sqlite3_exec(j->db.sqlite, "ROLLBACK TO absorb", NULL, NULL, NULL);
 	if (db_exec(&j->db, "RELEASE absorb", result < 0 ? &(struct err)ERR_INIT : err) < 0)

@@ -3,8 +3,10 @@
  *
  * A folder costs one STATUS when nothing has changed in it. New messages alone
  * are fetched from the old UIDNEXT on; if the numbers then do not add up,
- * something was expunged and the folder is read as a whole. Each folder is one
- * transaction, so an interrupted index is an old index, never half a new one.
+ * something was expunged and the folder is read as a whole. Flags change without
+ * any of these numbers: a server with CONDSTORE tells whose have changed, of others
+ * all flags are read again, once in a run. Each folder is one transaction, so an
+ * interrupted index is an old index, never half a new one.
  */
 #include <inttypes.h>
 
@@ -30,6 +32,7 @@ struct rows {
 	struct arena arena;
 	struct buf keywords, phase;
 	struct keyer *keyer;
+	bool all_flags; /* also where the server cannot tell which have changed */
 	uint64_t count;
 	uint32_t last_uid;
 };
@@ -99,13 +102,70 @@ static int put_rows(struct rows *r, uint32_t first, struct err *err)
 	}
 }
 
+/* ---- flags ---- */
+
+/* 0; 1: refused, *err tells; -1. */
+static int put_flags(struct rows *r, uint64_t since, struct err *err)
+{
+	struct index_row row;
+	uint64_t count = 0;
+	int got;
+
+	if (session_flags_start(r->t->session, since, err) < 0)
+		return -1;
+	for (;;) {
+		if (count++ % ROWS_PER_UPDATE == 0 && stop_check(err) < 0)
+			return -1;
+		arena_reset(&r->arena);
+		got = session_index_next(r->t->session, &r->arena, &row, err);
+		if (got < 0)
+			return err->code == ERR_REFUSED && err->retry == RETRY_NEVER ? 1 : -1;
+		if (got == 0)
+			return 0;
+		join_keywords(&r->keywords, &row.flags);
+		if (journal_remote_flags(r->t->journal, r->folder->id, row.uid, row.flags.system,
+					 r->keywords.len > 0 ? buf_cstr(&r->keywords) : NULL,
+					 err) < 0)
+			return -1;
+	}
+}
+
+/* The flags of what is in the index already. */
+static int refresh_flags(struct rows *r, const struct folder_status *now, struct err *err)
+{
+	uint64_t known = r->folder->highestmodseq;
+	bool told = known > 0 && now->highestmodseq >= known;
+	int got;
+
+	if (now->highestmodseq == 0 && !r->all_flags)
+		return 0;
+	if (told && now->highestmodseq == known)
+		return 0;
+	got = put_flags(r, told ? known : 0, err);
+	if (got > 0 && told) /* CONDSTORE in the list, but not in this folder (NOMODSEQ) */
+		got = put_flags(r, 0, err);
+	return got == 0 ? 0 : -1;
+}
+
 /* ---- a folder ---- */
 
-/* Nothing came, nothing went. Flags may have changed: matching does not look at them. */
-static bool unchanged(const struct remote_folder *f, const struct folder_status *now)
+/* Nothing came, nothing went. */
+static bool same_messages(const struct remote_folder *f, const struct folder_status *now)
 {
 	return f->uidvalidity != 0 && f->uidvalidity == now->uidvalidity && f->uidnext != 0 &&
 	       f->uidnext == now->uidnext && f->messages == now->messages;
+}
+
+static bool unchanged(const struct remote_folder *f, const struct folder_status *now,
+		      bool all_flags)
+{
+	if (!same_messages(f, now))
+		return false;
+	if (f->messages == 0)
+		return true;
+	if (now->highestmodseq == 0)
+		return !all_flags;
+	return f->highestmodseq == now->highestmodseq;
 }
 
 static int read_whole(struct rows *r, struct err *err)
@@ -115,18 +175,26 @@ static int read_whole(struct rows *r, struct err *err)
 	return put_rows(r, 1, err);
 }
 
+/* Nothing has come or gone up to now, when the folder is open. */
+static bool still_same(const struct remote_folder *f, const struct folder_status *status,
+		       const struct selected *sel)
+{
+	return same_messages(f, status) && sel->messages == f->messages &&
+	       (sel->uidnext == 0 || sel->uidnext == f->uidnext);
+}
+
 /* Within a transaction: the rows of the folder, which is open, become those of the server. */
-static int read_changes(struct rows *r, const struct selected *sel, uint32_t *messages,
-			struct err *err)
+static int read_changes(struct rows *r, const struct folder_status *status,
+			const struct selected *sel, uint32_t *messages, struct err *err)
 {
 	const struct remote_folder *f = r->folder;
 
 	if (f->uidvalidity == sel->uidvalidity && f->uidnext != 0 && sel->messages >= f->messages) {
-		if (put_rows(r, f->uidnext, err) < 0)
+		if (!still_same(f, status, sel) && put_rows(r, f->uidnext, err) < 0)
 			return -1;
 		if (f->messages + r->count == sel->messages) {
 			*messages = sel->messages;
-			return 0;
+			return refresh_flags(r, status, err);
 		}
 	}
 	if (read_whole(r, err) < 0)
@@ -142,7 +210,7 @@ static int read_folder(struct rows *r, struct remote_folder *f, const struct fol
 
 	now.uidvalidity = sel->uidvalidity;
 	now.highestmodseq = status->highestmodseq;
-	if (read_changes(r, sel, &now.messages, err) < 0)
+	if (read_changes(r, status, sel, &now.messages, err) < 0)
 		return -1;
 	now.uidnext = status->uidvalidity == sel->uidvalidity ? status->uidnext : 0;
 	if (now.uidnext < sel->uidnext)
@@ -157,12 +225,13 @@ static int read_folder(struct rows *r, struct remote_folder *f, const struct fol
 	return 0;
 }
 
-static int index_once(struct transfer *t, struct remote_folder *f, struct err *err)
+static int index_once(struct transfer *t, struct remote_folder *f, bool all_flags, struct err *err)
 {
 	CLEANUP(rows_release)
 	struct rows r = {
 		.t = t,
 		.folder = f,
+		.all_flags = all_flags,
 		.arena = ARENA_INIT(ROW_ARENA_MAX),
 		.keywords = BUF_INIT(KEYWORDS_TEXT_MAX),
 		.phase = BUF_INIT(1024),
@@ -172,7 +241,7 @@ static int index_once(struct transfer *t, struct remote_folder *f, struct err *e
 
 	if (session_status(t->session, f->wire_name, &status, err) < 0)
 		return transfer_folder_shut(err) ? 0 : -1;
-	if (unchanged(f, &status))
+	if (unchanged(f, &status, all_flags))
 		return 1;
 	if (session_examine(t->session, f->wire_name, &sel, err) < 0)
 		return transfer_folder_shut(err) ? 0 : -1;
@@ -195,11 +264,12 @@ static int index_once(struct transfer *t, struct remote_folder *f, struct err *e
 	return 1;
 }
 
-int index_folder(struct transfer *t, struct remote_folder *f, struct err *err)
+static int index_settled(struct transfer *t, struct remote_folder *f, bool all_flags,
+			 struct err *err)
 {
 	for (int attempt = 0;; attempt++) {
 		struct err cause = ERR_INIT;
-		int got = index_once(t, f, &cause);
+		int got = index_once(t, f, all_flags, &cause);
 
 		if (got > 0)
 			return got;
@@ -210,6 +280,11 @@ int index_folder(struct transfer *t, struct remote_folder *f, struct err *err)
 		*err = cause;
 		return got;
 	}
+}
+
+int index_folder(struct transfer *t, struct remote_folder *f, struct err *err)
+{
+	return index_settled(t, f, false, err);
 }
 
 /* ---- the account ---- */
@@ -300,7 +375,7 @@ static int index_patiently(struct transfer *t, struct remote_folder *f, struct e
 {
 	for (uint32_t attempt = 0;; attempt++) {
 		struct err cause = ERR_INIT;
-		int got = index_folder(t, f, &cause);
+		int got = index_settled(t, f, true, &cause);
 
 		if (got > 0)
 			return 0;

@@ -85,12 +85,14 @@ int gather(struct transfer *t, struct err *err);
 
 /* ---- index.c: from the server into the journal ---- */
 
-/* LIST, then every folder that can be selected, incrementally. A folder that the server does not
+/* LIST, then every folder that can be selected, incrementally: what is new, and the flags of all
+ * that is there. A folder that the server does not
  * let us examine becomes a notice ("folder-blind"): nothing can be matched there. */
 int index_account(struct transfer *t, struct err *err);
 
-/* One folder: makes the journal's rows equal to what the server holds. f is updated. 1: done, 0:
- * the folder cannot be examined or is gone (*err tells why, the session goes on), -1. */
+/* One folder: makes the journal's rows equal to what the server holds (flags too, but those of old
+ * messages only where CONDSTORE tells which have changed). f is updated. 1: done, 0: the folder
+ * cannot be examined or is gone (*err tells why, the session goes on), -1. */
 int index_folder(struct transfer *t, struct remote_folder *f, struct err *err);
 
 /* ---- recover.c: what an earlier process, or a lost line, left in doubt ---- */

@@ -461,7 +461,7 @@ static int absorb(struct verifying *v, struct err *err)
 	if (session_status(v->t->session, v->folder.wire_name, &s, err) < 0)
 		return transfer_folder_shut(err) ? 0 : -1;
 	return journal_folder_absorb(v->t->journal, v->folder.id, s.uidvalidity, s.uidnext,
-				     s.messages, s.highestmodseq, &complete, err);
+				     s.messages, &complete, err);
 }
 
 /* One folder, over new connections if the line is lost. What is done is in the journal. */

@@ -245,6 +245,23 @@ static int do_index(struct actor *a, char **words, struct err *err)
 	return got;
 }
 
+/* flags SINCE */
+static int do_flags(struct actor *a, char **words, struct err *err)
+{
+	struct index_row row;
+	int got;
+
+	if (session_flags_start(a->session, (uint64_t)atol(words[0]), err) < 0)
+		return -1;
+	while ((got = session_index_next(a->session, &a->arena, &row, err)) > 0) {
+		buf_addf(&a->results, "flags %u %x", row.uid, row.flags.system);
+		for (size_t i = 0; i < row.flags.n_keywords; i++)
+			buf_addf(&a->results, " %s", row.flags.keywords[i]);
+		buf_addc(&a->results, '\n');
+	}
+	return got;
+}
+
 /* fetch SECTION OCTETS UID... */
 static int do_fetch(struct actor *a, char **words, struct err *err)
 {
@@ -378,6 +395,7 @@ static const struct {
 	{ "select", do_select, false },
 	{ "unselect", do_unselect, false },
 	{ "index", do_index, false },
+	{ "flags", do_flags, false },
 	{ "fetch", do_fetch, false },
 	{ "append", do_append, false },
 	{ "noop", do_noop, false },

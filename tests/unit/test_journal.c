@@ -419,7 +419,7 @@ Test(journal, our_uploads_join_the_index)
 		ids[1] = u[1].id;
 		ok(journal_mark_inflight(b.j, ids, 2, 7, 1, &err));
 		ok(journal_mark_stored(b.j, ids, 2, 7, 1, &err));
-		ok(journal_folder_absorb(b.j, target.id, 7, rows[i].uidnext, rows[i].messages, 5,
+		ok(journal_folder_absorb(b.j, target.id, 7, rows[i].uidnext, rows[i].messages,
 					 &complete, &err));
 		cr_expect(complete == rows[i].want, "%s", rows[i].name);
 		ok(journal_remote_count(b.j, target.id, &n, &err));
