@@ -215,6 +215,10 @@ static void bind_item(sqlite3_stmt *st, int64_t store, const struct message *m,
 	bind_static_text(st, 23, m->from);
 	memcpy(&head, m->sha256, sizeof(head));
 	sqlite3_bind_int64(st, 24, head);
+	bind_static_text(st, 25, m->uidl);
+	sqlite3_bind_int(st, 26, m->pop_fetched);
+	db_bind_u64(st, 27, m->pop_lead_len);
+	db_bind_u64(st, 28, m->pop_path_len);
 }
 
 int journal_item_add(struct journal *j, int64_t store, const struct message *m, struct err *err)
@@ -232,8 +236,9 @@ int journal_item_add(struct journal *j, int64_t store, const struct message *m, 
 		     "INSERT INTO item(store, locator, state, sha256, wire_len, header_len,"
 		     " nul_count, cr_count, cr_cr_lf_count, internaldate, date_source, date, flags,"
 		     " keywords, repairs, has_id, key, ident, fields, essence, message_id, subject,"
-		     " sender, sha_head)"
-		     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		     " sender, sha_head, uidl, pop_fetched, pop_lead,"
+		     " pop_path) VALUES"
+		     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		     err);
 	if (!st)
 		return -1;

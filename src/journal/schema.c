@@ -27,7 +27,7 @@
 #include "message/keys.h"
 
 #define APPLICATION_ID 0x6d686a31 /* "mhj1" */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 static const char *const tables[] = {
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
@@ -77,7 +77,12 @@ static const char *const tables[] = {
 	" key BLOB," /* of the Message-ID; without one, ident */
 	" ident BLOB, fields BLOB, essence BLOB,"
 	" message_id TEXT, subject TEXT, sender TEXT,"
-	" reason TEXT)", /* unreadable: why */
+	" uidl TEXT,"				   /* POP's name for it; NULL: not known */
+	" pop_fetched INTEGER NOT NULL DEFAULT 0," /* 1: the store proves that POP fetched it */
+	" pop_lead INTEGER NOT NULL DEFAULT 0,"	   /* octets that the fetcher put on top, */
+	" pop_path INTEGER NOT NULL DEFAULT 0,"	   /* and of a Return-Path above these */
+	" reason TEXT)",			   /* unreadable: why */
+	"CREATE INDEX item_uidl ON item(uidl) WHERE uidl IS NOT NULL",
 
 	"CREATE TABLE folder ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -180,8 +185,8 @@ static int create(struct db *db, struct err *err)
 	sqlite3_bind_int(st, 1, MATCH_RULES_VERSION);
 	if (db_run(db, st, err) < 0)
 		return -1;
-	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 1, "as in the text below");
-	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=1;", err);
+	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 2, "as in the text below");
+	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=2;", err);
 }
 
 static int foreign(const struct db *db, const char *what, struct err *err)

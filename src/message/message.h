@@ -151,11 +151,18 @@ struct message {
 	struct arrival arrival;
 	enum message_state state;
 	uint32_t repairs; /* enum repair */
+	/* POP's name for the message on its server (message/pop.h), as the store kept it, or NULL.
+	 * The scan adds what a fetcher's Received line tells, here and below. */
+	const char *uidl;
+	/* The store proves that POP fetched the message: the server's copy was marked as read by
+	 * that, whatever the user did. */
+	bool pop_fetched;
 
 	/* from the scan */
 	uint64_t wire_len;   /* octets of the canonical bytes */
 	uint64_t header_len; /* of these: header block with its empty line */
 	uint64_t nul_count, cr_count, cr_cr_lf_count; /* what servers may change */
+	uint64_t pop_lead_len, pop_path_len;	      /* as in struct pop_trace */
 	uint8_t sha256[SHA256_LEN];		      /* of the canonical bytes */
 	const char *message_id;			      /* as it stands, trimmed, or NULL */
 	const char *subject, *from; /* decoded (RFC 2047) UTF-8 for reports; may be NULL */

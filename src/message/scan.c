@@ -11,6 +11,7 @@
 #include "message/date.h"
 #include "message/header.h"
 #include "message/keys.h"
+#include "message/pop.h"
 
 #define TEXT_MAX    300 /* bytes kept of a subject or sender for reports */
 #define ID_TEXT_MAX 1000
@@ -129,22 +130,10 @@ static const char *message_id(struct scanner *s, struct slice value, struct aren
 
 /* ---- INTERNALDATE ---- */
 
-/* A Received line that the program put on top which fetched the mail by POP. */
-static bool is_fetchers(struct slice received)
-{
-	static const char *const marks[] = { "with POP3", "(fetchmail-", "(mpop-", "getmail6",
-					     "with getmail" };
-
-	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
-		if (slice_ifind(received, slice_str(marks[i])) >= 0)
-			return true;
-	return false;
-}
-
 static int64_t received_date(const struct header_facts *facts)
 {
 	for (size_t i = 0; i < facts->n_received; i++)
-		if (!is_fetchers(facts->received[i]))
+		if (!pop_is_fetchers(facts->received[i]))
 			return date_parse_received(facts->received[i]);
 	return TIME_NONE;
 }
@@ -204,6 +193,22 @@ static void choose_date(struct message *m, const struct header_facts *facts, int
 		m->repairs &= ~(uint32_t)NOTE_ZONE_UNKNOWN; /* that date was not used */
 }
 
+/* ---- POP ---- */
+
+static int tell_pop(struct scanner *s, struct message *m, struct arena *a, struct err *err)
+{
+	struct pop_trace trace;
+
+	pop_trace_read(buf_slice(&s->header), &trace);
+	m->pop_fetched = m->pop_fetched || trace.fetched;
+	m->pop_lead_len = trace.lead_len;
+	m->pop_path_len = trace.path_len;
+	if (m->uidl || trace.uidl.len == 0)
+		return 0;
+	m->uidl = arena_slice(a, trace.uidl);
+	return m->uidl ? 0 : err_nomem(err);
+}
+
 int scanner_run(struct scanner *s, struct message *m, int64_t now, struct arena *a, struct err *err)
 {
 	struct header_facts facts;
@@ -217,5 +222,5 @@ int scanner_run(struct scanner *s, struct message *m, int64_t now, struct arena 
 	m->from = decoded(s, facts.from, a);
 	m->date = field_date(facts.date);
 	choose_date(m, &facts, now);
-	return 0;
+	return tell_pop(s, m, a, err);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "message/header.h"
+#include "message/pop.h"
 
 /* Mozilla writes its five lines on top; a message that once lay in another Mozilla store may bring
  * such lines of its own, further down (mail-stores.md 4.1). */
@@ -199,6 +200,11 @@ static void read_mozilla(const struct found *f, struct arena *a, struct flag_set
 	for (size_t i = 0; i < sizeof(mozilla_fields) / sizeof(mozilla_fields[0]); i++)
 		if (mozilla_on_top(f, mozilla_fields[i]))
 			out->strip |= field_names[mozilla_fields[i]].strip;
+	if (mozilla_on_top(f, F_X_UIDL)) {
+		out->pop_fetched = true;
+		/* Without memory it is as if it were not there: nothing else depends on it. */
+		out->uidl = uidl_ok(f->value[F_X_UIDL]) ? arena_slice(a, f->value[F_X_UIDL]) : NULL;
+	}
 }
 
 /* ---- Evolution, and all others ---- */

@@ -16,6 +16,10 @@ struct dialect_facts {
 	bool expunged, partial, queued, feed;
 	bool pseudo;	       /* folder-internal message: never carried */
 	bool dropped_keywords; /* the flag_set is full: there may be more */
+	/* Mozilla's POP wrote X-UIDL: proves the download. Its value, in the arena; NULL if it is
+	 * none. */
+	bool pop_fetched;
+	const char *uidl;
 
 	/* What tells a store that keeps the true arrival date and counts (mail-stores.md 5). */
 	bool has_imap_base; /* X-IMAP or X-IMAPbase: in the first message of Dovecot and c-client */

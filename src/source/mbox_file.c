@@ -703,6 +703,8 @@ static int fill(struct mbox_file *f, const struct piece *m, struct arena *a, str
 				   window_bytes(&f->window, m->off, m->end - m->off) };
 	out->state = dialect_state(&m->facts, &m->flags);
 	out->repairs = m->facts.dropped_keywords ? NOTE_KEYWORDS_DROPPED : 0;
+	out->uidl = m->facts.uidl;
+	out->pop_fetched = m->facts.pop_fetched;
 	set_rules(f, m, out);
 	set_arrival(f, m, out);
 	if (is_cut_off(f, m)) {

@@ -136,6 +136,8 @@ static int read_facts(struct tb_maildir *d, struct arena *a, struct message *m, 
 		return 0;
 	m->flags = flags;
 	m->canon.strip = facts.strip;
+	m->uidl = facts.uidl;
+	m->pop_fetched = facts.pop_fetched;
 	if (facts.dropped_keywords)
 		m->repairs |= NOTE_KEYWORDS_DROPPED;
 	if (m->state == STATE_WHOLE)

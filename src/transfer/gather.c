@@ -25,7 +25,7 @@
 #define FOLDER_ARENA_MAX   (1u << 20) /* one folder path, location, fingerprint */
 #define MESSAGE_ARENA_MAX  (4u << 20) /* one message's texts: a header and its decoded form */
 #define RACY_SECONDS	   2
-#define SCAN_RULES_VERSION 1 /* raise when a scan gives other items for the same files */
+#define SCAN_RULES_VERSION 2 /* raise when a scan gives other items for the same files */
 
 struct gathering {
 	struct transfer *t;

@@ -14,6 +14,7 @@
 #   DOVECOT_SEPARATOR  / (default)         DOVECOT_PREFIX   "" (default), such as INBOX.
 #   DOVECOT_QUOTA      such as 10M         DOVECOT_MAX_MAIL such as 5M, one message
 #   DOVECOT_CAPABILITY imap_capability: "+X -Y", or the whole list
+#   DOVECOT_POP3       yes: POP3, too (dovecot-pop3d); server.env then has POP3_PORT, POP3S_PORT
 #   DOVECOT_EXTRA      further configuration lines
 #   DOVECOT_PASSWORD   everybody's password
 #   DOVECOT_MAILDIR    where the mail lies (default DIR/mail)
@@ -39,13 +40,29 @@ stop() {
     kill -KILL "$pid" 2>/dev/null || true
 }
 
-two_free_ports() {
+four_free_ports() {
     python3 -c 'import socket
-s = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+s = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
 print(*(x.getsockname()[1] for x in s))'
 }
 
-configure() { # PORT TLS-PORT
+pop3() { # PORT TLS-PORT
+    [ -n "${DOVECOT_POP3:-}" ] || return 0
+    cat <<CONF
+service pop3-login {
+  chroot =
+  inet_listener pop3 {
+    port = $1
+  }
+  inet_listener pop3s {
+    port = $2
+    ssl = yes
+  }
+}
+CONF
+}
+
+configure() { # PORT TLS-PORT POP3-PORT POP3S-PORT
     local user group quota='' plugins='' sep=${DOVECOT_SEPARATOR:-/}
     user=$(id -un) group=$(id -gn)
     [ -n "${DOVECOT_QUOTA:-}${DOVECOT_MAX_MAIL:-}" ] && plugins="quota imap_quota"
@@ -54,7 +71,7 @@ configure() { # PORT TLS-PORT
 base_dir = $dir/run
 state_dir = $dir/state
 instance_name = mailhoist-test-$1
-protocols = imap
+protocols = imap${DOVECOT_POP3:+ pop3}
 listen = 127.0.0.1, 127.0.0.2, 127.0.0.3, 127.0.0.4
 log_path = $dir/dovecot.log
 default_internal_user = $user
@@ -141,6 +158,7 @@ local 127.0.0.$address {
 CONF
         address=$((address + 1))
     done
+    pop3 "$3" "$4"
     echo "${DOVECOT_EXTRA:-}"
 }
 
@@ -154,11 +172,11 @@ PY
 }
 
 start() {
-    local port tls try
+    local port tls pop pops try
     mkdir -p "$dir/run" "$dir/state" "${DOVECOT_MAILDIR:-$dir/mail}"
     for try in 1 2 3; do # a chosen port may be taken before we have it
-        read -r port tls < <(two_free_ports)
-        configure "$port" "$tls" >"$dir/dovecot.conf"
+        read -r port tls pop pops < <(four_free_ports)
+        configure "$port" "$tls" "$pop" "$pops" >"$dir/dovecot.conf"
         dovecot -c "$dir/dovecot.conf" >"$dir/start.log" 2>&1 </dev/null && break
         [ "$try" -lt 3 ] || { cat "$dir/start.log" >&2; die "dovecot does not start"; }
     done
@@ -172,6 +190,8 @@ start() {
 IMAP_HOST=127.0.0.1
 IMAP_PORT=$port
 IMAPS_PORT=$tls
+POP3_PORT=$pop
+POP3S_PORT=$pops
 IMAP_PASSWORD=$password
 IMAP_CA=$dir/certs/ca.pem
 IMAP_CERTS=$dir/certs

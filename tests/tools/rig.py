@@ -65,6 +65,7 @@ class Server:
         self.host, self.password = settings["IMAP_HOST"], settings["IMAP_PASSWORD"]
         self.port, self.tls_port = int(settings["IMAP_PORT"]), int(settings["IMAPS_PORT"])
         self.ca = settings["IMAP_CA"]
+        self.pop3_port, self.pop3s_port = int(settings["POP3_PORT"]), int(settings["POP3S_PORT"])
 
     def stop(self):
         subprocess.run([DOVECOT, "stop", self.folder], check=False, stdin=subprocess.DEVNULL)

@@ -99,6 +99,37 @@ Test(dialect, whose_headers_count)
 
 static const struct {
 	const char *name, *header;
+	bool mozilla_possible, fetched;
+	const char *uidl; /* NULL: none */
+} uidls[] = {
+	{ "Mozilla's", MOZ "Subject: x\n", true, true, "1" },
+	{ "alien, below Received", "Received: x\n" MOZ, false, false, NULL },
+	{ "without a status", "X-UIDL: 1\n", true, false, NULL },
+	{ "beside Status", "X-UIDL: 1\nStatus: RO\n", false, false, NULL },
+	{ "below the top", "X-Mozilla-Status: 0001\n" SIX_LINES "A: b\nX-UIDL: 1\n", true, false,
+	  NULL },
+	{ "no UIDL, but fetched", "X-UIDL: a b\nX-Mozilla-Status: 0001\n", true, true, NULL },
+	{ "never fetched", "X-Mozilla-Status: 0001\n", true, false, NULL },
+};
+
+Test(dialect, uidls)
+{
+	for (size_t i = 0; i < sizeof(uidls) / sizeof(uidls[0]); i++) {
+		struct arena a = ARENA_INIT(4096);
+		struct flag_set flags = { 0 };
+		struct dialect_facts f;
+
+		dialect_read(slice_str(uidls[i].header), uidls[i].mozilla_possible, &a, &flags, &f);
+		cr_expect_eq(f.pop_fetched, uidls[i].fetched, "%s", uidls[i].name);
+		cr_expect(slice_eq(slice_str(f.uidl ? f.uidl : "(none)"),
+				   slice_str(uidls[i].uidl ? uidls[i].uidl : "(none)")),
+			  "%s: %s", uidls[i].name, f.uidl);
+		arena_release(&a);
+	}
+}
+
+static const struct {
+	const char *name, *header;
 	bool has_length, behind_uid, by_mutt, imap_base, pseudo;
 	uint64_t length;
 } lengths[] = {

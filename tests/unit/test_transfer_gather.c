@@ -14,6 +14,15 @@
 
 #include "transfer/transfer.h"
 
+static const char pop_mail[] =
+	"From - Thu Sep 13 12:30:05 2001\nX-Account-Key: account1\nX-UIDL: 000000016b02ab04\n"
+	"X-Mozilla-Status: 0001\nX-Mozilla-Status2: 00000000\nFrom: a@example.org\n\nx\n\n"
+	"From a@example.org Thu Sep 13 12:30:06 2001\n"
+	"Return-Path: <a@example.org>\nDelivered-To: unknown\n"
+	"Received: from a by b with POP3 getmail6 msgid:17; Thu, 13 Sep 2001 12:30:06 +0000\n"
+	"From: a@example.org\n\nx\n\n"
+	"From a@example.org Thu Sep 13 12:30:06 2001\nFrom: a@example.org\n\nx\n\n";
+
 static const char mail[] = "From a@example.org Thu Sep 13 12:30:05 2001\n"
 			   "From: a@example.org\nSubject: one\nMessage-ID: <1@example.org>\n\nx\n\n"
 			   "From a@example.org Thu Sep 13 12:30:06 2001\n"
@@ -117,5 +126,29 @@ Test(transfer, source_set)
 	cr_expect_eq(source_set_find(set, "mbox", "/nowhere", "inbox@0+1:", &a, &m, &err), -1);
 	cr_expect_eq(err.scope, SCOPE_MESSAGE);
 	source_set_free(set);
+	remove_place(&p);
+}
+
+Test(transfer, gather_keeps_what_pop_left)
+{
+	static const char want[] = "000000016b02ab04 1 0 0;17 1 107 30;- 0 0 0";
+	struct place p;
+	struct err err = ERR_INIT;
+	struct journal *j;
+	sqlite3_stmt *st;
+
+	make_place(&p);
+	write_mbox(&p, pop_mail, 100);
+	run_gather(&p);
+	cr_assert_eq(journal_open_readonly(p.state, "a@example.org", &j, &err), 0, "%s", err.text);
+	st = db_stmt(journal_db(j),
+		     "SELECT group_concat(coalesce(uidl, '-') || ' ' || pop_fetched || ' ' ||"
+		     " pop_lead || ' ' || pop_path, ';') FROM (SELECT * FROM item ORDER BY id)",
+		     &err);
+	cr_assert_not_null(st);
+	cr_assert_eq(db_step(journal_db(j), st, &err), 1);
+	cr_expect_str_eq((const char *)sqlite3_column_text(st, 0), want);
+	sqlite3_reset(st);
+	journal_close(j);
 	remove_place(&p);
 }
