@@ -18,7 +18,7 @@
 #define LINE_MAX_OCTETS	  8000 /* of flags, keywords and date: more than servers take */
 #define LITERAL_MINUS_MAX 4096 /* RFC 7888 5 */
 
-static struct pending *entry(const struct session *s, size_t i)
+struct pending *session_pending(const struct session *s, size_t i)
 {
 	return &s->ring[(s->ring_head + i) % PIPELINE_MAX];
 }
@@ -35,9 +35,8 @@ size_t session_room(const struct session *s)
 	return OUTPUT_WINDOW - s->writer.len;
 }
 
-/* Begin a command that has a place in the ring. */
-static struct pending *enqueue(struct session *s, enum verb verb, struct slice arguments,
-			       struct err *err)
+struct pending *session_enqueue(struct session *s, enum verb verb, struct slice arguments,
+				struct err *err)
 {
 	struct pending *p;
 	uint64_t number;
@@ -52,8 +51,8 @@ static struct pending *enqueue(struct session *s, enum verb verb, struct slice a
 	session_turn(s);
 	if (writer_command(&s->writer, verb, arguments, &number, err) < 0)
 		return NULL;
-	p = entry(s, s->ring_len++);
-	*p = (struct pending){ .number = number };
+	p = session_pending(s, s->ring_len++);
+	*p = (struct pending){ .number = number, .verb = verb };
 	p->result.ticket = (int64_t)number;
 	s->n_undone++;
 	return p;
@@ -70,7 +69,7 @@ int64_t session_append_begin(struct session *s, const char *wire_name, struct er
 			       "the folder's name has octets that cannot be sent safely");
 	if (buf_ok(&args.text, "a folder name", err) < 0)
 		return -1;
-	p = enqueue(s, VERB_APPEND, buf_slice(&args.text), err);
+	p = session_enqueue(s, VERB_APPEND, buf_slice(&args.text), err);
 	if (!p)
 		return -1;
 	s->append = (struct composing){ .open = true, .number = p->number };
@@ -99,7 +98,7 @@ int session_append_message(struct session *s, const struct append_spec *spec, st
 		s->append.open = !spec->synchronising;
 		return 0;
 	}
-	p = entry(s, s->ring_len - 1);
+	p = session_pending(s, s->ring_len - 1);
 	if (p->n_messages > 0 && !(s->caps.bits & CAP_MULTIAPPEND))
 		return misuse(err, "a second message, but the server has no MULTIAPPEND");
 	if (!spec->synchronising && !may_go_unasked(s, spec->size))
@@ -160,7 +159,7 @@ int session_append_end(struct session *s, struct err *err)
 	if (session_check(s, err) < 0)
 		return -1;
 	if (!s->append.open || s->append.wants_continue || s->append.left > 0 ||
-	    entry(s, s->ring_len - 1)->n_messages == 0)
+	    session_pending(s, s->ring_len - 1)->n_messages == 0)
 		return misuse(err, "an APPEND ended in its middle");
 	session_turn(s);
 	if (!s->append.refused && writer_add(&s->writer, "\r\n", 2, err) < 0)
@@ -171,12 +170,7 @@ int session_append_end(struct session *s, struct err *err)
 
 int session_noop(struct session *s, struct err *err)
 {
-	struct pending *p = enqueue(s, VERB_NOOP, SLICE_LIT("\r\n"), err);
-
-	if (!p)
-		return -1;
-	p->is_noop = true;
-	return 0;
+	return session_enqueue(s, VERB_NOOP, SLICE_LIT("\r\n"), err) ? 0 : -1;
 }
 
 /* ---- answers ---- */
@@ -235,6 +229,7 @@ static void settle(struct session *s, struct pending *p, const struct response *
 	result->ok = r->status == STATUS_OK;
 	if (result->ok && response_has_code(r, "APPENDUID") && p->n_messages > 0)
 		read_appenduid(r->code_args, p->n_messages, result);
+	filing_ended(p, r);
 	if (!result->ok) {
 		result->refusal = refusal_of(r);
 		p->text = strdup(response_words(r, &s->scratch));
@@ -267,8 +262,8 @@ bool append_ended(struct session *s, uint64_t number, const struct response *r)
 	struct err err;
 
 	for (size_t i = 0; i < s->ring_len && !p; i++)
-		if (entry(s, i)->number == number)
-			p = entry(s, i);
+		if (session_pending(s, i)->number == number)
+			p = session_pending(s, i);
 	if (!p || p->done)
 		return false;
 	settle(s, p, r);
@@ -280,21 +275,33 @@ bool append_ended(struct session *s, uint64_t number, const struct response *r)
 	return true;
 }
 
+static void pending_release(struct pending *p)
+{
+	free(p->text);
+	free(p->from);
+	free(p->to);
+	p->text = NULL;
+	p->from = p->to = NULL;
+}
+
 int session_reap(struct session *s, struct append_result *out, struct err *err)
 {
 	session_digest(s);
-	while (s->ring_len > 0 && entry(s, 0)->done) {
-		struct pending *p = entry(s, 0);
+	while (s->ring_len > 0 && session_pending(s, 0)->done) {
+		struct pending *p = session_pending(s, 0);
 
-		free(s->reaped_text);
-		s->reaped_text = p->text;
+		pending_release(&s->reaped);
+		s->reaped = *p;
 		p->text = NULL;
+		p->from = p->to = NULL;
 		s->ring_head = (s->ring_head + 1) % PIPELINE_MAX;
 		s->ring_len--;
-		if (p->is_noop)
+		if (s->reaped.verb == VERB_NOOP)
 			continue;
-		*out = p->result;
-		out->text = s->reaped_text ? s->reaped_text : "";
+		*out = s->reaped.result;
+		out->from = s->reaped.from;
+		out->to = s->reaped.to;
+		out->text = s->reaped.text ? s->reaped.text : "";
 		return 1;
 	}
 	return session_check(s, err);
@@ -303,6 +310,6 @@ int session_reap(struct session *s, struct append_result *out, struct err *err)
 void append_release(struct session *s)
 {
 	for (size_t i = 0; i < s->ring_len; i++)
-		free(entry(s, i)->text);
-	free(s->reaped_text);
+		pending_release(session_pending(s, i));
+	pending_release(&s->reaped);
 }

@@ -14,24 +14,9 @@
 #include <string.h>
 
 #include "imap/lexer.h"
+#include "imap/uid_set.h"
 
 #define SET_MAX 900 /* octets of a UID set: RFC 2683 3.2.1.5 wants lines below 1000 */
-
-/* Append the set of as many UIDs as fit on a line, runs as ranges. Returns how many. */
-static size_t add_set(struct buf *b, const uint32_t *uids, size_t n)
-{
-	size_t i = 0, first, start = b->len;
-
-	while (i < n && b->len - start < SET_MAX) {
-		first = i++;
-		while (i < n && uids[i] == uids[i - 1] + 1)
-			i++;
-		buf_addf(b, "%s%" PRIu32, first > 0 ? "," : "", uids[first]);
-		if (i - first > 1)
-			buf_addf(b, ":%" PRIu32, uids[i - 1]);
-	}
-	return i;
-}
 
 static int ask(struct session *s, struct err *err)
 {
@@ -40,7 +25,7 @@ static int ask(struct session *s, struct err *err)
 	size_t left = f->n - f->next;
 
 	f->from = f->next;
-	f->next += add_set(&args.text, f->uids + f->from, f->one_by_one ? 1 : left);
+	f->next += uid_set_add(&args.text, f->uids + f->from, f->one_by_one ? 1 : left, SET_MAX);
 	buf_addf(&args.text, " (UID BODY.PEEK%s", f->item + 4);
 	if (f->octets > 0)
 		buf_addf(&args.text, "<0.%" PRIu64 ">", f->octets);

@@ -470,6 +470,8 @@ static void read_selected(struct session *s, const struct response *r, struct se
 		return;
 	if (response_has_code(r, "PERMANENTFLAGS")) {
 		read_permanent_flags(s, r->code_args, out);
+	} else if (slice_u64(r->code_args, &number) && response_has_code(r, "HIGHESTMODSEQ")) {
+		out->highestmodseq = number;
 	} else if (slice_u64(r->code_args, &number) && number <= UINT32_MAX) {
 		if (response_has_code(r, "UIDVALIDITY"))
 			out->uidvalidity = (uint32_t)number;

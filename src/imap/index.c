@@ -11,7 +11,10 @@
 
 #include "imap/lexer.h"
 #include "message/date.h"
+#include "imap/uid_set.h"
 #include "message/keys.h"
+
+#define FETCH_REST_MAX 1000 /* octets of a FETCH beside its UID set */
 
 static bool read_flags(struct lexer *l, struct arena *a, struct flag_set *out)
 {
@@ -139,12 +142,35 @@ int session_flags_start(struct session *s, uint64_t since, struct err *err)
 	return 0;
 }
 
+int session_index_start_set(struct session *s, const uint32_t *uids, size_t n, bool header,
+			    size_t *taken, struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+
+	if (session_check(s, err) < 0 || command_finish(s, err) < 0)
+		return -1;
+	*taken = uid_set_add(&args.text, uids, n, SET_LINE_MAX - FETCH_REST_MAX);
+	buf_adds(&args.text, " (UID FLAGS INTERNALDATE RFC822.SIZE");
+	if (header)
+		buf_adds(&args.text, " BODY.PEEK[HEADER.FIELDS (" KEY_FIELDS ")]");
+	buf_adds(&args.text, ")");
+	s->index = (struct index_state){ .active = true };
+	if (*taken == 0)
+		return 0;
+	if (command_start(s, VERB_UID_FETCH, &args, err) < 0)
+		return -1;
+	s->index.active = s->index.by_set = true;
+	return 0;
+}
+
 /* A row that answers our question: 1; an answer nobody asked for (it has flags alone): 0; -1: an
  * answer without what every message has. Nothing could be compared with such a row. */
 static int is_row(const struct session *s, const struct fetched *f)
 {
 	if (s->index.flags_only)
 		return f->has_uid && f->has_flags;
+	if (s->index.by_set)
+		return f->has_uid && f->has_size && f->has_flags;
 	if (!f->has_header && !f->has_size)
 		return 0;
 	if (!f->has_uid || !f->has_header || !f->has_size)

@@ -173,7 +173,7 @@ static void write_some(struct session *s)
 		session_progress(s);
 }
 
-void session_move(struct session *s, short revents)
+void session_pump(struct session *s, short revents)
 {
 	if (s->dead)
 		return;
@@ -206,7 +206,7 @@ static void poll_once(struct session *const *sessions, size_t n, bool uploading,
 		return; /* EINTR: the caller looks at the stop flag */
 	for (size_t i = 0; i < n_polled; i++)
 		if (fds[i].revents || stream_has_pending(sessions[polled[i]]->stream))
-			session_move(sessions[polled[i]], fds[i].revents);
+			session_pump(sessions[polled[i]], fds[i].revents);
 }
 
 static int earlier(int64_t timeout_ms, int64_t other_ms)
@@ -256,6 +256,8 @@ static void note_untagged(struct session *s, const struct response *r)
 	if (r->kind == RESPONSE_STATUS) {
 		if (response_has_code(r, "CAPABILITY"))
 			note_capabilities(s, r->code_args);
+		if (r->status == STATUS_OK && response_has_code(r, "COPYUID"))
+			filing_noted(s, r);
 		if (r->status == STATUS_BYE)
 			bye(s, r);
 	} else if (response_is(r, "CAPABILITY")) {

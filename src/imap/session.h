@@ -141,7 +141,8 @@ struct selected {
 	bool keywords_allowed;	  /* PERMANENTFLAGS has \*, or the server did not say */
 	uint32_t permanent_flags; /* FLAG_* that can be kept; all when the server did not say */
 	size_t n_keywords;
-	const char **keywords; /* of PERMANENTFLAGS, in the session until the next select */
+	const char **keywords;	/* of PERMANENTFLAGS, in the session until the next select */
+	uint64_t highestmodseq; /* 0: the folder has no modification sequences (RFC 7162) */
 };
 /* EXAMINE: 0, or -1 (ERR_REFUSED, SCOPE_FOLDER if the folder cannot be opened). Dovecot answers
  * EXAMINE with empty PERMANENTFLAGS: to learn which flags a target keeps, use session_select(). */
@@ -172,6 +173,11 @@ int session_index_next(struct session *s, struct arena *a, struct index_row *out
  * messages alone whose flags have changed since that HIGHESTMODSEQ. Rows come from
  * session_index_next() as well; only their `uid` and `flags` are filled. */
 int session_flags_start(struct session *s, uint64_t since, struct err *err);
+
+/* The same of given UIDs, ascending, as many as fit on one line: *taken. Rows come in any order, of
+ * UIDs that no longer exist none. `header`: with the KEY_FIELDS; without, row.header is empty. */
+int session_index_start_set(struct session *s, const uint32_t *uids, size_t n, bool header,
+			    size_t *taken, struct err *err);
 
 /* UID FETCH uids (BODY.PEEK[section]<0.octets>) for the given UIDs of the examined folder,
  * streamed: never a whole message in memory. `section` is "", "HEADER" or "TEXT"; octets 0: all of
@@ -228,6 +234,32 @@ int session_append_end(struct session *s, struct err *err);
  * call session_append_end()). */
 int session_may_continue(struct session *s);
 
+/* ---- filing: submitted and reaped in the same way ---- */
+
+/* UID COPY and UID MOVE (CAP_MOVE) of the given UIDs of the selected folder, ascending, into
+ * `wire_name`; as many as fit on one line: *taken. Returns the ticket, or -1. */
+int64_t session_copy(struct session *s, const uint32_t *uids, size_t n, const char *wire_name,
+		     size_t *taken, struct err *err);
+int64_t session_move(struct session *s, const uint32_t *uids, size_t n, const char *wire_name,
+		     size_t *taken, struct err *err);
+
+/* UID STORE +FLAGS.SILENT or -FLAGS.SILENT in the selected folder. */
+struct store_spec {
+	bool remove; /* these flags; else add them */
+	uint32_t flags;
+	const char *const *keywords;
+	size_t n_keywords;
+	uint64_t
+		unchanged_since; /* RFC 7162 3.1.3: leave alone what was changed later; 0: no limit
+				    (the caller knows that the folder has modification sequences) */
+};
+int64_t session_store(struct session *s, const uint32_t *uids, size_t n,
+		      const struct store_spec *spec, size_t *taken, struct err *err);
+
+/* UID EXPUNGE of exactly these (CAP_UIDPLUS): those of them that are marked \Deleted go. */
+int64_t session_expunge(struct session *s, const uint32_t *uids, size_t n, size_t *taken,
+			struct err *err);
+
 /* A command that does nothing, to keep the session alive or to separate refusals. Queued. */
 int session_noop(struct session *s, struct err *err);
 
@@ -252,17 +284,26 @@ enum refusal {
 	REFUSAL_SYNTAX, /* BAD */
 	REFUSAL_OTHER,
 };
+/* From `first` to `last`, first <= last. */
+struct uid_range {
+	uint32_t first, last;
+};
 struct append_result {
 	int64_t ticket;
 	bool ok;
 	uint32_t uidvalidity;	      /* of APPENDUID; 0: none */
 	uint32_t first_uid, last_uid; /* of APPENDUID's set when it is one ascending range */
 	size_t n_uids;		      /* number of UIDs in it */
+	/* COPY, MOVE: of COPYUID, with `uidvalidity` of the target: the i-th UID of `from` is now
+	 * the i-th of `to`; both empty when the server did not tell, or could not mean it.
+	 * STORE: `from` is MODIFIED, what somebody else had changed. Valid until the next call. */
+	const struct uid_range *from, *to;
+	size_t n_from, n_to;
 	enum refusal refusal;
 	const char *text; /* the server's words; valid until the next call */
 };
-/* The next ended APPEND in command order: 1; 0: none has ended; -1: the session is dead and all
- * tickets not reaped are in doubt. */
+/* The next ended APPEND, COPY, MOVE, STORE or EXPUNGE in command order: 1; 0: none has ended; -1:
+ * the session is dead and all tickets not reaped are in doubt. */
 int session_reap(struct session *s, struct append_result *out, struct err *err);
 
 #endif

@@ -44,16 +44,17 @@ struct command {
 	uint64_t number;
 };
 
-/* A queued APPEND (or NOOP): one place in a ring, in command order. */
+/* A queued APPEND, COPY, ... (or NOOP): one place in a ring, in command order. */
 struct pending {
 	uint64_t number;
-	bool is_noop;
+	enum verb verb;
 	bool unproven; /* octets went without a "+" */
 	bool done;
 	uint32_t n_messages;
 	uint64_t octets;
-	struct append_result result; /* its text is on the heap: owned here */
+	struct append_result result; /* its text and ranges are on the heap: owned here */
 	char *text;
+	struct uid_range *from, *to;
 };
 
 /* The APPEND being composed. */
@@ -102,7 +103,7 @@ struct session {
 	bool news;		/* an answer has come since the last session_poll() */
 	uint64_t octets_undone; /* of APPENDs without an answer */
 	struct composing append;
-	char *reaped_text;
+	struct pending reaped; /* whose text and ranges the caller looks at */
 
 	uint32_t exists; /* of the selected folder, as last told */
 	struct arena selected_arena;
@@ -110,6 +111,7 @@ struct session {
 
 	struct index_state {
 		bool active, flags_only;
+		bool by_set; /* of given UIDs */
 		uint32_t first;
 		uint64_t unreadable;
 	} index;
@@ -170,7 +172,7 @@ int refused(struct session *s, enum verb verb, const struct response *r, enum er
 /* One round of poll(2) on this session, at most until its deadline: 0, -1. */
 int session_round(struct session *s, struct err *err);
 /* Move what can be moved without waiting. */
-void session_move(struct session *s, short revents);
+void session_pump(struct session *s, short revents);
 /* Look at every frame that has come, as long as no command is at work. */
 void session_digest(struct session *s);
 /* Milliseconds until the deadline, from now; -1: there is none. */
@@ -188,6 +190,18 @@ bool append_ended(struct session *s, uint64_t number, const struct response *r);
 /* A "+" that is not the command's: true if an APPEND waited for it. */
 bool append_continued(struct session *s);
 void append_release(struct session *s);
+/* Begin a command that has a place in the ring. NULL: *err tells. */
+struct pending *session_enqueue(struct session *s, enum verb verb, struct slice arguments,
+				struct err *err);
+/* The place `i` of the ring, from the oldest on. */
+struct pending *session_pending(const struct session *s, size_t i);
+
+/* ---- filing.c ---- */
+
+/* "[COPYUID ...]" of an untagged OK (RFC 6851 4.3): it is the oldest COPY's or MOVE's. */
+void filing_noted(struct session *s, const struct response *r);
+/* The tagged OK of a COPY, MOVE or STORE: its COPYUID or MODIFIED into the result. */
+void filing_ended(struct pending *p, const struct response *r);
 
 /* ---- login.c ---- */
 int session_login(struct session *s, const struct session_options *options, struct err *err);

@@ -36,6 +36,10 @@ static const struct {
 	[VERB_CREATE] = { "CREATE", false },
 	[VERB_SUBSCRIBE] = { "SUBSCRIBE", false },
 	[VERB_APPEND] = { "APPEND", false },
+	[VERB_UID_COPY] = { "UID COPY", false },
+	[VERB_UID_MOVE] = { "UID MOVE", false },
+	[VERB_UID_STORE] = { "UID STORE", false },
+	[VERB_UID_EXPUNGE] = { "UID EXPUNGE", false },
 };
 _Static_assert(sizeof(verbs) / sizeof(verbs[0]) == VERB_COUNT, "a name for every verb");
 
@@ -237,25 +241,35 @@ static void add_flag(struct buf *b, bool *first, const char *name)
 	buf_adds(b, name);
 }
 
-int append_line(struct buf *b, const struct append_spec *spec, struct err *err)
+int flag_list(struct buf *b, uint32_t flags, const char *const *keywords, size_t n, struct err *err)
 {
 	bool first = true;
+
+	buf_addc(b, '(');
+	for (uint32_t bit = 1; bit <= FLAG_ALL; bit <<= 1)
+		if (flags & bit)
+			add_flag(b, &first, flag_name(bit));
+	for (size_t i = 0; i < n; i++) {
+		if (!session_keyword_ok(keywords[i]))
+			return err_set(err, ERR_INTERNAL, SCOPE_MESSAGE, RETRY_NEVER,
+				       "the keyword '%.60s' cannot be sent", keywords[i]);
+		add_flag(b, &first, keywords[i]);
+	}
+	buf_addc(b, ')');
+	return 0;
+}
+
+int append_line(struct buf *b, const struct append_spec *spec, struct err *err)
+{
 	char date[29];
 
-	buf_adds(b, " (");
-	for (uint32_t bit = 1; bit <= FLAG_ALL; bit <<= 1)
-		if (spec->flags & bit)
-			add_flag(b, &first, flag_name(bit));
-	for (size_t i = 0; i < spec->n_keywords; i++) {
-		if (!session_keyword_ok(spec->keywords[i]))
-			return err_set(err, ERR_INTERNAL, SCOPE_MESSAGE, RETRY_NEVER,
-				       "the keyword '%.60s' cannot be sent", spec->keywords[i]);
-		add_flag(b, &first, spec->keywords[i]);
-	}
+	buf_addc(b, ' ');
+	if (flag_list(b, spec->flags, spec->keywords, spec->n_keywords, err) < 0)
+		return -1;
 	if (spec->internaldate < INTERNALDATE_MIN || spec->internaldate > INTERNALDATE_MAX)
 		return err_set(err, ERR_INTERNAL, SCOPE_MESSAGE, RETRY_NEVER,
 			       "a date that servers cannot keep: %" PRId64, spec->internaldate);
 	date_format_imap(date, spec->internaldate);
-	buf_addf(b, ") %s {%" PRIu64 "%s}\r\n", date, spec->size, spec->synchronising ? "" : "+");
+	buf_addf(b, " %s {%" PRIu64 "%s}\r\n", date, spec->size, spec->synchronising ? "" : "+");
 	return buf_ok(b, "an APPEND line", err);
 }

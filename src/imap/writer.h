@@ -18,6 +18,7 @@
 #define OUTPUT_WINDOW (256u << 10) /* what session_room() offers */
 #define OUTPUT_MAX    (512u << 10) /* with command lines and what a caller overdoes */
 #define COMMAND_MAX   (16u << 10)  /* octets of one command line: Courier takes no more */
+#define SET_LINE_MAX  8000 /* of a line with a UID set: what most servers take (RFC 7162 4) */
 #define TAG_SIZE      40
 
 enum verb {
@@ -39,6 +40,10 @@ enum verb {
 	VERB_CREATE,
 	VERB_SUBSCRIBE,
 	VERB_APPEND,
+	VERB_UID_COPY,
+	VERB_UID_MOVE,
+	VERB_UID_STORE,
+	VERB_UID_EXPUNGE,
 	VERB_COUNT
 };
 const char *verb_name(enum verb verb);
@@ -104,6 +109,10 @@ void args_end(struct args *a); /* CR LF */
 
 /* Append `text` quoted to `b`; false (nothing appended) if it has octets that cannot be quoted. */
 bool quote(struct buf *b, struct slice text);
+
+/* `(\Seen kw)` into `b`. ERR_INTERNAL if a keyword may not stand there. */
+int flag_list(struct buf *b, uint32_t flags, const char *const *keywords, size_t n,
+	      struct err *err);
 
 /* ` (\Seen kw) "date" {n+}` CR LF of an APPEND message into `b`. ERR_INTERNAL if a keyword may not
  * stand there. */

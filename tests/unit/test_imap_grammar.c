@@ -417,8 +417,10 @@ Test(imap_grammar, arguments)
 
 Test(imap_grammar, read_only_says_what_reads)
 {
-	static const enum verb writing[] = { VERB_SELECT, VERB_CREATE, VERB_SUBSCRIBE,
-					     VERB_APPEND };
+	static const enum verb writing[] = {
+		VERB_SELECT,   VERB_CREATE,   VERB_SUBSCRIBE, VERB_APPEND,
+		VERB_UID_COPY, VERB_UID_MOVE, VERB_UID_STORE, VERB_UID_EXPUNGE,
+	};
 	struct writer reader, writer;
 	uint64_t number;
 	struct err err;

@@ -346,7 +346,88 @@ static int do_noop(struct actor *a, char **words, struct err *err)
 	return session_noop(a->session, err);
 }
 
-/* All that was appended. */
+static size_t read_uids(char **words, uint32_t uids[WORDS_MAX])
+{
+	size_t n = 0;
+
+	for (; *words; words++)
+		uids[n++] = (uint32_t)strtoul(*words, NULL, 10);
+	return n;
+}
+
+static int submitted(struct actor *a, int64_t ticket)
+{
+	a->n_open += ticket > 0;
+	return ticket > 0 ? 0 : -1;
+}
+
+/* copy NAME UID... */
+static int do_copy(struct actor *a, char **words, struct err *err)
+{
+	uint32_t uids[WORDS_MAX];
+	size_t n = read_uids(words + 1, uids), taken;
+
+	return submitted(a, session_copy(a->session, uids, n, words[0], &taken, err));
+}
+
+/* move NAME UID... */
+static int do_move(struct actor *a, char **words, struct err *err)
+{
+	uint32_t uids[WORDS_MAX];
+	size_t n = read_uids(words + 1, uids), taken;
+
+	return submitted(a, session_move(a->session, uids, n, words[0], &taken, err));
+}
+
+/* store +|- FLAGS KEYWORD|"" UNCHANGEDSINCE UID... */
+static int do_store(struct actor *a, char **words, struct err *err)
+{
+	const char *keyword = words[2];
+	struct store_spec spec = { .remove = words[0][0] == '-',
+				   .flags = (uint32_t)atol(words[1]),
+				   .keywords = &keyword,
+				   .n_keywords = *keyword != '\0',
+				   .unchanged_since = (uint64_t)atol(words[3]) };
+	uint32_t uids[WORDS_MAX];
+	size_t n = read_uids(words + 4, uids), taken;
+
+	return submitted(a, session_store(a->session, uids, n, &spec, &taken, err));
+}
+
+/* expunge UID... */
+static int do_expunge(struct actor *a, char **words, struct err *err)
+{
+	uint32_t uids[WORDS_MAX];
+	size_t n = read_uids(words, uids), taken;
+
+	return submitted(a, session_expunge(a->session, uids, n, &taken, err));
+}
+
+/* look header|flags UID... */
+static int do_look(struct actor *a, char **words, struct err *err)
+{
+	uint32_t uids[WORDS_MAX];
+	size_t n = read_uids(words + 1, uids), taken;
+	struct index_row row;
+	int got;
+
+	if (session_index_start_set(a->session, uids, n, strcmp(words[0], "header") == 0, &taken,
+				    err) < 0)
+		return -1;
+	while ((got = session_index_next(a->session, &a->arena, &row, err)) > 0)
+		buf_addf(&a->results, "row %u %" PRIu64 " %" PRId64 " %x %zu\n", row.uid, row.size,
+			 row.internaldate, row.flags.system, row.header.len);
+	return got;
+}
+
+static void show_ranges(struct actor *a, const struct uid_range *ranges, size_t n)
+{
+	buf_addf(&a->results, " [%zu]", n);
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&a->results, " %u:%u", ranges[i].first, ranges[i].last);
+}
+
+/* All that was submitted. */
 static int do_reap(struct actor *a, char **words, struct err *err)
 {
 	struct append_result r;
@@ -363,7 +444,12 @@ static int do_reap(struct actor *a, char **words, struct err *err)
 			continue;
 		}
 		a->n_open--;
-		if (r.ok)
+		if (r.n_from > 0) {
+			buf_addf(&a->results, "pairs %u", r.uidvalidity);
+			show_ranges(a, r.from, r.n_from);
+			show_ranges(a, r.to, r.n_to);
+			buf_addc(&a->results, '\n');
+		} else if (r.ok)
 			buf_addf(&a->results, "stored %u %u:%u %zu\n", r.uidvalidity, r.first_uid,
 				 r.last_uid, r.n_uids);
 		else
@@ -398,6 +484,11 @@ static const struct {
 	{ "flags", do_flags, false },
 	{ "fetch", do_fetch, false },
 	{ "append", do_append, false },
+	{ "copy", do_copy, false },
+	{ "move", do_move, false },
+	{ "store", do_store, false },
+	{ "expunge", do_expunge, false },
+	{ "look", do_look, false },
 	{ "noop", do_noop, false },
 	{ "reap", do_reap, false },
 	{ "asked", do_asked, true },
