@@ -31,6 +31,7 @@ struct migration {
 	struct progress progress;
 	struct plan_options plan;
 	struct plan_map maps[MAPS_MAX];
+	struct transfer_options limits;
 	struct transfer transfer;
 	bool planned; /* there is something to report */
 };
@@ -103,6 +104,8 @@ static int set_up(struct migration *m, struct err *err)
 	if (fill_plan_options(m, err) != 0 || open_sources(m, err) != 0)
 		return -1;
 	m->account.connect.read_only = !writes(m);
+	m->limits.connections = m->options->connections;
+	m->transfer.options = &m->limits;
 	m->transfer.connect = &m->account.connect;
 	m->transfer.sources = m->sources;
 	m->transfer.progress = &m->progress;

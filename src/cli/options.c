@@ -14,6 +14,7 @@
 #define ON_SERVER	  (ON_SERVER_SOURCES | BIT(COMMAND_APPLY))
 #define ON_JOURNAL	  (ON_SERVER | BIT(COMMAND_REPORT))
 #define ON_VERIFIERS	  (BIT(COMMAND_RUN) | BIT(COMMAND_APPLY) | BIT(COMMAND_VERIFY))
+#define ON_WRITERS	  (BIT(COMMAND_RUN) | BIT(COMMAND_APPLY))
 #define ON_ALL		  (BIT(COMMAND_SCAN) | ON_JOURNAL)
 
 enum option_id {
@@ -35,6 +36,7 @@ enum option_id {
 	OPT_AUTHZID,
 	OPT_ALLOW_PLAINTEXT,
 	OPT_TIMEOUT,
+	OPT_CONNECTIONS,
 	OPT_TRACE,
 	OPT_MAP,
 	OPT_PREFIX,
@@ -82,6 +84,8 @@ static const struct {
 	{ OPT_ALLOW_PLAINTEXT, "allow-plaintext", NULL, ON_SERVER,
 	  "log in without TLS to a server that has none (loopback: always allowed)" },
 	{ OPT_TIMEOUT, "timeout", "SECONDS", ON_SERVER, "give up after so long without progress" },
+	{ OPT_CONNECTIONS, "connections", "N", ON_WRITERS,
+	  "upload over at most N connections at once (default: 4)" },
 	{ OPT_TRACE, "trace", "FILE", ON_SERVER,
 	  "write the conversation, without secrets and message texts, to FILE" },
 
@@ -274,6 +278,13 @@ static int parse_fd(const char *text, struct options *o, struct err *err)
 	return 0;
 }
 
+static int parse_connections(const char *text, struct options *o, struct err *err)
+{
+	if (parse_number(text, LINES_MAX, &o->connections, err) != 0)
+		return -1;
+	return o->connections > 0 ? 0 : usage(err, "--connections wants 1 or more, not", text);
+}
+
 static int set_option(struct options *o, enum option_id id, const char *value, struct err *err)
 {
 	switch (id) {
@@ -327,6 +338,8 @@ static int set_option(struct options *o, enum option_id id, const char *value, s
 		break;
 	case OPT_TIMEOUT:
 		return parse_number(value, 86400, &o->timeout_s, err);
+	case OPT_CONNECTIONS:
+		return parse_connections(value, o, err);
 	case OPT_TRACE:
 		o->trace = value;
 		break;

@@ -49,7 +49,8 @@ struct options {
 	int password_fd; /* -1: none */
 	const char *mechanism, *authzid;
 	bool allow_plaintext;
-	unsigned timeout_s; /* 0: the defaults of imap/session.h */
+	unsigned connections; /* 0: the default of transfer/transfer.h */
+	unsigned timeout_s;   /* 0: the defaults of imap/session.h */
 	const char *trace;
 
 	/* plan */

@@ -37,33 +37,33 @@ void lane_requeue_last(struct lane *l, struct batch *b)
 
 /* ---- transactions ---- */
 
-int lane_transaction(struct lane *l, struct err *err)
+int books_begin(struct books *b, struct err *err)
 {
-	if (l->in_transaction)
+	if (b->in_transaction)
 		return 0;
-	if (journal_begin(l->t->journal, err) < 0)
+	if (journal_begin(b->t->journal, err) < 0)
 		return -1;
-	l->in_transaction = true;
-	l->transaction_ms = time_monotonic_ms();
+	b->in_transaction = true;
+	b->transaction_ms = time_monotonic_ms();
 	return 0;
 }
 
-int lane_commit(struct lane *l, struct err *err)
+int books_commit(struct books *b, struct err *err)
 {
-	if (!l->in_transaction)
+	if (!b->in_transaction)
 		return 0;
-	l->in_transaction = false;
+	b->in_transaction = false;
 	fault_point("upload-before-commit");
-	if (journal_commit(l->t->journal, err) < 0)
+	if (journal_commit(b->t->journal, err) < 0)
 		return -1;
 	fault_point("upload-after-commit");
 	return 0;
 }
 
-static int commit_by_time(struct lane *l, struct err *err)
+static int commit_by_time(struct books *b, struct err *err)
 {
-	if (l->in_transaction && time_monotonic_ms() - l->transaction_ms >= COMMIT_AFTER_MS)
-		return lane_commit(l, err);
+	if (b->in_transaction && time_monotonic_ms() - b->transaction_ms >= COMMIT_AFTER_MS)
+		return books_commit(b, err);
 	return 0;
 }
 
@@ -76,7 +76,7 @@ static int mark_inflight(struct lane *l, const struct chunk *c, struct err *err)
 
 	for (size_t i = 0; i < c->n; i++)
 		ids[i] = c->uploads[i].id;
-	if (lane_commit(l, err) < 0)
+	if (books_commit(l->books, err) < 0)
 		return -1;
 	fault_point("upload-before-inflight");
 	if (journal_mark_inflight(l->t->journal, ids, c->n, l->uidvalidity, l->base, err) < 0)
@@ -241,7 +241,7 @@ static int step_idle(struct lane *l, struct err *err)
 		return 0;
 	if (l->sent.n >= l->shape.commands || l->sent.octets >= l->shape.window)
 		return 0;
-	if (time_monotonic_ms() < l->pause_until_ms)
+	if (time_monotonic_ms() < l->books->pause_until_ms)
 		return 0;
 	l->writing = list_take_first(&l->queue);
 	l->writing->creation = l->creation;
@@ -469,7 +469,7 @@ static int stored(struct lane *l, struct batch *b, const struct append_result *r
 
 	fault_point("upload-acknowledged");
 	batch_ids(b, ids);
-	if (lane_transaction(l, err) < 0 ||
+	if (books_begin(l->books, err) < 0 ||
 	    journal_mark_stored(l->t->journal, ids, b->n, l->uidvalidity, sane ? r->first_uid : 0,
 				err) < 0)
 		return -1;
@@ -585,11 +585,14 @@ int lane_open_target(struct lane *l, struct err *err)
 	return 1;
 }
 
-int lane_open(struct lane *l, struct transfer *t, const struct remote_folder *target, bool careful,
+int lane_open(struct lane *l, struct books *books, const struct remote_folder *target, bool careful,
 	      uint64_t total, struct err *err)
 {
+	struct transfer *t = books->t;
+
 	*l = (struct lane){
 		.t = t,
+		.books = books,
 		.limits = transfer_limits(t),
 		.names = ARENA_INIT(1u << 20),
 		.keyword_arena = ARENA_INIT(1u << 20),
@@ -626,9 +629,16 @@ int lane_work(struct lane *l, struct err *err)
 			return -1;
 		did = step(l, err);
 	} while (did > 0);
-	if (did < 0 || commit_by_time(l, err) < 0)
+	if (did < 0 || commit_by_time(l->books, err) < 0)
 		return -1;
 	return !is_done(l);
+}
+
+int lane_wait_ms(const struct lane *l, int most)
+{
+	int64_t left = l->books->pause_until_ms - time_monotonic_ms();
+
+	return left > 0 && left < most ? (int)left : most;
 }
 
 void lane_stop(struct lane *l)
@@ -650,14 +660,14 @@ int lane_settle(struct lane *l, struct err *err)
 		lane_requeue(l, l->writing);
 		l->writing = NULL;
 	}
-	if (l->queue.n > 0 && lane_transaction(l, err) < 0)
+	if (l->queue.n > 0 && books_begin(l->books, err) < 0)
 		return -1;
 	for (const struct batch *b = l->queue.first; b; b = b->next) {
 		if (give_back(l, b, err) < 0)
 			return -1;
 	}
 	list_release(&l->queue);
-	return lane_commit(l, err);
+	return books_commit(l->books, err);
 }
 
 int64_t lane_suspect(const struct lane *l)
@@ -671,8 +681,6 @@ int64_t lane_suspect(const struct lane *l)
 
 void lane_release(struct lane *l)
 {
-	if (l->in_transaction)
-		journal_rollback(l->t->journal);
 	list_release(&l->queue);
 	list_release(&l->sent);
 	batch_free(l->writing);

@@ -24,8 +24,18 @@ enum lane_phase {
 		     * before it have been answered */
 };
 
+/* What the lanes of one process share: the journal's transaction, and the pause that the server
+ * asks of the account. */
+struct books {
+	struct transfer *t;
+	bool in_transaction;
+	int64_t transaction_ms;
+	int64_t pause_until_ms;
+};
+
 struct lane {
 	struct transfer *t;
+	struct books *books;
 	struct transfer_options limits;
 	struct shape shape;
 	struct outgoing *outgoing;
@@ -57,9 +67,6 @@ struct lane {
 	bool folder_refused;
 	char folder_reason[ERR_TEXT_MAX];
 
-	bool in_transaction;
-	int64_t transaction_ms;
-	int64_t pause_until_ms;
 	uint32_t pauses; /* in a row */
 	uint32_t refusals_in_a_row;
 	uint32_t creation; /* how often the folder had to be made again */
@@ -67,9 +74,10 @@ struct lane {
 	uint64_t total; /* messages of the run, for the progress display */
 };
 
-/* Make the folder if it is missing, ask for its UIDNEXT. `careful`: one message at a time. 1:
- * ready; 0: the server refuses the folder (*err tells why); -1. Release it in any case. */
-int lane_open(struct lane *l, struct transfer *t, const struct remote_folder *target, bool careful,
+/* Make the folder if it is missing, ask for its UIDNEXT; all in t->session, which must be the
+ * lane's in every call. `careful`: one message at a time. 1: ready; 0: the server refuses the
+ * folder (*err tells why); -1. Release it in any case. */
+int lane_open(struct lane *l, struct books *books, const struct remote_folder *target, bool careful,
 	      uint64_t total, struct err *err);
 
 /* 1: call session_poll() and then again; 0: all uploads of the folder have been answered and the
@@ -78,6 +86,9 @@ int lane_work(struct lane *l, struct err *err);
 
 /* Begin nothing any more; lane_work() goes on until everything sent has been answered. */
 void lane_stop(struct lane *l);
+
+/* How long nothing needs to be done but what session_poll() wakes up for, in ms; at most `most`. */
+int lane_wait_ms(const struct lane *l, int most);
 
 /* Write down what is known, give back what was never sent. After a lost line too. */
 int lane_settle(struct lane *l, struct err *err);
@@ -100,8 +111,8 @@ int lane_fail_message(struct lane *l, const struct upload *u, const struct err *
 		      struct err *err);
 
 /* ---- helpers that both files use ---- */
-int lane_transaction(struct lane *l, struct err *err); /* one is open after this */
-int lane_commit(struct lane *l, struct err *err);
+int books_begin(struct books *b, struct err *err); /* a transaction is open after this */
+int books_commit(struct books *b, struct err *err);
 int lane_open_target(struct lane *l, struct err *err);	 /* ready: 1; refused: 0; -1 */
 void lane_requeue(struct lane *l, struct batch *b);	 /* at the front */
 void lane_requeue_last(struct lane *l, struct batch *b); /* at the end */

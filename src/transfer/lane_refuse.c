@@ -57,7 +57,7 @@ int lane_refuse_message(struct lane *l, const struct upload *u, const char *code
 	progress_note(l->t->progress, "'%s': 1 message refused: %s%s", l->target.name,
 		      text ? text : code, kept ? "; kept in failed/" : "");
 	l->t->tally.refused++;
-	if (lane_transaction(l, err) < 0)
+	if (books_begin(l->books, err) < 0)
 		return -1;
 	if (journal_mark_refused(l->t->journal, u->id, code, text ? text : "", err) < 0)
 		return -1;
@@ -72,7 +72,7 @@ int lane_fail_message(struct lane *l, const struct upload *u, const struct err *
 	l->t->tally.failed++;
 	/* A file that was rewritten in place shows in no directory: without this, each run would
 	 * find the same old scan, and fail. */
-	if (lane_transaction(l, err) < 0 || journal_scan_stale(l->t->journal, u->id, err) < 0)
+	if (books_begin(l->books, err) < 0 || journal_scan_stale(l->t->journal, u->id, err) < 0)
 		return -1;
 	return journal_mark_failed(l->t->journal, u->id,
 				   cause->code == ERR_CHANGED ? "changed" : "unreadable",
@@ -148,13 +148,13 @@ static int pause_lane(struct lane *l, struct batch *b, const char *text)
 	if (ms == 0)
 		ms = transfer_backoff_ms(l->t, l->pauses);
 	/* Commands that were on their way are refused together: that is one pause. */
-	if (time_monotonic_ms() >= l->pause_until_ms) {
+	if (time_monotonic_ms() >= l->books->pause_until_ms) {
 		if (l->pauses++ >= l->limits.retry_max)
 			return stop_for_later(l, b, ERR_TEMPFAIL, "the server keeps putting us off",
 					      text);
 		progress_note(l->t->progress, "'%s': waiting %u s, the server says: %s",
 			      l->target.name, (unsigned)((ms + 999) / 1000), text);
-		l->pause_until_ms = time_monotonic_ms() + (int64_t)ms;
+		l->books->pause_until_ms = time_monotonic_ms() + (int64_t)ms;
 		if (l->shape.window > l->limits.window_octets / 8)
 			l->shape.window /= 2;
 		if (l->shape.commands > 1)

@@ -26,6 +26,8 @@ enum verify_level {
 	VERIFY_FULL,   /* and every octet, fetched back */
 };
 
+#define LINES_MAX 16 /* connections at most, whatever the options say */
+
 /* Limits and waiting times. All can be shortened by tests; 0 means the default. */
 struct transfer_options {
 	uint32_t batch_messages; /* of one MULTIAPPEND; 100 */
@@ -35,6 +37,7 @@ struct transfer_options {
 	uint32_t quiet_poll_ms;	 /* between two looks at a mailbox after a lost line; 2,000 */
 	uint32_t quiet_min_ms;	 /* since the line was lost; 5,000 */
 	uint32_t quiet_max_ms;	 /* then give up until the next run; 60,000 */
+	uint32_t connections;	 /* at the same time, at most; 4 */
 	uint32_t retry_max;	 /* reconnects, or pauses after a throttle, without progress; 8 */
 	uint32_t retry_first_ms; /* the first pause, doubled each time; 1,000 */
 	uint32_t retry_most_ms;	 /* the longest; 60,000 */
@@ -57,8 +60,8 @@ struct transfer {
 	struct journal *journal;
 	int64_t run;
 	const struct session_options *connect;	/* also for connecting again */
-	struct session *session;		/* NULL until transfer_connect(); closed by
-						 * transfer_disconnect() */
+	struct session *session;		/* the one at work: NULL until transfer_connect();
+						 * closed by transfer_disconnect() */
 	struct source_set *sources;		/* the caller's */
 	const struct transfer_options *options; /* NULL: all defaults */
 	const struct progress *progress;	/* may be NULL */

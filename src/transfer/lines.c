@@ -1,0 +1,384 @@
+/*
+ * Targets are handed to whichever line is free. It begins with LINES_AT_FIRST
+ * connections; one that the server refuses or cuts is not opened again soon, and
+ * after a quiet time one more is tried: servers count connections in ways of their
+ * own, and some take a second one for an attack (servers.md 1).
+ */
+#include "transfer/lines.h"
+
+#include "base/fault.h"
+
+#define LINES_AT_FIRST 2
+#define POLL_MS	       500
+#define STOP_GRACE_MS  15000 /* after a signal: for the answers to what has been sent */
+#define ONE_MORE_MS    10000 /* without trouble, until another connection is tried */
+#define FAIL_PAGE      200
+#define PAGE_ARENA_MAX (8u << 20)
+#define NAME_ARENA_MAX (1u << 20)
+
+/* ---- a folder that the server refuses ---- */
+
+static int fail_page(struct transfer *t, const struct upload *page, int n, const char *reason,
+		     struct err *err)
+{
+	for (int i = 0; i < n; i++) {
+		if (journal_mark_failed(t->journal, page[i].id, "folder-refused", reason, err) < 0)
+			return -1;
+		t->tally.failed++;
+	}
+	return 0;
+}
+
+static int fail_uploads(struct transfer *t, int64_t target, const char *reason, struct err *err)
+{
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(PAGE_ARENA_MAX);
+	int64_t cursor = 0;
+
+	for (;;) {
+		arena_reset(&a);
+		struct upload *page = arena_alloc(&a, FAIL_PAGE * sizeof(*page));
+		int n = page ? journal_uploads_next(t->journal, t->run, target, FAIL_PAGE, &a, page,
+						    &cursor, err)
+			     : err_nomem(err);
+
+		if (n <= 0)
+			return n;
+		if (fail_page(t, page, n, reason, err) < 0)
+			return -1;
+	}
+}
+
+static int fail_folder(struct lines *ls, const struct remote_folder *f, const char *reason,
+		       struct err *err)
+{
+	struct transfer *t = ls->t;
+
+	progress_note(t->progress, "'%s': the server refuses this folder, nothing goes there: %s",
+		      f->name, reason);
+	if (books_commit(&ls->books, err) < 0 ||
+	    transfer_notice(t, 0, "folder-refused", 1, f->name, reason, err) < 0 ||
+	    journal_begin(t->journal, err) < 0)
+		return -1;
+	if (fail_uploads(t, f->id, reason, err) < 0) {
+		journal_rollback(t->journal);
+		return -1;
+	}
+	return journal_commit(t->journal, err);
+}
+
+/* ---- whose turn it is ---- */
+
+/* t->session is the session of the line at work: what the steps share works on it. */
+static void enter(struct lines *ls, const struct upload_line *line)
+{
+	ls->t->session = line->session;
+}
+
+static void leave(struct lines *ls, struct upload_line *line)
+{
+	line->session = ls->t->session;
+	ls->t->session = NULL;
+}
+
+/* ---- trouble ---- */
+
+static void stop_all(struct lines *ls)
+{
+	ls->stopping = true;
+	for (unsigned i = 0; i < LINES_MAX; i++)
+		if (ls->line[i].busy)
+			lane_stop(&ls->line[i].lane);
+}
+
+/* The first reason counts, but one that ends the run goes before one that does not. */
+static void take_loss(struct lines *ls, const struct err *cause, bool recoverable)
+{
+	if (!ls->lost || (ls->recoverable && !recoverable)) {
+		ls->loss = *cause;
+		ls->recoverable = recoverable;
+	}
+	ls->lost = true;
+	ls->quiet_ms = time_monotonic_ms();
+	if (!recoverable)
+		stop_all(ls);
+}
+
+static bool is_line_lost(const struct upload_line *line, const struct err *err)
+{
+	return transfer_line_lost(err) || (line->session && session_is_dead(line->session));
+}
+
+static void hang_up(struct lines *ls, struct upload_line *line)
+{
+	session_close(line->session);
+	line->session = NULL;
+	ls->n--;
+	if (ls->wanted > 1)
+		ls->wanted = (ls->wanted + 1) / 2;
+}
+
+/* The line's lane has ended with -1. What it knows goes to the journal; its session ends where it
+ * is of no use any more: lost, or in the middle of an APPEND, which must not be completed. */
+static int break_off(struct lines *ls, struct upload_line *line, const struct err *cause,
+		     struct err *err)
+{
+	bool lost = is_line_lost(line, cause);
+
+	if (lost)
+		ls->suspect = lane_suspect(&line->lane);
+	take_loss(ls, cause, lost);
+	if (lost || line->lane.writing)
+		hang_up(ls, line);
+	int result = lane_settle(&line->lane, err);
+
+	lane_release(&line->lane);
+	line->busy = false;
+	return result;
+}
+
+/* ---- a line's work ---- */
+
+/* All uploads of the folder have been answered, or the lane was stopped. */
+static int finish(struct lines *ls, struct upload_line *line, struct err *err)
+{
+	struct lane *l = &line->lane;
+	int result = lane_settle(l, err);
+
+	if (result == 0 && l->folder_refused)
+		result = fail_folder(ls, &l->target, l->folder_reason, err);
+	if (result == 0 && l->failed)
+		take_loss(ls, &l->fatal, false);
+	lane_release(l);
+	line->busy = false;
+	return result;
+}
+
+static int work(struct lines *ls, struct upload_line *line, struct err *err)
+{
+	struct err cause = ERR_INIT;
+
+	enter(ls, line);
+	int got = lane_work(&line->lane, &cause);
+
+	leave(ls, line);
+	if (got > 0)
+		return 0;
+	return got == 0 ? finish(ls, line, err) : break_off(ls, line, &cause, err);
+}
+
+/* ---- handing out folders ---- */
+
+static bool is_taken(const struct lines *ls, int64_t target)
+{
+	for (unsigned i = 0; i < LINES_MAX; i++) {
+		const struct upload_line *line = &ls->line[i];
+
+		if (line->busy && (line->target_id == target || line->lane.target.id == target))
+			return true;
+	}
+	return false;
+}
+
+/* The next folder that nobody writes into: 1, 0, -1. */
+static int next_target(struct lines *ls, struct arena *a, struct remote_folder *out,
+		       struct err *err)
+{
+	int got;
+
+	do {
+		got = journal_target_next(ls->t->journal, ls->t->run, ls->cursor, a, out, err);
+		if (got > 0)
+			ls->cursor = out->id;
+	} while (got > 0 && is_taken(ls, out->id));
+	ls->no_more = got == 0;
+	return got;
+}
+
+static int begin(struct lines *ls, struct upload_line *line, const struct remote_folder *target,
+		 struct err *err)
+{
+	struct err cause = ERR_INIT;
+
+	enter(ls, line);
+	int got = lane_open(&line->lane, &ls->books, target, ls->careful, ls->total, &cause);
+
+	leave(ls, line);
+	line->busy = true;
+	line->target_id = target->id;
+	line->lane.condemned = ls->condemned;
+	if (got > 0)
+		return 0;
+	if (got < 0)
+		return break_off(ls, line, &cause, err);
+	got = fail_folder(ls, &line->lane.target, cause.text, err);
+	lane_release(&line->lane);
+	line->busy = false;
+	return got;
+}
+
+/* One more connection, where that is of use. Its refusal costs nothing: the others go on. */
+static void open_line(struct lines *ls, struct upload_line *line)
+{
+	struct transfer *t = ls->t;
+	struct err cause = ERR_INIT;
+
+	if (session_open(t->connect, &line->session, &cause) == 0) {
+		ls->n++;
+		return;
+	}
+	line->session = NULL;
+	ls->quiet_ms = time_monotonic_ms();
+	ls->wanted = ls->n;
+	if (cause.retry == RETRY_NEVER)
+		ls->most = ls->n;
+	progress_note(t->progress, "going on with %u connection%s: %s", ls->n,
+		      ls->n == 1 ? "" : "s", cause.text);
+}
+
+static void adapt(struct lines *ls)
+{
+	int64_t now = time_monotonic_ms();
+
+	if (ls->wanted >= ls->most || now - ls->quiet_ms < ONE_MORE_MS)
+		return;
+	ls->quiet_ms = now;
+	ls->wanted++;
+}
+
+/* Give a folder to every line that has none; open lines as long as there are folders for them. */
+static int hand_out(struct lines *ls, struct err *err)
+{
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(NAME_ARENA_MAX);
+
+	adapt(ls);
+	for (unsigned i = 0; i < LINES_MAX && !ls->no_more && !ls->stopping; i++) {
+		struct upload_line *line = &ls->line[i];
+		struct remote_folder target;
+
+		if (line->busy)
+			continue;
+		arena_reset(&a);
+		int64_t before = ls->cursor;
+		int got =
+			line->session || ls->n < ls->wanted ? next_target(ls, &a, &target, err) : 0;
+
+		if (got < 0)
+			return -1;
+		if (got > 0 && !line->session)
+			open_line(ls, line);
+		if (got > 0 && !line->session)
+			ls->cursor = before; /* for another line */
+		else if (got > 0 && begin(ls, line, &target, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- the loop ---- */
+
+static void poll_lines(struct lines *ls)
+{
+	struct session *sessions[LINES_MAX];
+	int ms = POLL_MS;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < LINES_MAX; i++) {
+		if (!ls->line[i].busy)
+			continue;
+		sessions[n++] = ls->line[i].session;
+		ms = lane_wait_ms(&ls->line[i].lane, ms);
+	}
+	if (session_poll(sessions, n, ms, &ls->stop) == 0)
+		return;
+	stop_all(ls);
+	if (ls->give_up_ms == 0)
+		ls->give_up_ms = time_monotonic_ms() + STOP_GRACE_MS;
+}
+
+/* A stop signal lets what has been sent be answered first, but not for ever. */
+static int abandon(struct lines *ls, struct err *err)
+{
+	for (unsigned i = 0; i < LINES_MAX; i++) {
+		struct upload_line *line = &ls->line[i];
+
+		if (!line->busy)
+			continue;
+		hang_up(ls, line);
+		if (finish(ls, line, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool any_busy(const struct lines *ls)
+{
+	for (unsigned i = 0; i < LINES_MAX; i++)
+		if (ls->line[i].busy)
+			return true;
+	return false;
+}
+
+static int loop(struct lines *ls, struct err *err)
+{
+	for (;;) {
+		if (hand_out(ls, err) < 0)
+			return -1;
+		for (unsigned i = 0; i < LINES_MAX; i++)
+			if (ls->line[i].busy && work(ls, &ls->line[i], err) < 0)
+				return -1;
+		if (any_busy(ls)) {
+			if (ls->give_up_ms != 0 && time_monotonic_ms() >= ls->give_up_ms)
+				return abandon(ls, err);
+			poll_lines(ls);
+		} else if (ls->no_more || ls->stopping || ls->n == 0) {
+			return 0;
+		}
+	}
+}
+
+static void release(struct lines *ls)
+{
+	if (ls->books.in_transaction)
+		journal_rollback(ls->t->journal);
+	ls->books.in_transaction = false;
+	for (unsigned i = 0; i < LINES_MAX; i++) {
+		struct upload_line *line = &ls->line[i];
+
+		if (line->busy)
+			lane_release(&line->lane);
+		line->busy = false;
+		/* The first that is left becomes the session of the steps behind this one. */
+		if (line->session && !ls->t->session)
+			ls->t->session = line->session;
+		else
+			session_close(line->session);
+		line->session = NULL;
+	}
+}
+
+int lines_run(struct lines *ls, struct err *err)
+{
+	struct transfer *t = ls->t;
+
+	ls->books = (struct books){ .t = t };
+	ls->line[0].session = t->session;
+	ls->n = 1;
+	ls->most = ls->careful || ls->most == 0 ? 1 : ls->most;
+	if (ls->most > LINES_MAX)
+		ls->most = LINES_MAX;
+	ls->wanted = ls->most < LINES_AT_FIRST ? ls->most : LINES_AT_FIRST;
+	ls->quiet_ms = time_monotonic_ms();
+	t->session = NULL;
+	int result = loop(ls, err);
+
+	release(ls);
+	if (result == 0 && ls->stop.code != ERR_NONE && !(ls->lost && !ls->recoverable)) {
+		*err = ls->stop;
+		return -1;
+	}
+	if (result == 0 && ls->lost && !ls->recoverable) {
+		*err = ls->loss;
+		return -1;
+	}
+	return result;
+}

@@ -1,0 +1,51 @@
+/*
+ * Several connections to one account, each with a lane of its own, in one poll loop.
+ * Two lanes never write into one folder. A connection that is lost takes its
+ * lane with it; the others go on, and what was in doubt is recovered when all have
+ * come to rest (upload.c).
+ */
+#ifndef MAILHOIST_TRANSFER_LINES_H
+#define MAILHOIST_TRANSFER_LINES_H
+
+#include "transfer/lane.h"
+
+struct upload_line {
+	struct session *session; /* NULL: not connected */
+	struct lane lane;
+	bool busy;	   /* `lane` is open */
+	int64_t target_id; /* the folder it was opened for */
+};
+
+/* One pass over all targets that have something planned. */
+struct lines {
+	struct transfer *t; /* t->session is the first line's, while nothing is at work */
+	struct books books;
+	uint64_t total; /* messages of the run, for the progress display */
+
+	/* in */
+	bool careful;	   /* one message at a time, on one connection */
+	int64_t condemned; /* upload on which the server hangs up: left out; 0: none */
+	unsigned most;	   /* connections at most */
+
+	/* out */
+	bool lost;	  /* at least one line, for the reason in `loss` */
+	bool recoverable; /* going on can help; false: `loss` ends the run */
+	struct err loss;
+	int64_t suspect; /* upload that was alone on its way when the line was lost; 0: none */
+
+	struct upload_line line[LINES_MAX];
+	unsigned n;	  /* lines that have a session */
+	unsigned wanted;  /* that we would like to have */
+	int64_t quiet_ms; /* since when there has been no trouble: for one more */
+	int64_t cursor;	  /* the last target handed out */
+	bool no_more;	  /* targets */
+	bool stopping;
+	int64_t give_up_ms; /* after a stop signal; 0: none came */
+	struct err stop;
+};
+
+/* Upload all that is planned: 0 when every line has come to rest (see `lost`), or -1: the account
+ * or the run has to stop. The session of the first line is t->session, all others are closed. */
+int lines_run(struct lines *ls, struct err *err);
+
+#endif
