@@ -53,6 +53,8 @@ const char *reason_text(const char *code)
 		  "an identical message of the same folder goes up, or is there" },
 		{ REASON_OTHER_BODY, "the server has a message with the same Message-ID, but"
 				     " another text" },
+		{ REASON_PERISHING, "the server has it only in Trash or Junk, or marked as deleted,"
+				    " from where it may vanish" },
 		{ REASON_DELETED, "was deleted in its store" },
 		{ REASON_OUTBOX, "is waiting to be sent" },
 		{ REASON_FEED, "is an item of a news feed" },

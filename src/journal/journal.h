@@ -250,11 +250,13 @@ const char *match_level_name(enum match_level level);
 #define REASON_PRESENT "present" /* in its target folder */
 #define REASON_STORED  "stored"	 /* uploaded by an earlier run */
 #define REASON_STORED_GONE                                                                         \
-	"stored-gone"			/* ... and since deleted or moved: final, not sent again   \
-					 */
-#define REASON_ELSEWHERE   "elsewhere"	/* on the server in another folder */
-#define REASON_DUPLICATE   "duplicate"	/* an identical local message has the same target */
-#define REASON_OTHER_BODY  "other-body" /* uploaded although its Message-ID is on the server */
+	"stored-gone"		       /* ... and since deleted or moved: final, not sent again    \
+					*/
+#define REASON_ELSEWHERE  "elsewhere"  /* on the server in another folder */
+#define REASON_DUPLICATE  "duplicate"  /* an identical local message has the same target */
+#define REASON_OTHER_BODY "other-body" /* uploaded although its Message-ID is on the server */
+#define REASON_PERISHING                                                                           \
+	"perishing" /* uploaded although a copy is in Trash or Junk, or marked \Deleted */
 #define REASON_DELETED	   "deleted"
 #define REASON_OUTBOX	   "outbox"
 #define REASON_FEED	   "feed"

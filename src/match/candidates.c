@@ -370,8 +370,10 @@ static sqlite3_stmt *items_to_match(struct seeker *s, struct err *err)
 		" AND NOT EXISTS (SELECT 1 FROM candidate c CROSS JOIN remote r ON r.id = c.remote"
 		"  CROSS JOIN folder f ON f.id = c.remote >> 32 AND f.indexed = 1 AND f.listed = 1"
 		"  WHERE c.sha256 = w.sha256 AND c.verdict = 1"
-		"  AND (c.remote >> 32 = w.target OR (w.state IS NULL AND NOT ?2)))))"
-		" ORDER BY i.key, i.fields, i.wire_len, w.item",
+		"  AND " MATCH_STANDS("c.remote", "r.flags",
+				      "w.target") "  AND (c.remote >> 32 = w.target OR (w.state IS "
+						  "NULL AND NOT ?2)))))"
+						  " ORDER BY i.key, i.fields, i.wire_len, w.item",
 		err);
 
 	if (!st)

@@ -54,6 +54,7 @@ int match_work_exists(struct journal *j, struct err *err)
 		       " flags INTEGER, keywords TEXT, upload INTEGER, state INTEGER,"
 		       " uid INTEGER, uidvalidity INTEGER,"
 		       " remote INTEGER, level INTEGER, blocked INTEGER NOT NULL DEFAULT 0);"
+		       "CREATE TEMP TABLE IF NOT EXISTS perishing (folder INTEGER PRIMARY KEY);"
 		       "CREATE TEMP TABLE IF NOT EXISTS match_setting (keep INTEGER, into_folders"
 		       " INTEGER)",
 		       err);
@@ -248,8 +249,8 @@ int match_candidate_next(struct journal *j, int64_t run, struct match_cursor *cu
 			 struct arena *a, struct match_candidate *out, struct err *err)
 {
 	/* Needless: a copy in the same folder is proven already; or, outside the target folder, any
-	 * copy is. (All Mail holds everything once more.) With keep_duplicates every copy counts.
-	 */
+	 * copy is that stays. (All Mail holds everything once more.) With keep_duplicates every
+	 * copy counts. */
 	sqlite3_stmt *st = db_stmt(
 		journal_db(j),
 		"SELECT i.id, s.kind, s.source, s.location, i.locator, i.sha256, i.wire_len,"
@@ -262,8 +263,8 @@ int match_candidate_next(struct journal *j, int64_t run, struct match_cursor *cu
 		" ?1"
 		" AND ((SELECT keep FROM match_setting) OR NOT EXISTS (SELECT 1 FROM candidate d"
 		"  CROSS JOIN remote e ON e.id = d.remote WHERE d.sha256 = c.sha256 AND d.verdict"
-		" = 1"
-		"  AND (c.phase = 1 OR d.remote >> 32 = c.remote >> 32)))"
+		" = 1 AND e.flags & 8 = 0 AND (d.remote >> 32 = c.remote >> 32 OR (c.phase = 1"
+		"  AND d.remote >> 32 NOT IN (SELECT folder FROM perishing)))))"
 		" ORDER BY c.phase, c.remote, c.sha256 LIMIT 1",
 		err);
 	struct match_candidate c = { 0 };
@@ -322,15 +323,16 @@ int match_candidate_count(struct journal *j, int64_t run, uint64_t *out, struct 
 
 /* ---- the choice ---- */
 
-/* Proven copies of the content of a row of work, in folders whose index is complete. One that is
- * marked \Deleted is about to vanish: it stands for nothing. An upload that was decided before is
- * not given up for a copy of our own. */
-_Static_assert(FLAG_DELETED == 8, "as in the text below");
+/* Proven copies of the content of a row of work, in folders whose index is complete, that stay. An
+ * upload that was decided before is not given up for a copy of our own. */
 #define PROVEN                                                                                     \
 	" FROM candidate c CROSS JOIN remote r ON r.id = c.remote"                                 \
 	" CROSS JOIN folder f ON f.id = c.remote >> 32 AND f.indexed = 1 AND f.listed = 1"         \
-	" WHERE c.sha256 = work.sha256 AND c.verdict = 1 AND r.flags & 8 = 0"                      \
-	" AND (work.state IS NULL OR NOT " MATCH_OURS("c.remote", "r.key") ")"
+	" WHERE c.sha256 = work.sha256 AND c.verdict = 1"                                          \
+	" AND " MATCH_STANDS(                                                                      \
+		"c.remote", "r.flags",                                                             \
+		"work.target") " AND (work.state IS NULL OR NOT " MATCH_OURS("c.remote",           \
+									     "r.key") ")"
 
 /* Every local copy takes a server copy of its own in the target folder: the best level first, then
  * in scan order. */
@@ -349,7 +351,7 @@ static int claim_copies(struct journal *j, struct err *err)
 		     "SELECT work.item, c.remote, c.level FROM work CROSS JOIN candidate c"
 		     " ON c.sha256 = work.sha256 AND c.verdict = 1"
 		     " AND c.remote BETWEEN work.target << 32 AND (work.target << 32) + 4294967295"
-		     " CROSS JOIN remote r ON r.id = c.remote"
+		     " CROSS JOIN remote r ON r.id = c.remote AND r.flags & 8 = 0"
 		     " WHERE (work.state IS NULL OR work.state IN (0, 4, 5))"
 		     " AND NOT " MATCH_OURS("c.remote",
 					    "r.key") " ORDER BY c.level, work.item, c.remote",
@@ -415,7 +417,9 @@ static int finish(struct journal *j, int64_t run, const void *unused, struct err
 		     " AND (state IS NULL OR state IN (0, 4, 5)) AND EXISTS (SELECT 1"
 		     " FROM candidate c CROSS JOIN remote r ON r.id = c.remote"
 		     " WHERE c.sha256 = work.sha256 AND c.run = ?1"
-		     " AND (c.verdict = 3 OR (c.verdict = 0 AND work.state IS NULL)))",
+		     " AND " MATCH_STANDS("c.remote", "r.flags",
+					  "work.target") " AND (c.verdict = 3 OR (c.verdict = 0 "
+							 "AND work.state IS NULL)))",
 		     err);
 	if (!st)
 		return -1;

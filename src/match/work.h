@@ -16,6 +16,7 @@
  *   upload, state, uid, uidvalidity   the upload row of (target, sha256, copy), or NULL
  *   remote, level     the best proven copy on the server, or NULL
  *   blocked  1: a candidate could not be compared
+ * perishing: folder ids; made with work, filled by plan_folders() (plan/perishing.c)
  */
 
 /* SQL: why an item i of a store s is left out, or NULL; with the parameters that
@@ -42,12 +43,24 @@ int match_seek_candidates(struct journal *j, int64_t run, const struct match_opt
 /* Make an empty work table, unless match_prepare() has made and filled it. */
 int match_work_exists(struct journal *j, struct err *err);
 
-/* SQL: is the message `remote` of the server one that we put there ourselves? */
+/* SQL: does the copy `remote` stay, so that it can stand for a message that belongs into the folder
+ * `target`? One that is marked \Deleted is about to vanish, and so is one in Trash or Junk, unless
+ * the message lies in such a folder here, too. */
+#define MATCH_STANDS(remote_, flags_, target_)                                                     \
+	"(" flags_ " & 8 = 0 AND (" remote_ " >> 32 = " target_ " OR " remote_                     \
+	" >> 32 NOT IN (SELECT folder FROM perishing)"                                             \
+	" OR " target_ " IN (SELECT folder FROM perishing)))"
+_Static_assert(FLAG_DELETED == 8, "as in MATCH_STANDS");
+
+/* SQL: is the message `remote` of the server one that we put there ourselves? (A UID of another
+ * UIDVALIDITY is another message.) */
 #define MATCH_OURS(remote_, key_)                                                                  \
 	"(EXISTS (SELECT 1 FROM upload o WHERE o.folder = " remote_ " >> 32 AND o.uid > 0"         \
-	" AND o.uid = " remote_ " & 4294967295 AND o.state IN (2, 3))"                             \
+	" AND o.uid = " remote_ " & 4294967295 AND o.state IN (2, 3)"                              \
+	" AND o.uidvalidity = (SELECT uidvalidity FROM folder WHERE id = o.folder))"               \
 	" OR EXISTS (SELECT 1 FROM upload o INDEXED BY upload_blind WHERE o.folder = " remote_     \
 	" >> 32 AND o.uid = 0 AND o.state IN (2, 3) AND o.key = " key_                             \
+	" AND o.uidvalidity = (SELECT uidvalidity FROM folder WHERE id = o.folder)"                \
 	" AND o.base_uidnext <= " remote_ " & 4294967295))"
 
 #endif

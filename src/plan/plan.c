@@ -244,6 +244,13 @@ static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
 		sqlite3_bind_int64(st, index, value);
 }
 
+/* Proven to be there, but only where it does not stay. */
+#define PERISHES                                                                                   \
+	"(w.remote IS NULL AND EXISTS (SELECT 1 FROM candidate c CROSS JOIN remote r"              \
+	" ON r.id = c.remote CROSS JOIN folder f ON f.id = c.remote >> 32 AND f.listed = 1"        \
+	" AND f.indexed = 1 WHERE c.sha256 = i.sha256 AND c.verdict = 1"                           \
+	" AND NOT " MATCH_STANDS("c.remote", "r.flags", "x.target") "))"
+
 #define IN_DOUBT "(d.state = 1)"
 #define TOO_BIG	 "(:limit > 0 AND d.size > :limit)"
 
@@ -255,7 +262,8 @@ static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
 	" coalesce(w.flags, i.flags) AS flags, coalesce(w.keywords, i.keywords) AS keywords,"      \
 	" w.upload AS upload, w.state AS state, w.remote AS remote,"                               \
 	" w.level AS level, w.uid AS uid, w.uidvalidity AS uidvalidity,"                           \
-	" w.state IN (2, 3) AS stored, " MATCH_LEFT_OUT " AS left_out, t.name AS name,"            \
+	" " PERISHES " AS perishes, w.state IN (2, 3) AS stored, " MATCH_LEFT_OUT                  \
+	" AS left_out, t.name AS name,"                                                            \
 	" t.listed AS listed, t.indexed AND t.uidvalidity = w.uidvalidity AS known,"               \
 	" CASE WHEN i.state = 6 THEN 5"                                                            \
 	" WHEN w.item IS NULL THEN 4"                                                              \
@@ -288,12 +296,14 @@ static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
 	" WHEN 2 THEN '" REASON_ELSEWHERE "' WHEN 3 THEN '" REASON_DUPLICATE "'"                   \
 	" WHEN 4 THEN coalesce(d.left_out, iif(:only, '" REASON_NOT_IN_PLAN "', NULL))"            \
 	" WHEN 5 THEN iif(d.unreadable, '" REASON_UNREADABLE "', '" REASON_UNDECIDED "')"          \
-	" ELSE CASE WHEN :verify THEN '" REASON_MISSING "'"                                        \
+	" ELSE CASE WHEN :verify THEN iif(d.perishes, '" REASON_PERISHING "', '" REASON_MISSING    \
+	"')"                                                                                       \
 	"  WHEN " IN_DOUBT " THEN '" REASON_IN_DOUBT "'"                                           \
 	"  WHEN " TOO_BIG " THEN '" REASON_TOO_BIG "'"                                             \
 	"  WHEN EXISTS (SELECT 1 FROM item o CROSS JOIN candidate c ON c.sha256 = o.sha256"        \
 	"   AND c.verdict = 2 CROSS JOIN remote r ON r.id = c.remote AND r.key = o.key"            \
-	"   WHERE o.id = d.item AND o.has_id) THEN '" REASON_OTHER_BODY "' ELSE '' END END"
+	"   WHERE o.id = d.item AND o.has_id) AND NOT d.perishes THEN '" REASON_OTHER_BODY "'"     \
+	"  WHEN d.perishes THEN '" REASON_PERISHING "' ELSE '' END END"
 
 #define WRITE_LINES                                                                                \
 	"INSERT INTO line(run, item, store, target, copy, action, level, outcome, size,"           \

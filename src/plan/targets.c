@@ -18,7 +18,7 @@
 #include "base/text.h"
 #include "journal/notice.h"
 #include "message/mutf7.h"
-#include "plan/plan.h"
+#include "plan/internal.h"
 #include "plan/special_names.h"
 
 #define LISTING_MAX	((size_t)64 << 20) /* octets of all folder names of an account */
@@ -483,6 +483,8 @@ int plan_folders(struct journal *j, int64_t run, const struct plan_options *opti
 		result = load_folders(&t, err);
 		if (result == 0)
 			result = map_stores(&t, err);
+		if (result == 0)
+			result = perishing_find(j, run, server, err);
 		if (result == 0)
 			result = journal_commit(j, err);
 		else

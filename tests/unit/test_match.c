@@ -177,6 +177,106 @@ Test(match, what_verdicts_do)
 	}
 }
 
+/* A copy that may vanish stands for nothing but for what lies in such a folder itself. */
+Test(match, copies_that_do_not_stay)
+{
+	static const struct {
+		const char *name;
+		const char *folder;
+		enum role role;
+		uint32_t flags;
+		const char *local; /* folder of the local message */
+		enum role local_role;
+		enum match_verdict verdict;
+		const char *want, *reason;
+	} rows[] = {
+#define SAME VERDICT_SAME
+		{ "in the archive", "Archive", ROLE_ARCHIVE, 0, "Work", 0, SAME, "E", "elsewhere" },
+		{ "in Trash", "Bin", ROLE_TRASH, 0, "Work", 0, SAME, "U", "perishing" },
+		{ "in Junk", "Bin", ROLE_JUNK, 0, "Work", 0, SAME, "U", "perishing" },
+		{ "Trash by its name", "Papierkorb", 0, 0, "Work", 0, SAME, "U", "perishing" },
+		{ "below Trash", "Trash/old", 0, 0, "Work", 0, SAME, "U", "perishing" },
+		{ "below INBOX", "INBOX/Trash", 0, 0, "Work", 0, SAME, "U", "perishing" },
+		{ "a folder of the user", "Work/Trash", 0, 0, "Work", 0, SAME, "E", "elsewhere" },
+		{ "deleted", "Other", 0, FLAG_DELETED, "Work", 0, SAME, "U", "perishing" },
+		{ "deleted, in the target", "Work", 0, FLAG_DELETED, "Work", 0, SAME, "U",
+		  "perishing" },
+		{ "local Trash", "Bin", ROLE_TRASH, 0, "Trash", ROLE_TRASH, SAME, "P", "present" },
+		{ "local Junk, there in Trash", "Bin", ROLE_TRASH, 0, "Junk", ROLE_JUNK, SAME, "E",
+		  "elsewhere" },
+		{ "local Trash, deleted", "Bin", ROLE_TRASH, FLAG_DELETED, "Trash", ROLE_TRASH,
+		  SAME, "U", "perishing" },
+		{ "in Trash, another one", "Bin", ROLE_TRASH, 0, "Work", 0, VERDICT_OTHER, "U",
+		  "other-body" },
+		{ "in Trash, not to be read", "Bin", ROLE_TRASH, 0, "Work", 0, VERDICT_UNKNOWN, "U",
+		  "" },
+#undef SAME
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct account x;
+		struct message m = message_of("0", "i", "w", "1", 500);
+
+		account_init(&x);
+		int64_t folder = add_folder(&x.b, rows[i].folder, rows[i].role);
+		struct remote_row copy = { .folder = folder,
+					   .uid = 5,
+					   .size = 500,
+					   .flags = rows[i].flags,
+					   .keys = keys_of("i", "w") };
+
+		ok(journal_remote_put(x.b.j, &copy, &err));
+		for (int again = 0; again < 2; again++) {
+			struct match_cursor cursor = { 0 };
+			struct match_candidate c;
+			struct line_cursor at;
+			struct line line;
+
+			start_run(&x.b, RUN_RUN);
+			add_store(&x.b, "/m", rows[i].local, rows[i].local_role, &m, 1);
+			prepare(&x, RUN_RUN);
+			while (match_candidate_next(x.b.j, x.b.run, &cursor, &x.a, &c, &err) > 0)
+				ok(match_candidate_settle(x.b.j, &c, rows[i].verdict, &err));
+			lines(&x);
+			cr_expect(strcmp(actions(&x), rows[i].want) == 0, "%s: %s", rows[i].name,
+				  actions(&x));
+			ok(journal_lines_begin(x.b.j, x.b.run, LINES_ALL, &at, &err));
+			yes(journal_lines_next(x.b.j, &at, &x.a, &line, &err));
+			cr_expect(strcmp(line.reason, rows[i].reason) == 0, "%s: '%s'",
+				  rows[i].name, line.reason);
+			journal_lines_end(&at);
+		}
+		account_release(&x);
+	}
+}
+
+/* ... nor does it keep others from being looked at. */
+Test(match, behind_a_copy_in_trash)
+{
+	struct account x;
+	struct message m = message_of("0", "i", "w", "1", 500);
+	static const uint32_t same[] = { 5, 6, 0 };
+
+	account_init(&x);
+	int64_t trash = add_folder(&x.b, "Trash", ROLE_TRASH);
+
+	add_remote(&x.b, trash, 5, "i", "w", 500);
+	for (int late = 0; late < 2; late++) {
+		if (late) { /* put there by another client meanwhile */
+			int64_t zoo = add_folder(&x.b, "Zoo", ROLE_NONE);
+
+			add_remote(&x.b, zoo, 6, "i", "w", 500);
+		}
+		start_run(&x.b, RUN_RUN);
+		add_store(&x.b, "/m", "Work", ROLE_NONE, &m, 1);
+		prepare(&x, RUN_RUN);
+		cr_expect(resolve_all(&x, same) == 1);
+		lines(&x);
+		cr_expect(strcmp(actions(&x), late ? "E" : "U") == 0, "%s", actions(&x));
+	}
+	account_release(&x);
+}
+
 Test(match, an_unknown_candidate_does_not_outweigh_a_proven_one)
 {
 	struct account x;
@@ -276,6 +376,35 @@ static void send_all(struct account *x, size_t at_most)
 		}
 		at_most -= (size_t)n;
 		after = t.id;
+	}
+}
+
+/* A folder that was made anew: its UIDs are other messages, not what we once stored. */
+Test(match, our_own_by_uidvalidity)
+{
+	for (uint32_t validity = 7; validity < 9; validity++) {
+		struct account x;
+		struct message m = message_of("0", "i", "w", "1", 500);
+		struct message other = message_of("1", "k", "w", "2", 500);
+		static const uint32_t same[] = { 500, 0 };
+
+		account_init(&x);
+		start_run(&x.b, RUN_RUN);
+		add_store(&x.b, "/m", "Work", ROLE_NONE, &m, 1);
+		prepare(&x, RUN_RUN);
+		lines(&x);
+		send_all(&x, 8);
+		add_remote(&x.b, x.work, 500, "k", "w", 500);
+		ok(journal_folder_indexed(x.b.j, x.work, validity, 501, 1, 0, &err));
+		start_run(&x.b, RUN_RUN);
+		x.options.keep_duplicates = true; /* what is ours counts for nobody else */
+		add_store(&x.b, "/other", "Work", ROLE_NONE, &other, 1);
+		prepare(&x, RUN_RUN);
+		resolve_all(&x, same);
+		lines(&x);
+		cr_expect(strcmp(actions(&x), validity == 7 ? "U" : "P") == 0, "%u: %s", validity,
+			  actions(&x));
+		account_release(&x);
 	}
 }
 
