@@ -93,14 +93,14 @@ built = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 TESTED = unit mailhoist
 check: ## all tests
 	@$(built) $(TESTED:%=build/dev/%) build/release/mailhoist $(FUZZERS)
-	@scripts/check.sh dev unit fuzz cli servers crash
+	@scripts/check.sh dev unit fuzz cli pst servers crash
 check-asan: ## all tests with address and undefined-behaviour sanitizers, leaks included
 	@$(built) $(TESTED:%=build/asan/%) build/release/mailhoist $(FUZZERS)
-	@scripts/check.sh asan unit fuzz cli servers crash
+	@scripts/check.sh asan unit fuzz cli pst servers crash
 check-unit: ## unit and wire tests
 	@$(built) build/dev/unit
 	@scripts/check.sh dev unit
-check-cli check-servers check-crash: check-%: ## one suite: command line, real servers, crashes
+check-cli check-pst check-servers check-crash: check-%: ## one suite: command line, Outlook stores, servers, crashes
 	@$(built) build/dev/mailhoist build/release/mailhoist
 	@scripts/check.sh dev $*
 check-crash-long: ## every passage of every fault point, cuts at more offsets
@@ -144,5 +144,5 @@ clean: ## remove what was built
 	rm -rf build
 help: ## this list
 	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1\t/p' Makefile | expand -t 20
-.PHONY: all check check-asan check-unit check-cli check-servers check-crash check-crash-long \
+.PHONY: all check check-asan check-unit check-cli check-pst check-servers check-crash check-crash-long \
         check-kill check-fuzz fuzz bench demo lint format deps install uninstall dist clean help

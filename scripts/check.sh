@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs test suites and sums them up: check.sh FLAVOUR SUITE...
 #   unit     the Criterion program        fuzz   every corpus through its fuzz target
-#   cli, servers, crash, kill             the Python tests in tests/
+#   cli, pst, servers, crash, kill        the Python tests in tests/
 # The last line is "N passed, N failed"; the exit status is 0 only when nothing failed and every
 # suite came to its end.
 set -u

@@ -154,6 +154,9 @@ def page_trailer(format, kind, sig, checksum, bid):
 class Ndb:
     """A store being written: blocks, data trees, subnode trees and nodes."""
 
+    # Outlook deflates lists of blocks as well; libpff cannot read these.
+    deflate_internal = False
+
     def __init__(self, path, format=UNICODE, crypt=PERMUTE, version=None, crypt_byte=None):
         self.format, self.crypt = format, crypt
         self.version = format.version if version is None else version
@@ -178,7 +181,7 @@ class Ndb:
             data = data.translate(TABLE_R)
         elif not internal and self.crypt == CYCLIC:
             data = cyclic(data, bid)
-        if format.large:
+        if format.large and (self.deflate_internal or not internal):
             smaller = zlib.compress(data)
             if len(smaller) < len(data):
                 data = smaller
