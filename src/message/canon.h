@@ -9,11 +9,18 @@
 
 #include "message/message.h"
 
-/* One pass over one message. Its buffers (512 KiB) may serve many messages. */
+/* One pass over one message. Its buffers (384 KiB) may serve many messages. */
 struct canon;
 
 struct canon *canon_new(void); /* NULL when out of memory */
 void canon_free(struct canon *c);
+
+/* Deliver runs of about `len` octets from now on; longer lines are not cut. Without it runs are as
+ * long as the buffers allow (from 128 KiB on), which is best for those who write them. Whoever
+ * digests them gains by short ones: copying the next run then overlaps with the digest of this one
+ * in the processor (CANON_PIECE_DIGEST: a scan takes an eighth less time). */
+#define CANON_PIECE_DIGEST 512
+void canon_set_piece(struct canon *c, size_t len);
 
 /* Start over with another message. The descriptor must stay open during the pass. */
 void canon_start(struct canon *c, const struct body *body, const struct canon_rules *rules);

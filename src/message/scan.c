@@ -43,6 +43,7 @@ struct scanner *scanner_new(struct err *err)
 		err_nomem(err);
 		return NULL;
 	}
+	canon_set_piece(s->canon, CANON_PIECE_DIGEST);
 	return s;
 }
 
@@ -59,8 +60,8 @@ void scanner_free(struct scanner *s)
 	free(s);
 }
 
-/* Keep the beginning of the canonical bytes until the header has ended. */
-static void keep_header(struct scanner *s, struct slice chunk)
+/* Keep the beginning of the canonical bytes. False when the header has ended. */
+static bool keep_header(struct scanner *s, struct slice chunk)
 {
 	struct canon_notes notes;
 	uint64_t want;
@@ -69,12 +70,14 @@ static void keep_header(struct scanner *s, struct slice chunk)
 	want = notes.header_len < HEADER_BLOCK_MAX ? notes.header_len : HEADER_BLOCK_MAX;
 	if (s->header.len < want)
 		buf_add_slice(&s->header, slice_head(chunk, (size_t)want - s->header.len));
+	return notes.header_len == notes.wire_len;
 }
 
 static int read_all(struct scanner *s, struct message *m, struct err *err)
 {
 	struct slice chunk;
 	struct canon_notes notes;
+	bool in_header = true;
 	int got;
 
 	buf_reset(&s->header);
@@ -83,7 +86,7 @@ static int read_all(struct scanner *s, struct message *m, struct err *err)
 		return err_nomem(err);
 	while ((got = canon_next(s->canon, &chunk, err)) > 0) {
 		EVP_DigestUpdate(s->digest, chunk.ptr, chunk.len);
-		keep_header(s, chunk);
+		in_header = in_header && keep_header(s, chunk);
 	}
 	if (got < 0)
 		return -1;

@@ -91,19 +91,46 @@ static const struct row rows[] = {
 	  "A: b\r\n\r\n",
 	  { .strip = STRIP_X_KMAIL },
 	  REPAIR_STRIPPED },
+	{ "nothing but the store's own",
+	  "Status: RO\n",
+	  "\r\n",
+	  { .strip = STRIP_MBOX },
+	  REPAIR_STRIPPED | REPAIR_FINAL_EOL },
+	{ "nothing but the store's own, cut off",
+	  "Status: RO",
+	  "\r\n",
+	  { .strip = STRIP_MBOX },
+	  REPAIR_STRIPPED | REPAIR_FINAL_EOL },
 	{ "header only", "A: b\n", "A: b\r\n", { 0 }, 0 },
 };
 
-/* The canonical bytes of `len` bytes, read through a file that has others around them. */
+static void run_one(struct canon *c, const struct body *body, const struct canon_rules *rules,
+		    struct buf *out, struct canon_notes *notes)
+{
+	struct err err = ERR_INIT;
+	struct slice chunk;
+	int got;
+
+	buf_reset(out);
+	canon_start(c, body, rules);
+	while ((got = canon_next(c, &chunk, &err)) > 0)
+		buf_add_slice(out, chunk);
+	cr_expect_eq(got, 0);
+	canon_notes(c, notes);
+}
+
+/* The canonical bytes of `len` bytes, read through a file that has others around them. Read from
+ * memory, and in pieces of any size, they are the same. */
 static void run(const char *in, size_t len, const struct canon_rules *rules, struct buf *out,
 		struct canon_notes *notes)
 {
+	static const size_t pieces[] = { 1, 40, CANON_PIECE_DIGEST, SIZE_MAX };
+	CLEANUP(buf_release) struct buf other = BUF_INIT(out->limit);
 	CLEANUP(fd_cleanup) int fd = -1;
 	struct err err = ERR_INIT;
 	struct canon *c = canon_new();
-	struct slice chunk;
+	struct canon_notes other_notes;
 	struct body body;
-	int got;
 
 	fd = fd_spool(&err);
 	cr_assert_geq(fd, 0);
@@ -111,11 +138,20 @@ static void run(const char *in, size_t len, const struct canon_rules *rules, str
 	cr_assert_eq(fd_write(fd, in, len, &err), 0);
 	cr_assert_eq(fd_write(fd, "\nbehind", 7, &err), 0);
 	body = (struct body){ fd, 7, len, NULL };
-	canon_start(c, &body, rules);
-	while ((got = canon_next(c, &chunk, &err)) > 0)
-		buf_add_slice(out, chunk);
-	cr_expect_eq(got, 0);
-	canon_notes(c, notes);
+	run_one(c, &body, rules, out, notes);
+	for (size_t i = 0; i < 2 * sizeof(pieces) / sizeof(pieces[0]); i++) {
+		body.bytes = i % 2 ? in : NULL;
+		canon_set_piece(c, pieces[i / 2]);
+		run_one(c, &body, rules, &other, &other_notes);
+		cr_expect(slice_eq(buf_slice(&other), buf_slice(out)), "pieces of %zu",
+			  pieces[i / 2]);
+		cr_expect_eq(other_notes.wire_len, notes->wire_len);
+		cr_expect_eq(other_notes.header_len, notes->header_len);
+		cr_expect_eq(other_notes.nul_count, notes->nul_count);
+		cr_expect_eq(other_notes.cr_count, notes->cr_count);
+		cr_expect_eq(other_notes.cr_cr_lf_count, notes->cr_cr_lf_count);
+		cr_expect_eq(other_notes.repairs, notes->repairs);
+	}
 	canon_free(c);
 }
 
