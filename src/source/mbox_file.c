@@ -414,6 +414,7 @@ static int read_head(struct mbox_file *f, struct arena *a, struct piece *m, uint
 		return err_set(err, ERR_CHANGED, SCOPE_FOLDER, RETRY_LATER,
 			       "no From_ line at byte %" PRIu64 " any more", f->pos);
 	m->off = f->pos + m->from.len;
+	window_keep(&f->window, m->off);
 	if (read_header(f, m, &s, err) != 0)
 		return -1;
 	*behind = m->body ? m->body : m->off + s.len;

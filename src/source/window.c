@@ -14,11 +14,12 @@
 #include "base/fd.h"
 #include "base/stop.h"
 
-#define CAPACITY (WINDOW_WANT_MAX + WINDOW_CHUNK + WINDOW_BEFORE)
+#define SHOWN_MAX (WINDOW_KEEP_MAX > WINDOW_WANT_MAX ? WINDOW_KEEP_MAX : WINDOW_WANT_MAX)
+#define CAPACITY  (SHOWN_MAX + WINDOW_CHUNK + WINDOW_BEFORE)
 
 void window_init(struct window *w, int fd, uint64_t end)
 {
-	*w = (struct window){ .fd = fd, .end = end };
+	*w = (struct window){ .fd = fd, .end = end, .keep = UINT64_MAX };
 }
 
 void window_release(struct window *w)
@@ -81,6 +82,19 @@ const char *window_bytes(const struct window *w, uint64_t off, uint64_t len)
 	return w->bytes + (off - w->base);
 }
 
+/* Where to let the window begin that shall show [from, to): at what is kept, or without it. */
+static uint64_t new_base(const struct window *w, uint64_t from, uint64_t to)
+{
+	bool there = w->keep >= w->base && w->keep <= from && from <= window_end(w);
+
+	return there && to - w->keep <= WINDOW_KEEP_MAX ? w->keep : from;
+}
+
+void window_keep(struct window *w, uint64_t off)
+{
+	w->keep = off < WINDOW_BEFORE ? 0 : off - WINDOW_BEFORE;
+}
+
 int window_want(struct window *w, uint64_t off, size_t n, struct slice *out, struct err *err)
 {
 	uint64_t from = off < WINDOW_BEFORE ? 0 : off - WINDOW_BEFORE;
@@ -89,7 +103,7 @@ int window_want(struct window *w, uint64_t off, size_t n, struct slice *out, str
 	if (!w->bytes && !allocate(w))
 		return err_nomem(err);
 	if (from < w->base || to > window_end(w))
-		slide(w, from);
+		slide(w, new_base(w, from, to));
 	while (to > window_end(w))
 		if (read_chunk(w, err) != 0)
 			return -1;

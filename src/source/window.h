@@ -10,16 +10,19 @@
 #include "base/slice.h"
 
 #ifdef MAILHOIST_FUZZ
-#define WINDOW_CHUNK ((size_t)64) /* borders of chunks fall everywhere in small inputs */
+#define WINDOW_CHUNK	((size_t)64) /* borders of chunks fall everywhere in small inputs */
+#define WINDOW_KEEP_MAX ((size_t)256)
 #else
-#define WINDOW_CHUNK ((size_t)256 << 10) /* read at a time; larger falls out of the L2 cache */
+#define WINDOW_CHUNK	((size_t)256 << 10) /* read at a time; larger falls out of the L2 cache */
+#define WINDOW_KEEP_MAX ((size_t)4 << 20)   /* nearly all messages */
 #endif
 #define WINDOW_WANT_MAX ((size_t)1216 << 10) /* a whole header block and what follows it */
 #define WINDOW_BEFORE	4		     /* bytes before a wanted offset that stay visible */
 
 struct window {
-	int fd;	      /* not owned */
-	uint64_t end; /* of what is read: the file's size, or less */
+	int fd;	       /* not owned */
+	uint64_t end;  /* of what is read: the file's size, or less */
+	uint64_t keep; /* offset, see window_keep() */
 	uint64_t base;
 	size_t len;
 	char *bytes; /* [base, base + len) of the file; allocated at the first use */
@@ -32,6 +35,11 @@ void window_release(struct window *w);
  * and the WINDOW_BEFORE bytes before them. *out is all that is visible from `off` on, until the
  * next call. 0 or -1; ERR_CHANGED, SCOPE_FOLDER when the file has become shorter. */
 int window_want(struct window *w, uint64_t off, size_t n, struct slice *out, struct err *err);
+
+/* From now on let what lies at `off` and behind it stay visible while the window moves on, as long
+ * as that is at most WINDOW_KEEP_MAX: so that a message whose end has been found need not be read a
+ * second time. Only a hint: ask window_bytes(). */
+void window_keep(struct window *w, uint64_t off);
 
 /* The byte at `off`, which must be visible. */
 char window_at(const struct window *w, uint64_t off);
