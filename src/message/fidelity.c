@@ -26,6 +26,7 @@ static const struct {
 	{ "rights-managed", "protected: readable only with the rights server" },
 	{ "depth", "messages embedded deeper than is followed" },
 	{ "no-body", "there is no text" },
+	{ "header-repaired", "a line of the header is no field, too long, or unreadable" },
 };
 
 static size_t row_of(uint32_t bit)

@@ -28,8 +28,9 @@ enum fidelity {
 	FIDELITY_RIGHTS_MANAGED = 1u << 15, /* rpmsg: readable only with the rights server */
 	FIDELITY_DEPTH = 1u << 16,	    /* embedded deeper than we follow */
 	FIDELITY_NO_BODY = 1u << 17,
+	FIDELITY_HEADER_REPAIRED = 1u << 18, /* of the transport headers: see fidelity.c */
 };
-#define FIDELITY_COUNT 18
+#define FIDELITY_COUNT 19
 const char *fidelity_name(uint32_t bit); /* "header-synthesised", ...: scripts depend on them */
 const char *fidelity_text(uint32_t bit); /* the same for people */
 

@@ -8,6 +8,7 @@
 #ifndef MAILHOIST_MIME_COMPOSE_H
 #define MAILHOIST_MIME_COMPOSE_H
 
+#include "mapi/codepage.h"
 #include "mapi/item.h"
 #include "message/fidelity.h"
 #include "mime/address_map.h"
@@ -20,6 +21,9 @@ struct compose_sink {
 struct compose_options {
 	const struct address_map *addresses; /* may be NULL */
 	bool ours; /* the folder is Sent, Drafts or Outbox: Bcc belongs into the header */
+	/* Open converters (codepages_load() before a process locks itself in); NULL: opened as
+	 * needed. */
+	struct codepages *codepages;
 };
 
 struct compose_result {
@@ -27,7 +31,8 @@ struct compose_result {
 };
 
 /* Write the whole message. -1: the sink failed, or nothing could be made of it at all
- * (SCOPE_MESSAGE). What is merely missing sets a bit. `scratch` is for this call only. */
+ * (SCOPE_MESSAGE). What is merely missing sets a bit. `scratch` is for this call only: the
+ * caller resets it; 1 MiB is enough. */
 int compose_message(const struct mapi_item *item, const struct compose_options *options,
 		    const struct compose_sink *sink, struct arena *scratch,
 		    struct compose_result *out, struct err *err);
