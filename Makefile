@@ -19,9 +19,11 @@ FUZZ_SECONDS ?= 60
 # ---- flags -------------------------------------------------------------------
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes \
             -Wmissing-prototypes -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wno-format-truncation
+# libpst's headers include each other as <libpst/...>. (As system headers: they are not ours to warn of.)
+PST_INC  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I libpst))
 COMMON   := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DMAILHOIST_VERSION='"$(VERSION)"' \
             -Isrc $(WARN) -g -fno-strict-aliasing -fno-strict-overflow \
-            -ffile-prefix-map=$(CURDIR)=.
+            -ffile-prefix-map=$(CURDIR)=. $(PST_INC)
 HARDEN   := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
 LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 # -letpan by hand: its .pc file asks for a non-PIE program.

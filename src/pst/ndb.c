@@ -1,0 +1,495 @@
+/*
+ * Header, pages and blocks (ndb.h), MS-PST 2.2.2. libpst has the ciphers and its
+ * idea of a block; it is handed one verified block at a time, in memory, with an
+ * index of just that block. So it never sees what a damaged or hostile file holds
+ * in its indexes, opens no file, inflates nothing (its handling of broken streams
+ * crashes), and exit() in it has no cause.
+ */
+#include "pst/ndb.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <libpst/libpst.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+#include "pst/btree.h"
+#include "pst/bytes.h"
+
+#define HEADER_SIZE 564 /* of the larger one */
+#define CACHE_SETS  16	/* times CACHE_WAYS blocks: 0.5 MiB of 8 KiB blocks, 4 MiB of 64 KiB */
+#define CACHE_WAYS  4
+#define BLOCK_MAX   65536 /* stored or inflated: lengths are 16 bits */
+#define TRAILER_MAX 24
+#define SCANPST	    "this file is damaged: run Outlook's Inbox Repair Tool (scanpst) on a copy"
+
+/* Exported by libpst, in none of its headers: keeps it from recording each of its calls. */
+void pst_debug_setlevel(int level);
+#define DEBUG_NOTHING 100
+
+/* An entry of the block index. 100,000 messages have half a million blocks. */
+struct block {
+	uint64_t bid;
+	uint32_t at;	     /* in units of BLOCK_UNIT */
+	uint16_t len, whole; /* as stored, as inflated (the same unless 4K) */
+};
+#define BLOCK_UNIT 64 /* blocks are aligned to it; a file may have 256 GiB */
+
+struct cached {
+	uint64_t bid; /* 0: empty */
+	uint64_t used;
+	char *bytes;
+	size_t len;
+};
+
+/* What libpst may read: one block. */
+struct served {
+	const char *bytes;
+	size_t len, at;
+};
+
+struct ndb {
+	int fd;
+	struct ndb_header header;
+	struct damages *damages;
+	struct block *blocks;
+	size_t n_blocks, cap;
+	bool sorted;
+	struct cached cache[CACHE_SETS][CACHE_WAYS];
+	uint64_t tick;
+	uint64_t odd_trailers;
+	uint8_t *raw, *inflated;
+	struct served served;
+	pst_file pf;
+	pst_index_ll entry;
+};
+
+const struct ndb_header *ndb_header(const struct ndb *n)
+{
+	return &n->header;
+}
+
+/* MS-PST 5.3: CRC-32 with zero as its start and without the final inversion. */
+static uint32_t checksum(const void *bytes, size_t len)
+{
+	return ~(uint32_t)crc32(0xffffffff, bytes, (uInt)len);
+}
+
+/* MS-PST 5.5 */
+static uint16_t signature(uint64_t at, uint64_t bid)
+{
+	uint32_t x = (uint32_t)(at ^ bid);
+
+	return (uint16_t)((x >> 16) ^ x);
+}
+
+/* ---- the header ---- */
+
+static int refuse(struct err *err, const char *why)
+{
+	return err_set(err, ERR_FORMAT, SCOPE_SOURCE, RETRY_NEVER, "%s", why);
+}
+
+static int unknown_version(int version, struct err *err)
+{
+	if (version == 37)
+		return refuse(err, "protected by Windows Information Protection: it can be read "
+				   "only on the computer it belongs to");
+	return err_set(err, ERR_FORMAT, SCOPE_SOURCE, RETRY_NEVER,
+		       "an Outlook store of unknown version %d", version);
+}
+
+static int parse_header(struct ndb_header *h, const uint8_t *bytes, size_t len, struct err *err)
+{
+	if (len < 512 || memcmp(bytes, "!BDN", 4) != 0)
+		return refuse(err, "no Outlook store");
+	h->version = get16(bytes + 10);
+	if (h->version == 14 || h->version == 15)
+		h->format = PST_ANSI;
+	else if (h->version == 21 || h->version == 23)
+		h->format = PST_UNICODE;
+	else if (h->version == 36)
+		h->format = PST_OST_4K;
+	else
+		return unknown_version(h->version, err);
+	if (h->format != PST_ANSI && len < HEADER_SIZE)
+		return refuse(err, "no Outlook store: shorter than its header");
+	h->ost = memcmp(bytes + 8, "SO", 2) == 0;
+	h->crc_ok = checksum(bytes + 8, 471) == get32(bytes + 4);
+	if (h->format == PST_ANSI) {
+		h->header_size = get32(bytes + 168);
+		h->nodes = (struct bref){ get32(bytes + 184), get32(bytes + 188) };
+		h->blocks = (struct bref){ get32(bytes + 192), get32(bytes + 196) };
+		h->encryption = bytes[461];
+	} else {
+		h->header_size = get64(bytes + 184);
+		h->nodes = (struct bref){ get64(bytes + 216), get64(bytes + 224) };
+		h->blocks = (struct bref){ get64(bytes + 232), get64(bytes + 240) };
+		h->encryption = bytes[513];
+		h->crc_ok = h->crc_ok && checksum(bytes + 8, 516) == get32(bytes + 524);
+	}
+	if (h->encryption == 0x10)
+		return unknown_version(37, err);
+	if (h->encryption > 2)
+		return err_set(err, ERR_FORMAT, SCOPE_SOURCE, RETRY_NEVER,
+			       "encrypted by an unknown method (%d)", h->encryption);
+	return 0;
+}
+
+static int read_header(struct ndb *n, struct err *err)
+{
+	uint8_t bytes[HEADER_SIZE];
+	struct stat st;
+	ssize_t got;
+
+	if (fstat(n->fd, &st) < 0)
+		return err_sys(err, ERR_IO, SCOPE_SOURCE, errno, "cannot read the file");
+	got = fd_pread(n->fd, bytes, sizeof(bytes), 0, err);
+	if (got < 0)
+		return -1;
+	if (parse_header(&n->header, bytes, (size_t)got, err) < 0)
+		return -1;
+	n->header.file_size = (uint64_t)st.st_size;
+	if (n->header.file_size / BLOCK_UNIT > UINT32_MAX)
+		return err_set(err, ERR_LIMIT, SCOPE_SOURCE, RETRY_NEVER,
+			       "larger than 256 GiB: no Outlook store is");
+	if (!n->header.crc_ok)
+		damage_add(n->damages, 0, 0, "the checksum of the file's header is wrong");
+	if (n->header.header_size > n->header.file_size)
+		damage_add(n->damages, 0, 0,
+			   "the file is truncated: it has %" PRIu64 " of %" PRIu64 " bytes",
+			   n->header.file_size, n->header.header_size);
+	return 0;
+}
+
+/* ---- pages ---- */
+
+int ndb_page(const struct ndb *n, struct bref ref, uint8_t type, uint8_t page[PAGE_MAX],
+	     struct err *err)
+{
+	enum pst_format format = n->header.format;
+	size_t size = format == PST_OST_4K ? 4096 : 512;
+	size_t body = size - (format == PST_ANSI ? 12 : format == PST_UNICODE ? 16 : 24);
+	const uint8_t *trailer = page + body;
+	const char *wrong = NULL;
+	uint64_t bid;
+	uint32_t crc;
+	ssize_t got = fd_pread(n->fd, page, size, ref.at, err);
+
+	if (got < 0)
+		return -1;
+	if ((size_t)got < size)
+		return err_set(err, ERR_FORMAT, SCOPE_SOURCE, RETRY_NEVER,
+			       "index page at byte %" PRIu64 ": beyond the end of the file",
+			       ref.at);
+	bid = format == PST_ANSI ? get32(trailer + 4) : get64(trailer + 8);
+	crc = format == PST_ANSI ? get32(trailer + 8) : get32(trailer + 4);
+	if (trailer[0] != type || trailer[1] != type)
+		wrong = "not what should be there";
+	else if (crc != checksum(page, body))
+		wrong = "wrong checksum";
+	else if (bid != ref.bid)
+		wrong = "wrong page id";
+	else if (get16(trailer + 2) != signature(ref.at, bid))
+		wrong = "wrong signature";
+	if (wrong)
+		return err_set(err, ERR_FORMAT, SCOPE_SOURCE, RETRY_NEVER,
+			       "index page at byte %" PRIu64 ": %s", ref.at, wrong);
+	return 0;
+}
+
+/* ---- the block index ---- */
+
+static int add_block(struct ndb *n, const uint8_t *entry, struct err *err)
+{
+	bool ansi = n->header.format == PST_ANSI;
+	uint64_t at = ansi ? get32(entry + 4) : get64(entry + 8);
+	struct block b = { .bid = (ansi ? get32(entry) : get64(entry)) & ~(uint64_t)1 };
+
+	b.len = get16(entry + (ansi ? 8 : 16));
+	b.whole = n->header.format == PST_OST_4K ? get16(entry + 18) : b.len;
+	if (b.whole < b.len)
+		b.whole = b.len;
+	if (at % BLOCK_UNIT != 0 || at > n->header.file_size) {
+		damage_add(n->damages, 0, 0, "block 0x%" PRIx64 " lies outside of the file", b.bid);
+		return 0;
+	}
+	b.at = (uint32_t)(at / BLOCK_UNIT);
+	if (n->n_blocks == n->cap) {
+		size_t cap = n->cap ? n->cap * 2 : 1024;
+		struct block *more = reallocarray(n->blocks, cap, sizeof(*more));
+
+		if (!more)
+			return err_nomem(err);
+		n->blocks = more;
+		n->cap = cap;
+	}
+	if (n->n_blocks > 0 && n->blocks[n->n_blocks - 1].bid >= b.bid)
+		n->sorted = false;
+	n->blocks[n->n_blocks++] = b;
+	return 0;
+}
+
+static int by_bid(const void *a, const void *b)
+{
+	const struct block *x = a, *y = b;
+
+	return x->bid < y->bid ? -1 : x->bid > y->bid;
+}
+
+static int unusable(const struct ndb *n, struct err *err)
+{
+	if (n->header.header_size > n->header.file_size)
+		return err_set(err, ERR_FORMAT, SCOPE_SOURCE, RETRY_NEVER,
+			       "the file is truncated (%" PRIu64 " of %" PRIu64
+			       " bytes): its index is gone; " SCANPST,
+			       n->header.file_size, n->header.header_size);
+	return err_prefix(err, SCANPST);
+}
+
+static int load_blocks(struct ndb *n, struct btree *t, struct err *err)
+{
+	const uint8_t *entry;
+	struct btree_gap gap;
+	struct err bad = ERR_INIT;
+	int got;
+
+	n->sorted = true;
+	btree_start(t, n, n->header.blocks, PAGE_BBT);
+	while ((got = btree_next(t, &entry, &gap, &bad)) != 0) {
+		if (got > 0 && add_block(n, entry, err) < 0)
+			return -1;
+		if (got < 0 && gap.from == 0 && gap.to == UINT64_MAX) {
+			*err = bad;
+			return unusable(n, err);
+		}
+		if (got < 0)
+			damage_add(n->damages, 0, 0,
+				   "%s: what lies in blocks 0x%" PRIx64 " to 0x%" PRIx64
+				   " cannot be found",
+				   bad.text, gap.from, gap.to);
+	}
+	if (!n->sorted)
+		qsort(n->blocks, n->n_blocks, sizeof(*n->blocks), by_bid);
+	return 0;
+}
+
+static const struct block *find_block(const struct ndb *n, uint64_t bid)
+{
+	size_t low = 0, high = n->n_blocks;
+
+	bid &= ~(uint64_t)1; /* reserved; to be ignored (MS-PST 2.2.2.2) */
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (n->blocks[mid].bid < bid)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < n->n_blocks && n->blocks[low].bid == bid ? &n->blocks[low] : NULL;
+}
+
+bool ndb_block_len(const struct ndb *n, uint64_t bid, uint64_t *len)
+{
+	const struct block *b = find_block(n, bid);
+
+	if (b)
+		*len = b->whole;
+	return b != NULL;
+}
+
+/* ---- blocks ---- */
+
+static int bad_block(struct err *err, const struct block *b, const char *what)
+{
+	return err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER,
+		       "block 0x%" PRIx64 " at byte %" PRIu64 ": %s", b->bid,
+		       (uint64_t)b->at * BLOCK_UNIT, what);
+}
+
+/* Read it with its trailer into n->raw, and verify it. A wrong signature or length alone does no
+ * harm where the checksum holds: counted. */
+static int read_raw(struct ndb *n, const struct block *b, struct err *err)
+{
+	enum pst_format format = n->header.format;
+	size_t tail = format == PST_ANSI ? 12 : format == PST_UNICODE ? 16 : 24;
+	size_t unit = format == PST_OST_4K ? 512 : 64;
+	size_t all = (b->len + tail + unit - 1) / unit * unit;
+	uint64_t at = (uint64_t)b->at * BLOCK_UNIT, bid;
+	const uint8_t *trailer = n->raw + all - tail;
+	uint32_t crc;
+	ssize_t got = fd_pread(n->fd, n->raw, all, at, err);
+
+	if (got < 0)
+		return -1;
+	if ((size_t)got < all)
+		return bad_block(err, b, "beyond the end of the file");
+	bid = format == PST_ANSI ? get32(trailer + 4) : get64(trailer + 8);
+	crc = format == PST_ANSI ? get32(trailer + 8) : get32(trailer + 4);
+	if (crc != checksum(n->raw, b->len))
+		return bad_block(err, b, "wrong checksum");
+	if ((bid & ~(uint64_t)1) != b->bid)
+		return bad_block(err, b, "another block lies there");
+	if (get16(trailer) != b->len || get16(trailer + 2) != signature(at, bid))
+		n->odd_trailers++;
+	return 0;
+}
+
+/* 4K stores: a block that is longer inflated than stored is a zlib stream. */
+static int inflate_raw(struct ndb *n, const struct block *b, struct err *err)
+{
+	uLongf len = b->whole;
+
+	if (b->whole <= b->len) {
+		n->served = (struct served){ (const char *)n->raw, b->len, 0 };
+		return 0;
+	}
+	if (uncompress(n->inflated, &len, n->raw, b->len) != Z_OK || len != b->whole)
+		return bad_block(err, b, "cannot be inflated");
+	n->served = (struct served){ (const char *)n->inflated, b->whole, 0 };
+	return 0;
+}
+
+static ssize_t serve_read(void *cookie, char *to, size_t want)
+{
+	struct served *s = cookie;
+	size_t len = s->len - s->at < want ? s->len - s->at : want;
+
+	memcpy(to, s->bytes + s->at, len);
+	s->at += len;
+	return (ssize_t)len;
+}
+
+static int serve_seek(void *cookie, off64_t *to, int whence)
+{
+	struct served *s = cookie;
+
+	if (whence != SEEK_SET || *to < 0 || (uint64_t)*to > s->len)
+		return -1;
+	s->at = (size_t)*to;
+	return 0;
+}
+
+/* Through libpst: a copy of what is served, decrypted. */
+static int decrypt(struct ndb *n, const struct block *b, char **out, struct err *err)
+{
+	char *bytes = NULL;
+	size_t len = n->served.len, got;
+
+	n->entry = (pst_index_ll){ .i_id = b->bid, .size = len, .inflated_size = len };
+	n->pf.i_table = &n->entry;
+	n->pf.i_count = n->pf.i_capacity = 1;
+	clearerr(n->pf.fp);
+	got = pst_ff_getIDblock_dec(&n->pf, b->bid, &bytes);
+	if (got != len || !bytes) {
+		free(bytes);
+		return bad_block(err, b, "libpst cannot read it");
+	}
+	*out = bytes;
+	return 0;
+}
+
+static struct cached *cache_find(struct ndb *n, uint64_t bid, bool *found)
+{
+	struct cached *set = n->cache[(bid >> 2) % CACHE_SETS], *oldest = set;
+
+	*found = false;
+	for (size_t i = 0; i < CACHE_WAYS; i++) {
+		if (set[i].bid == bid) {
+			*found = true;
+			oldest = &set[i];
+			break;
+		}
+		if (set[i].used < oldest->used)
+			oldest = &set[i];
+	}
+	oldest->used = ++n->tick;
+	return oldest;
+}
+
+int ndb_block(struct ndb *n, uint64_t bid, struct slice *out, struct err *err)
+{
+	const struct block *b;
+	struct cached *c;
+	bool found;
+
+	bid &= ~(uint64_t)1;
+	if (bid == 0)
+		return err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER,
+			       "no block where one must be");
+	c = cache_find(n, bid, &found);
+	if (!found) {
+		free(c->bytes);
+		*c = (struct cached){ .bid = 0 };
+		b = find_block(n, bid);
+		if (!b)
+			return err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER,
+				       "block 0x%" PRIx64 " is not in the index", bid);
+		if (read_raw(n, b, err) < 0 || inflate_raw(n, b, err) < 0)
+			return -1;
+		if (n->served.len > 0 && decrypt(n, b, &c->bytes, err) < 0)
+			return -1;
+		c->len = n->served.len;
+		c->bid = bid;
+		c->used = n->tick;
+	}
+	*out = slice_of(c->bytes, c->len);
+	return 0;
+}
+
+/* ---- opening and closing ---- */
+
+static int init_libpst(struct ndb *n, struct err *err)
+{
+	static const cookie_io_functions_t serve = { .read = serve_read, .seek = serve_seek };
+
+	pst_debug_setlevel(DEBUG_NOTHING);
+	n->pf.fp = fopencookie(&n->served, "r", serve);
+	if (!n->pf.fp)
+		return err_nomem(err);
+	setvbuf(n->pf.fp, NULL, _IONBF, 0);
+	n->pf.encryption = (unsigned char)n->header.encryption;
+	n->pf.ind_type = (unsigned char)n->header.version;
+	n->pf.do_read64 = n->header.format == PST_ANSI ? 0 : 1; /* 4K blocks are inflated here */
+	return 0;
+}
+
+int ndb_open(int fd, struct damages *damages, struct ndb **out, struct err *err)
+{
+	struct ndb *n = calloc(1, sizeof(*n));
+	struct btree *t = malloc(sizeof(*t));
+	int got = -1;
+
+	if (n) {
+		n->fd = fd;
+		n->damages = damages;
+		n->raw = malloc(BLOCK_MAX + TRAILER_MAX + 512);
+		n->inflated = malloc(BLOCK_MAX);
+	}
+	if (!n || !t || !n->raw || !n->inflated)
+		err_nomem(err);
+	else if (read_header(n, err) == 0 && init_libpst(n, err) == 0)
+		got = load_blocks(n, t, err);
+	free(t);
+	if (got < 0)
+		ndb_close(n);
+	else
+		*out = n;
+	return got;
+}
+
+void ndb_close(struct ndb *n)
+{
+	if (!n)
+		return;
+	for (size_t i = 0; i < CACHE_SETS * CACHE_WAYS; i++)
+		free(n->cache[i / CACHE_WAYS][i % CACHE_WAYS].bytes);
+	if (n->pf.fp)
+		fclose(n->pf.fp);
+	free(n->blocks);
+	free(n->raw);
+	free(n->inflated);
+	free(n);
+}

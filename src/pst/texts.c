@@ -1,0 +1,202 @@
+/*
+ * UTF-16 and code pages to UTF-8 (texts.h).
+ */
+#include "pst/texts.h"
+
+#include "pst/bytes.h"
+
+static char *put(char *to, uint32_t c)
+{
+	if (c < 0x80) {
+		*to++ = (char)c;
+	} else if (c < 0x800) {
+		*to++ = (char)(0xc0 | c >> 6);
+		*to++ = (char)(0x80 | (c & 0x3f));
+	} else if (c < 0x10000) {
+		*to++ = (char)(0xe0 | c >> 12);
+		*to++ = (char)(0x80 | (c >> 6 & 0x3f));
+		*to++ = (char)(0x80 | (c & 0x3f));
+	} else {
+		*to++ = (char)(0xf0 | c >> 18);
+		*to++ = (char)(0x80 | (c >> 12 & 0x3f));
+		*to++ = (char)(0x80 | (c >> 6 & 0x3f));
+		*to++ = (char)(0x80 | (c & 0x3f));
+	}
+	return to;
+}
+
+static bool high(uint32_t c)
+{
+	return c >= 0xd800 && c < 0xdc00;
+}
+
+static bool low(uint32_t c)
+{
+	return c >= 0xdc00 && c < 0xe000;
+}
+
+void utf16_to_utf8(struct slice in, bool past_nul, bool last, struct buf *out, size_t *used,
+		   uint32_t *degraded)
+{
+	size_t units = in.len / 2, i = 0;
+	char *to = buf_room(out, units * 3 + 1), *start = to;
+
+	*used = in.len;
+	if (!to)
+		return;
+	while (i < units) {
+		uint32_t c = get16(in.ptr + 2 * i);
+
+		if (c == 0 && !past_nul)
+			break;
+		if (high(c) && i + 1 == units && !last)
+			break;
+		i++;
+		if (high(c) && i < units && low(get16(in.ptr + 2 * i))) {
+			c = 0x10000 + ((c - 0xd800) << 10) + (get16(in.ptr + 2 * i) - 0xdc00);
+			i++;
+		} else if (high(c) || low(c)) {
+			c = 0xfffd;
+			*degraded |= MAPI_DEGRADED_SURROGATE;
+		}
+		if (c != 0)
+			to = put(to, c);
+	}
+	out->len += (size_t)(to - start);
+	if (!last)
+		*used = 2 * i;
+}
+
+/* ---- streams ---- */
+
+void text_stream_open(struct text_stream *s, struct texts *texts, struct ndb *n, uint64_t bid,
+		      bool utf16, int cp)
+{
+	*s = (struct text_stream){ .texts = texts, .utf16 = utf16, .cp = cp };
+	tree_init(&s->tree, n, bid);
+	buf_init(&s->ready, TEXT_PIECE * 4);
+}
+
+void text_stream_release(struct text_stream *s)
+{
+	buf_release(&s->ready);
+}
+
+void text_stream_feed(struct text_stream *s, struct slice bytes)
+{
+	s->fed = bytes;
+}
+
+static size_t drop_nuls(char *bytes, size_t len)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < len; i++)
+		if (bytes[i] != '\0')
+			bytes[kept++] = bytes[i];
+	return kept;
+}
+
+/* A block is bad: take what comes before it, and end there. */
+static int read_before_damage(struct text_stream *s, struct slice *piece, struct err *err)
+{
+	struct buf *scratch = &s->texts->scratch;
+	uint64_t good;
+	size_t got;
+
+	s->degraded |= MAPI_DEGRADED_BLOCK;
+	*piece = slice_of("", 0);
+	if (tree_readable(&s->tree, true, &good) || good <= s->in || good - s->in > TEXT_PIECE)
+		return 0;
+	if (tree_read(&s->tree, s->in, scratch->ptr, (size_t)(good - s->in), &got, err) < 0)
+		return -1;
+	*piece = slice_of(scratch->ptr, got);
+	return 0;
+}
+
+/* The next source bytes, up to TEXT_PIECE, and whether they are the last. */
+static int next_piece(struct text_stream *s, struct slice *piece, bool *last, struct err *err)
+{
+	struct buf *scratch = &s->texts->scratch;
+	size_t got;
+
+	*piece = slice_from(s->fed, s->in < s->fed.len ? (size_t)s->in : s->fed.len);
+	*last = true;
+	if (s->tree.bid == 0)
+		return 0;
+	buf_reset(scratch);
+	if (!buf_room(scratch, TEXT_PIECE))
+		return buf_ok(scratch, "text", err);
+	if (tree_read(&s->tree, s->in, scratch->ptr, TEXT_PIECE, &got, err) < 0)
+		return read_before_damage(s, piece, err);
+	*piece = slice_of(scratch->ptr, got);
+	*last = got < TEXT_PIECE;
+	return 0;
+}
+
+/* Convert the next piece; s->ready becomes it. */
+static int fill(struct text_stream *s, struct err *err)
+{
+	struct slice piece;
+	size_t used;
+	bool last;
+
+	if (next_piece(s, &piece, &last, err) < 0)
+		return -1;
+	s->out += s->ready.len;
+	buf_reset(&s->ready);
+	if (s->utf16)
+		utf16_to_utf8(piece, true, last, &s->ready, &used, &s->degraded);
+	else if (codepage_convert(s->texts->codepages, s->cp, s->in == 0, last, piece, &s->ready,
+				  &used))
+		s->degraded |= MAPI_DEGRADED_CHARSET;
+	if (!s->utf16)
+		s->ready.len = drop_nuls(s->ready.ptr, s->ready.len);
+	s->in += used;
+	s->ended = last || used == 0;
+	return buf_ok(&s->ready, "text", err);
+}
+
+static void rewind_stream(struct text_stream *s)
+{
+	s->in = s->out = 0;
+	s->ended = false;
+	buf_reset(&s->ready);
+}
+
+int text_stream_read(struct text_stream *s, uint64_t off, void *to, size_t want, size_t *got,
+		     struct err *err)
+{
+	size_t done = 0;
+
+	if (off < s->out)
+		rewind_stream(s);
+	while (done < want) {
+		uint64_t at = off + done - s->out;
+		struct slice have;
+
+		if (at >= s->ready.len) {
+			if (s->ended)
+				break;
+			if (fill(s, err) < 0)
+				return -1;
+			continue;
+		}
+		have = slice_head(slice_from(buf_slice(&s->ready), (size_t)at), want - done);
+		memcpy((char *)to + done, have.ptr, have.len);
+		done += have.len;
+	}
+	*got = done;
+	return 0;
+}
+
+int text_stream_len(struct text_stream *s, uint64_t *len, struct err *err)
+{
+	int got = 0;
+
+	rewind_stream(s);
+	while (!s->ended && got == 0)
+		got = fill(s, err);
+	*len = s->out + s->ready.len;
+	return got;
+}
