@@ -118,7 +118,8 @@ fuzz: ## fuzz each parser for FUZZ_SECONDS (60)
 	@$(built) $(FUZZERS)
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
 bench: ## throughput beside a raw blaster and other programs
-	@$(built) build/release/mailhoist build/release/tools/blaster build/release/tools/scanbench
+	@$(built) build/release/mailhoist build/release/tools/blaster build/release/tools/scanbench \
+		build/release/tools/delayproxy
 	@scripts/bench.py
 demo: ## a migration to a throw-away server, to look at
 	@scripts/demo.sh

@@ -8,7 +8,7 @@ messages, by offlineimap and imapsync where they are installed. Each program's a
 counted. The programs take turns for BENCH_ROUNDS rounds; the best round of each counts.
 
   BENCH_MESSAGES=20000  BENCH_ROUNDS=2  BENCH_SLOW_MESSAGES=1000  BENCH_FILES=200000
-  BENCH_ONLY=mail|scan   one half only
+  BENCH_ONLY=mail|scan|line   one part only (line: round trips of BENCH_LATENCIES="0 20 80" ms)
 """
 import contextlib
 import json
@@ -23,6 +23,7 @@ TOP = pathlib.Path(__file__).resolve().parents[1]
 os.environ.setdefault("MAILHOIST", str(TOP / "build/release/mailhoist"))
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TOP / "tests/tools"))
+import bench_line  # noqa: E402
 import mailboxes  # noqa: E402
 import rig  # noqa: E402
 
@@ -74,6 +75,8 @@ def generate(messages, folders=6, **outputs):
 
 
 class Bench:
+    measured = staticmethod(measured)
+
     def __init__(self, folder, server, mail_folder):
         self.folder, self.server, self.mail_folder = folder, server, mail_folder
         self.best = {}
@@ -131,7 +134,7 @@ class Bench:
         self.forget(user)
         return first, second
 
-    def mbsync(self, maildir, messages):
+    def mbsync(self, maildir, messages, port=None):
         user = self.user()
         state = self.folder / "mbsync-state"
         shutil.rmtree(state, ignore_errors=True)
@@ -143,7 +146,7 @@ class Bench:
         config = self.folder / "mbsyncrc"
         config.write_text(f"""IMAPStore far
 Host localhost
-Port {self.server.tls_port}
+Port {port or self.server.tls_port}
 User {user}
 Pass {self.server.password}
 SSLType IMAPS
@@ -168,6 +171,7 @@ SyncState {state}/
         self.count(user, messages, "mbsync")
         self.forget(user)
         shutil.rmtree(copy)
+        return messages / usage.seconds
 
     def offlineimap(self, maildir, messages):
         user = self.user()
@@ -313,8 +317,12 @@ def main():
         if ONLY != "scan":
             server = rig.Server(folder / "dovecot", maildir=mail / "mail")
             stack.callback(server.stop)
-            bench_mail(Bench(folder, server, mail / "mail"))
-        if ONLY != "mail":
+            bench = Bench(folder, server, mail / "mail")
+            if ONLY != "line":
+                bench_mail(bench)
+            if ONLY != "mail":
+                bench_line.bench_line(bench, TOOLS, generate, MESSAGES, goal)
+        if ONLY not in ("mail", "line"):
             bench_scan(folder)
     print("\ngoals")
     for name, value, limit, unit, at_least, good in GOALS:
