@@ -184,8 +184,10 @@ void session_pump(struct session *s, short revents)
 		write_some(s);
 }
 
-/* Poll the living among the sessions once and move their bytes. */
-static void poll_once(struct session *const *sessions, size_t n, bool uploading, int timeout_ms)
+/* Poll the living among the sessions once and move their bytes. Whoever pulls an answer pulls it
+ * alone: besides `pulling` (or NULL) no session with a command at work. */
+static void poll_once(struct session *const *sessions, size_t n, const struct session *pulling,
+		      int timeout_ms)
 {
 	struct pollfd fds[SESSIONS_MAX];
 	size_t polled[SESSIONS_MAX], n_polled = 0;
@@ -193,8 +195,7 @@ static void poll_once(struct session *const *sessions, size_t n, bool uploading,
 	for (size_t i = 0; i < n; i++) {
 		const struct session *s = sessions[i];
 
-		/* An index that is being read is pulled by its reader alone. */
-		if (s->dead || (uploading && s->command.active))
+		if (s->dead || (s != pulling && s->command.active))
 			continue;
 		if (stream_has_pending(s->stream))
 			timeout_ms = 0;
@@ -216,13 +217,33 @@ static int earlier(int64_t timeout_ms, int64_t other_ms)
 	return timeout_ms > SLICE_MS ? SLICE_MS : (int)timeout_ms;
 }
 
+/* The answer that `s` waits for, and meanwhile what concerns the others. */
+static void round_in_company(struct session *s)
+{
+	struct session *all[SESSIONS_MAX];
+	size_t n = s->company->work(s->company->context, all, SESSIONS_MAX - 1);
+	int wait_ms = earlier(SLICE_MS, session_time_left(s));
+
+	for (size_t i = 0; i < n; i++)
+		wait_ms = all[i]->dead ? 0 : earlier(wait_ms, session_time_left(all[i]));
+	all[n] = s;
+	poll_once(all, n + 1, s, wait_ms);
+	for (size_t i = 0; i < n; i++) {
+		session_digest(all[i]);
+		check_deadline(all[i]);
+	}
+}
+
 int session_round(struct session *s, struct err *err)
 {
 	struct session *const one[] = { s };
 
 	if (stop_check(err) < 0 || session_check(s, err) < 0)
 		return -1;
-	poll_once(one, 1, false, earlier(SLICE_MS, session_time_left(s)));
+	if (s->company)
+		round_in_company(s);
+	else
+		poll_once(one, 1, s, earlier(SLICE_MS, session_time_left(s)));
 	check_deadline(s);
 	/* What came before the line broke is still to be read: session_frame() asks for the reason
 	 * of death when it finds no more frames. */
@@ -544,6 +565,7 @@ static int session_new(const struct session_options *options, struct session **o
 	s->read_only = options->read_only;
 	s->timeout_ms = options->timeout_ms;
 	s->trace_fd = options->trace_fd;
+	s->company = options->company;
 	s->host = arena_str(&s->own, options->host);
 	s->prefix = s->server_name = "";
 	s->etpan = etpan_new();
@@ -648,6 +670,11 @@ const char *session_server_name(const struct session *s)
 
 /* ---- sharing a poll loop ---- */
 
+void session_accompany(struct session *s, const struct session_company *company)
+{
+	s->company = company;
+}
+
 int session_poll(struct session *const *sessions, size_t n, int timeout_ms, struct err *err)
 {
 	int wait_ms = timeout_ms < 0 ? SLICE_MS : timeout_ms;
@@ -661,7 +688,7 @@ int session_poll(struct session *const *sessions, size_t n, int timeout_ms, stru
 			wait_ms = 0;
 		wait_ms = earlier(wait_ms, session_time_left(sessions[i]));
 	}
-	poll_once(sessions, n, true, wait_ms);
+	poll_once(sessions, n, NULL, wait_ms);
 	for (size_t i = 0; i < n; i++) {
 		session_digest(sessions[i]);
 		check_deadline(sessions[i]);

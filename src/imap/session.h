@@ -32,6 +32,14 @@ struct secret_source {
 	void *context;
 };
 
+/* Whom to look after while a call on one session waits for its answer: work() does what the owners
+ * of other sessions can do without waiting, and names these sessions (at most `max`; their number
+ * is returned), so that their bytes move, too. */
+struct session_company {
+	size_t (*work)(void *context, struct session **others, size_t max);
+	void *context;
+};
+
 struct session_options {
 	const char *host, *port; /* port NULL: 993 or 143 */
 	enum session_security security;
@@ -47,6 +55,7 @@ struct session_options {
 			   continuation 120 s, reply 300 s + size / 20 kB/s) */
 	int trace_fd;	/* -1, or where the conversation is copied to (secrets and literals left
 			   out) */
+	const struct session_company *company; /* NULL: waits alone */
 };
 
 /* What the server can do; `after` login. */
@@ -89,6 +98,10 @@ uint64_t session_append_limit(const struct session *s); /* octets; 0: none known
 const char *session_prefix(const struct session *s); /* personal namespace, UTF-8, "" or "INBOX." */
 char session_separator(const struct session *s);     /* hierarchy separator; 0 if none (NIL) */
 const char *session_server_name(const struct session *s); /* greeting or ID, for reports */
+
+/* From now on, or with NULL no more, look after others while waiting. *company stays the caller's.
+ */
+void session_accompany(struct session *s, const struct session_company *company);
 
 /* True when the session can no longer be used (line lost, protocol broken). Every call then fails
  * with the reason. */

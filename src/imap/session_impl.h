@@ -81,6 +81,7 @@ struct session {
 	bool read_only;
 	int timeout_ms;
 	int trace_fd;
+	const struct session_company *company; /* NULL: alone */
 
 	bool dead;   /* no more bytes; what has come may still be read */
 	bool broken; /* not even that */

@@ -291,17 +291,40 @@ static int leave_out(struct lane *l, struct err *err)
 	return 1;
 }
 
+/* A line that a server rejects when it parses it makes some execute the mail behind it (servers.md
+ * 0.1): so nothing goes unasked unless the server has taken every part of the line before: the
+ * folder's name in this lane, each system flag anywhere, keywords together and here. */
+static bool is_proven(const struct lane *l, const struct flag_set *flags)
+{
+	if (!l->folder_proven)
+		return false;
+	if (flags->n_keywords > 0)
+		return l->proven == flag_set_hash(flags);
+	return (flags->system & ~l->books->proven_flags) == 0;
+}
+
+static void prove(struct lane *l, const struct flag_set *flags)
+{
+	l->folder_proven = true;
+	l->proven = flag_set_hash(flags);
+	l->books->proven_flags |= flags->system;
+}
+
+void lane_unprove(struct lane *l)
+{
+	l->folder_proven = false;
+	l->books->proven_flags = 0;
+}
+
 static int begin_octets(struct lane *l, const struct upload *u, struct err *err)
 {
-	uint64_t flags = flag_set_hash(&u->flags);
-	bool proven = l->has_proven && l->proven == flags;
 	struct append_spec spec = {
 		.flags = u->flags.system,
 		.keywords = u->flags.keywords,
 		.n_keywords = u->flags.n_keywords,
 		.internaldate = u->internaldate,
 		.size = u->wire_len,
-		.synchronising = batch_waits(&l->shape, u->wire_len, proven),
+		.synchronising = batch_waits(&l->shape, u->wire_len, is_proven(l, &u->flags)),
 	};
 
 	if (l->writing->ticket == 0) {
@@ -347,8 +370,7 @@ static int step_wait(struct lane *l, struct err *err)
 	if (may == 0)
 		return 0;
 	if (may > 0) {
-		l->proven = flag_set_hash(&current(l)->flags);
-		l->has_proven = true;
+		prove(l, &current(l)->flags);
 		l->phase = PHASE_OCTETS;
 		return 1;
 	}
@@ -401,7 +423,7 @@ static int connect_again(struct lane *l, struct err *err)
 	if (transfer_connect(l->t, err) < 0)
 		return -1;
 	l->t->tally.reconnects++;
-	l->has_proven = false;
+	l->folder_proven = false;
 	return 0;
 }
 
@@ -581,7 +603,7 @@ int lane_open_target(struct lane *l, struct err *err)
 	l->uidvalidity = status.uidvalidity;
 	l->base = status.uidnext;
 	l->keywords_known = false;
-	l->has_proven = false;
+	l->folder_proven = false;
 	return 1;
 }
 

@@ -31,6 +31,7 @@ struct books {
 	bool in_transaction;
 	int64_t transaction_ms;
 	int64_t pause_until_ms;
+	uint32_t proven_flags; /* FLAG_* that the server has taken on an APPEND line */
 };
 
 struct lane {
@@ -48,8 +49,8 @@ struct lane {
 	struct batch *writing;
 	size_t at; /* message of `writing` */
 	enum lane_phase phase;
-	uint64_t proven; /* flag_set_hash() of the last set that the server took */
-	bool has_proven;
+	bool folder_proven; /* the server has taken an APPEND line for this folder, */
+	uint64_t proven;    /* the last time with this flag_set_hash() */
 
 	struct arena keyword_arena;
 	bool keywords_known, keywords_allowed;
@@ -111,6 +112,7 @@ int lane_fail_message(struct lane *l, const struct upload *u, const struct err *
 		      struct err *err);
 
 /* ---- helpers that both files use ---- */
+void lane_unprove(struct lane *l); /* from now on each APPEND line waits for its "+" first */
 int books_begin(struct books *b, struct err *err); /* a transaction is open after this */
 int books_commit(struct books *b, struct err *err);
 int lane_open_target(struct lane *l, struct err *err);	 /* ready: 1; refused: 0; -1 */

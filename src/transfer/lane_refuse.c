@@ -284,7 +284,7 @@ int lane_refused(struct lane *l, struct batch *b, enum refusal refusal, const ch
 	snprintf(copy, sizeof(copy), "%s", text);
 	b->ticket = 0;
 	b->answered = false;
-	l->has_proven = false;
+	lane_unprove(l);
 	if (!l->writing && !session_is_dead(l->t->session) &&
 	    session_noop(l->t->session, err) < 0 && !session_is_dead(l->t->session)) {
 		batch_free(b);

@@ -69,14 +69,18 @@ static int fail_folder(struct lines *ls, const struct remote_folder *f, const ch
 /* ---- whose turn it is ---- */
 
 /* t->session is the session of the line at work: what the steps share works on it. */
-static void enter(struct lines *ls, const struct upload_line *line)
+static void enter(struct lines *ls, struct upload_line *line)
 {
 	ls->t->session = line->session;
+	line->at_work = true;
 }
 
 static void leave(struct lines *ls, struct upload_line *line)
 {
-	line->session = ls->t->session;
+	line->session = ls->t->session; /* perhaps another one: the lane may connect again */
+	if (line->session)
+		session_accompany(line->session, &ls->company);
+	line->at_work = false;
 	ls->t->session = NULL;
 }
 
@@ -166,6 +170,26 @@ static int work(struct lines *ls, struct upload_line *line, struct err *err)
 	return got == 0 ? finish(ls, line, err) : break_off(ls, line, &cause, err);
 }
 
+/* One line waits for an answer: the others need not (session_company). */
+static size_t work_beside(void *context, struct session **others, size_t max)
+{
+	struct lines *ls = context;
+	struct session *waiting = ls->t->session;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < LINES_MAX && !ls->broken; i++) {
+		struct upload_line *line = &ls->line[i];
+
+		if (line->busy && !line->at_work)
+			ls->broken = work(ls, line, &ls->breakage) < 0;
+	}
+	for (unsigned i = 0; i < LINES_MAX && n < max; i++)
+		if (ls->line[i].busy && !ls->line[i].at_work)
+			others[n++] = ls->line[i].session;
+	ls->t->session = waiting;
+	return n;
+}
+
 /* ---- handing out folders ---- */
 
 static bool is_taken(const struct lines *ls, int64_t target)
@@ -220,9 +244,11 @@ static int begin(struct lines *ls, struct upload_line *line, const struct remote
 static void open_line(struct lines *ls, struct upload_line *line)
 {
 	struct transfer *t = ls->t;
+	struct session_options options = *t->connect;
 	struct err cause = ERR_INIT;
 
-	if (session_open(t->connect, &line->session, &cause) == 0) {
+	options.company = &ls->company;
+	if (session_open(&options, &line->session, &cause) == 0) {
 		ls->n++;
 		return;
 	}
@@ -326,6 +352,10 @@ static int loop(struct lines *ls, struct err *err)
 		for (unsigned i = 0; i < LINES_MAX; i++)
 			if (ls->line[i].busy && work(ls, &ls->line[i], err) < 0)
 				return -1;
+		if (ls->broken) {
+			*err = ls->breakage;
+			return -1;
+		}
 		if (any_busy(ls)) {
 			if (ls->give_up_ms != 0 && time_monotonic_ms() >= ls->give_up_ms)
 				return abandon(ls, err);
@@ -347,6 +377,8 @@ static void release(struct lines *ls)
 		if (line->busy)
 			lane_release(&line->lane);
 		line->busy = false;
+		if (line->session)
+			session_accompany(line->session, NULL);
 		/* The first that is left becomes the session of the steps behind this one. */
 		if (line->session && !ls->t->session)
 			ls->t->session = line->session;
@@ -361,7 +393,9 @@ int lines_run(struct lines *ls, struct err *err)
 	struct transfer *t = ls->t;
 
 	ls->books = (struct books){ .t = t };
+	ls->company = (struct session_company){ work_beside, ls };
 	ls->line[0].session = t->session;
+	session_accompany(t->session, &ls->company);
 	ls->n = 1;
 	ls->most = ls->careful || ls->most == 0 ? 1 : ls->most;
 	if (ls->most > LINES_MAX)

@@ -13,6 +13,7 @@ struct upload_line {
 	struct session *session; /* NULL: not connected */
 	struct lane lane;
 	bool busy;	   /* `lane` is open */
+	bool at_work;	   /* perhaps waiting for an answer, while others work */
 	int64_t target_id; /* the folder it was opened for */
 };
 
@@ -32,6 +33,10 @@ struct lines {
 	bool recoverable; /* going on can help; false: `loss` ends the run */
 	struct err loss;
 	int64_t suspect; /* upload that was alone on its way when the line was lost; 0: none */
+
+	struct session_company company;
+	bool broken; /* the journal failed while one line waited: `breakage` tells */
+	struct err breakage;
 
 	struct upload_line line[LINES_MAX];
 	unsigned n;	  /* lines that have a session */
