@@ -224,6 +224,19 @@ static const struct {
 	{ 0x0024, 0x3ff, 1250 },
 };
 
+static const struct {
+	int cp, windows;
+} families[] = {
+	{ 932, 932 },	 { 936, 936 },	  { 949, 949 },	   { 950, 950 },    { 874, 874 },
+	{ 20127, 1252 }, { 20866, 1251 }, { 20932, 932 },  { 20936, 936 },  { 20949, 949 },
+	{ 21866, 1251 }, { 28591, 1252 }, { 28592, 1250 }, { 28593, 1254 }, { 28594, 1257 },
+	{ 28595, 1251 }, { 28596, 1256 }, { 28597, 1253 }, { 28598, 1255 }, { 28599, 1254 },
+	{ 28601, 874 },	 { 28603, 1257 }, { 28605, 1252 }, { 38596, 1256 }, { 38598, 1255 },
+	{ 50220, 932 },	 { 50221, 932 },  { 50222, 932 },  { 50225, 949 },  { 50227, 936 },
+	{ 51932, 932 },	 { 51936, 936 },  { 51949, 949 },  { 51950, 950 },  { 52936, 936 },
+	{ 54936, 936 },
+};
+
 static const struct row *find(int cp)
 {
 	size_t low = 0, high = N_ROWS;
@@ -284,6 +297,16 @@ int codepage_of_locale(uint32_t lcid)
 		if ((lcid & locales[i].mask) == locales[i].lcid)
 			return locales[i].cp;
 	return (lcid & 0x3ff) ? CODEPAGE_WINDOWS : 0;
+}
+
+int codepage_windows(int cp)
+{
+	if (cp >= 1250 && cp <= 1258)
+		return cp;
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		if (families[i].cp == cp)
+			return families[i].windows;
+	return 0;
 }
 
 /* ---- conversion ---- */

@@ -23,6 +23,9 @@ const char *codepage_iconv(int cp);
 /* The code page of a charset name (MIME's, iconv's, or a common alias; case ignored), or 0. */
 int codepage_of_charset(struct slice name);
 
+/* The Windows code page for the languages of another one (ISO-2022-JP: 932), or 0: none or many. */
+int codepage_windows(int cp);
+
 /* The ANSI code page of a Windows locale (LCID), or 0. */
 int codepage_of_locale(uint32_t lcid);
 

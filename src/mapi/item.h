@@ -112,7 +112,8 @@ struct mapi_value {
 /* What the reader had to put up with: bits, each named in the fidelity report. */
 enum mapi_degraded {
 	MAPI_DEGRADED_CHARSET = 1u << 0, /* code page unknown or guessed, or octets undecodable */
-	MAPI_DEGRADED_BLOCK = 1u << 1, /* a block missing or with a bad checksum: text cut short */
+	MAPI_DEGRADED_BLOCK = 1u << 1,	 /* a block missing or with a bad checksum: text cut short
+					    (also:   something follows the NUL that ends a body) */
 	MAPI_DEGRADED_RECIPIENTS = 1u << 2,  /* the recipient table is damaged */
 	MAPI_DEGRADED_ATTACHMENTS = 1u << 3, /* the attachment table is damaged */
 	MAPI_DEGRADED_SURROGATE = 1u << 4,   /* lone surrogates in a text */

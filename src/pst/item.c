@@ -96,7 +96,7 @@ static int read_stream(const struct mapi_blob *b, uint64_t off, void *to, size_t
 	return text_stream_read(&p->stream, off, to, within(b, off, want), got, err);
 }
 
-/* A text that may be long, whole: unlike a name it does not end at a NUL. */
+/* A text that may be long. */
 static struct mapi_blob text_blob(struct state *s, const struct prop *prop, struct arena *a)
 {
 	bool utf16 = prop->type == TYPE_TEXT16;
@@ -259,16 +259,15 @@ static void read_bodies(struct mapi_item *item, struct state *s, struct arena *a
 	}
 }
 
-/* In which code page its 8-bit texts are. */
+/* In which code page its 8-bit texts are: what it says itself; that of the store; the Windows code
+ * page that goes with the one it was sent in (which is not the one it is stored in). */
 static int code_page(struct props *p)
 {
-	int message = props_int(p, 0x3ffd), internet = props_int(p, 0x3fde);
+	int cp = props_int(p, 0x3ffd);
 
-	if (message > 0 && message != 1200 && codepage_iconv(message))
-		return message;
-	if (internet > 0 && internet != 1200 && codepage_iconv(internet))
-		return internet;
-	return p->v.texts->cp;
+	if (cp > 0 && cp != 1200 && codepage_iconv(cp))
+		return cp;
+	return p->v.texts->cp ? p->v.texts->cp : codepage_windows(props_int(p, 0x3fde));
 }
 
 /* Open one of the two tables inside an item. */

@@ -132,7 +132,7 @@ static const char *text_of(struct values *v, struct slice in, bool utf16, struct
 
 	buf_init(&out, in.len * 4 + 16);
 	if (utf16) {
-		utf16_to_utf8(in, false, true, &out, &used, &v->degraded);
+		utf16_to_utf8(in, true, &out, &used, &v->degraded);
 	} else {
 		const char *nul = in.len ? memchr(in.ptr, '\0', in.len) : NULL;
 

@@ -52,7 +52,7 @@ static int guess_code_page(struct pst *p)
 		cp = said_code_page(p, node);
 		left--;
 	}
-	return cp ? cp : CODEPAGE_WINDOWS;
+	return cp;
 }
 
 /* ---- opening ---- */
@@ -124,7 +124,6 @@ static int load(struct pst *p, int fd, struct err *err)
 	copy_facts(p);
 	if (nodes_load(&p->nodes, p->n, p->damages, err) < 0)
 		return err_prefix(err, SCANPST);
-	p->texts.cp = CODEPAGE_WINDOWS;
 	p->texts.cp = guess_code_page(p);
 	read_store_node(p, &store);
 	read_names(p);

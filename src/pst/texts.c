@@ -35,8 +35,7 @@ static bool low(uint32_t c)
 	return c >= 0xdc00 && c < 0xe000;
 }
 
-void utf16_to_utf8(struct slice in, bool past_nul, bool last, struct buf *out, size_t *used,
-		   uint32_t *degraded)
+void utf16_to_utf8(struct slice in, bool last, struct buf *out, size_t *used, uint32_t *degraded)
 {
 	size_t units = in.len / 2, i = 0;
 	char *to = buf_room(out, units * 3 + 1), *start = to;
@@ -47,7 +46,7 @@ void utf16_to_utf8(struct slice in, bool past_nul, bool last, struct buf *out, s
 	while (i < units) {
 		uint32_t c = get16(in.ptr + 2 * i);
 
-		if (c == 0 && !past_nul)
+		if (c == 0)
 			break;
 		if (high(c) && i + 1 == units && !last)
 			break;
@@ -59,8 +58,7 @@ void utf16_to_utf8(struct slice in, bool past_nul, bool last, struct buf *out, s
 			c = 0xfffd;
 			*degraded |= MAPI_DEGRADED_SURROGATE;
 		}
-		if (c != 0)
-			to = put(to, c);
+		to = put(to, c);
 	}
 	out->len += (size_t)(to - start);
 	if (!last)
@@ -87,14 +85,21 @@ void text_stream_feed(struct text_stream *s, struct slice bytes)
 	s->fed = bytes;
 }
 
-static size_t drop_nuls(char *bytes, size_t len)
+/* The part of `in` before a NUL. Whatever follows the NULs at the end of a body was never shown to
+ * anybody; that it is there is said. */
+static struct slice before_nul(struct slice in, bool utf16, bool *ended, uint32_t *degraded)
 {
-	size_t kept = 0;
+	size_t width = utf16 ? 2 : 1, n = 0;
 
-	for (size_t i = 0; i < len; i++)
-		if (bytes[i] != '\0')
-			bytes[kept++] = bytes[i];
-	return kept;
+	while (n + width <= in.len && (in.ptr[n] || (utf16 && in.ptr[n + 1])))
+		n += width;
+	if (n + width > in.len)
+		return in;
+	*ended = true;
+	for (size_t i = n; i < in.len; i++)
+		if (in.ptr[i])
+			*degraded |= MAPI_DEGRADED_BLOCK;
+	return slice_head(in, n);
 }
 
 /* A block is bad: take what comes before it, and end there. */
@@ -143,15 +148,14 @@ static int fill(struct text_stream *s, struct err *err)
 
 	if (next_piece(s, &piece, &last, err) < 0)
 		return -1;
+	piece = before_nul(piece, s->utf16, &last, &s->degraded);
 	s->out += s->ready.len;
 	buf_reset(&s->ready);
 	if (s->utf16)
-		utf16_to_utf8(piece, true, last, &s->ready, &used, &s->degraded);
+		utf16_to_utf8(piece, last, &s->ready, &used, &s->degraded);
 	else if (codepage_convert(s->texts->codepages, s->cp, s->in == 0, last, piece, &s->ready,
 				  &used))
 		s->degraded |= MAPI_DEGRADED_CHARSET;
-	if (!s->utf16)
-		s->ready.len = drop_nuls(s->ready.ptr, s->ready.len);
 	s->in += used;
 	s->ended = last || used == 0;
 	return buf_ok(&s->ready, "text", err);

@@ -9,7 +9,7 @@
 /* What turning bytes into text needs; one for a store. */
 struct texts {
 	struct codepages *codepages;
-	int cp;		    /* of 8-bit texts where the item names none */
+	int cp;		    /* of 8-bit texts where the item names none; 0: nobody knows */
 	struct buf scratch; /* for one text */
 };
 
@@ -18,11 +18,10 @@ struct texts {
 /* Of a long text (a body) so many source bytes are converted at a time. */
 #define TEXT_PIECE 65536
 
-/* Append UTF-16LE as UTF-8: up to the first NUL, or (`past_nul`) without NULs. Lone surrogates
- * become U+FFFD and set MAPI_DEGRADED_SURROGATE in *degraded. In pieces: what a piece cuts in two
- * is left over unless `last`; *used tells what was taken. */
-void utf16_to_utf8(struct slice in, bool past_nul, bool last, struct buf *out, size_t *used,
-		   uint32_t *degraded);
+/* Append UTF-16LE as UTF-8, up to the first NUL, which ends a text (MS-OXCDATA 2.11.1). Lone
+ * surrogates become U+FFFD and set MAPI_DEGRADED_SURROGATE in *degraded. In pieces: what a piece
+ * cuts in two is left over unless `last`; *used tells what was taken. */
+void utf16_to_utf8(struct slice in, bool last, struct buf *out, size_t *used, uint32_t *degraded);
 
 /* A long text while it is read. */
 struct text_stream {
