@@ -80,6 +80,7 @@ static int fill_plan_options(struct migration *m, struct err *err)
 		.include_deleted = o->source.include_deleted,
 		.include_outbox = o->source.include_outbox,
 		.include_feeds = o->source.include_feeds,
+		.no_uidl = o->no_uidl,
 		.include_partial = o->include_partial,
 		.only_run = m->only_run,
 	};
@@ -108,6 +109,7 @@ static int set_up(struct migration *m, struct err *err)
 	m->transfer.options = &m->limits;
 	m->transfer.connect = &m->account.connect;
 	m->transfer.sources = m->sources;
+	m->transfer.no_uidl = m->options->no_uidl || m->kind == RUN_VERIFY;
 	m->transfer.progress = &m->progress;
 	if (journal_open(m->account.state_dir, m->account.name, &m->transfer.journal, err) != 0)
 		return -1;

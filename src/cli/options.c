@@ -42,6 +42,7 @@ enum option_id {
 	OPT_PREFIX,
 	OPT_DUPLICATE_INTO_FOLDERS,
 	OPT_KEEP_DUPLICATES,
+	OPT_NO_UIDL,
 	OPT_VERIFY,
 	OPT_HELP,
 	OPT_VERSION,
@@ -96,6 +97,9 @@ static const struct {
 	  "upload a message even if it lies in another folder of the account" },
 	{ OPT_KEEP_DUPLICATES, "keep-duplicates", NULL, ON_SERVER_SOURCES,
 	  "upload identical messages of one folder as often as they are found" },
+
+	{ OPT_NO_UIDL, "no-uidl", NULL, ON_SERVER_SOURCES,
+	  "do not use POP's UIDLs to find messages on the server; compare contents alone" },
 
 	{ OPT_VERIFY, "verify", "LEVEL", ON_VERIFIERS,
 	  "none, size, header (default: sizes and header fields), or full (every octet)" },
@@ -353,6 +357,9 @@ static int set_option(struct options *o, enum option_id id, const char *value, s
 		break;
 	case OPT_KEEP_DUPLICATES:
 		o->keep_duplicates = true;
+		break;
+	case OPT_NO_UIDL:
+		o->no_uidl = true;
 		break;
 	case OPT_VERIFY:
 		return parse_verify(value, o, err);

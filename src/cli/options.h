@@ -41,6 +41,7 @@ struct options {
 	/* sources */
 	struct source_options source;
 	bool include_partial;
+	bool no_uidl;
 
 	/* server */
 	const char *to;

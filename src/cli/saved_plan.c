@@ -19,6 +19,7 @@ static const struct {
 	{ "include_partial", offsetof(struct options, include_partial) },
 	{ "duplicate_into_folders", offsetof(struct options, duplicate_into_folders) },
 	{ "keep_duplicates", offsetof(struct options, keep_duplicates) },
+	{ "no_uidl", offsetof(struct options, no_uidl) },
 };
 #define N_SWITCHES (sizeof(switches) / sizeof(switches[0]))
 

@@ -105,23 +105,31 @@ bool fetch_items(struct slice rest, struct arena *a, struct buf *scratch, struct
 	return true;
 }
 
-int session_index_start(struct session *s, uint32_t first, struct err *err)
+static int index_from(struct session *s, uint32_t first, bool header, struct err *err)
 {
 	CLEANUP(args_release) struct args args = ARGS_INIT;
 
 	if (session_check(s, err) < 0 || command_finish(s, err) < 0)
 		return -1;
-	s->index = (struct index_state){ .active = true, .first = first };
+	s->index = (struct index_state){ .active = true, .no_header = !header, .first = first };
 	if (s->exists == 0) /* "1:*" of an empty folder is a syntax error to some servers */
 		return 0;
-	buf_addf(&args.text,
-		 "%" PRIu32 ":* (UID FLAGS INTERNALDATE RFC822.SIZE "
-		 "BODY.PEEK[HEADER.FIELDS (" KEY_FIELDS ")])",
-		 first > 0 ? first : 1);
+	buf_addf(&args.text, "%" PRIu32 ":* (UID FLAGS INTERNALDATE RFC822.SIZE%s)",
+		 first > 0 ? first : 1, header ? " BODY.PEEK[HEADER.FIELDS (" KEY_FIELDS ")]" : "");
 	if (command_start(s, VERB_UID_FETCH, &args, err) < 0)
 		return -1;
 	s->index.active = true; /* command_start() gives up what was active */
 	return 0;
+}
+
+int session_index_start(struct session *s, uint32_t first, struct err *err)
+{
+	return index_from(s, first, true, err);
+}
+
+int session_sizes_start(struct session *s, uint32_t first, struct err *err)
+{
+	return index_from(s, first, false, err);
 }
 
 int session_flags_start(struct session *s, uint64_t since, struct err *err)
@@ -154,7 +162,7 @@ int session_index_start_set(struct session *s, const uint32_t *uids, size_t n, b
 	if (header)
 		buf_adds(&args.text, " BODY.PEEK[HEADER.FIELDS (" KEY_FIELDS ")]");
 	buf_adds(&args.text, ")");
-	s->index = (struct index_state){ .active = true };
+	s->index = (struct index_state){ .active = true, .no_header = !header };
 	if (*taken == 0)
 		return 0;
 	if (command_start(s, VERB_UID_FETCH, &args, err) < 0)
@@ -169,13 +177,11 @@ static int is_row(const struct session *s, const struct fetched *f)
 {
 	if (s->index.flags_only)
 		return f->has_uid && f->has_flags;
-	if (s->index.by_set)
-		return f->has_uid && f->has_size && f->has_flags;
 	if (!f->has_header && !f->has_size)
 		return 0;
-	if (!f->has_uid || !f->has_header || !f->has_size)
+	if (!f->has_uid || !f->has_size || !(f->has_header || s->index.no_header))
 		return -1;
-	return f->row.uid >= s->index.first;
+	return s->index.by_set ? f->has_flags : f->row.uid >= s->index.first;
 }
 
 static int end_of_index(struct session *s, const struct response *r, struct err *err)

@@ -181,6 +181,8 @@ struct index_row {
  * be read: a cut index would make duplicates. A header above 1 MiB is cut there. Starting another
  * command gives up the rest of the rows. */
 int session_index_start(struct session *s, uint32_t first, struct err *err);
+/* The same without the header fields: `header` of the rows is empty. */
+int session_sizes_start(struct session *s, uint32_t first, struct err *err);
 int session_index_next(struct session *s, struct arena *a, struct index_row *out, struct err *err);
 /* UID FETCH 1:* (UID FLAGS) of the examined folder; `since` > 0 (CAP_CONDSTORE, RFC 7162): of those
  * messages alone whose flags have changed since that HIGHESTMODSEQ. Rows come from

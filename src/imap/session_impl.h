@@ -112,7 +112,8 @@ struct session {
 
 	struct index_state {
 		bool active, flags_only;
-		bool by_set; /* of given UIDs */
+		bool no_header; /* header fields were not asked for */
+		bool by_set;	/* of given UIDs */
 		uint32_t first;
 		uint64_t unreadable;
 	} index;

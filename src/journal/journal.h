@@ -12,6 +12,7 @@
  *   item       a message of a store, as the scan found it: the scan cache
  *   folder     a folder of the server, or one that a plan wants: names, role, UIDVALIDITY...
  *   remote     a message of the server: UID, size, date, flags, match keys
+ *   pop_uidl   what the state files of POP programs say; pop_list: what a POP3 server says
  *   candidate  "this content may be that message of the server": the verdicts (match/)
  *   line       one line of a run's plan: what shall happen to an item, and why
  *   upload     exactly-once state of one message in one folder, keyed by its content
@@ -198,6 +199,7 @@ struct remote_row {
 	uint32_t flags;
 	const char *keywords; /* blank-separated, or NULL */
 	struct match_keys keys;
+	bool unread; /* put: the header has not been read, `keys` says nothing */
 };
 int journal_remote_put(struct journal *j, const struct remote_row *row, struct err *err);
 /* The flags of a message as they are now; one that is not in the index stays out of it. */

@@ -107,12 +107,27 @@ static const char *const tables[] = {
 	"CREATE TABLE remote ("
 	" id INTEGER PRIMARY KEY," /* folder << 32 | uid */
 	" size INTEGER NOT NULL, internaldate INTEGER, flags INTEGER NOT NULL, keywords TEXT,"
-	" key BLOB NOT NULL," /* as item.key */
+	" key BLOB NOT NULL," /* as item.key; '': header not read, while INBOX is being indexed */
 	" fields BLOB NOT NULL,"
-	" ident BLOB)", /* NULL: no Message-ID, key is ident */
+	" ident BLOB,"			       /* NULL: no Message-ID, key is ident */
+	" joined INTEGER NOT NULL DEFAULT 0)", /* 1: header never read, these are of the local */
+					       /* message that has its UIDL */
 	"CREATE INDEX remote_key ON remote(key, fields, size)",
 	/* for local messages without a Message-ID whose copy got one on the way */
 	"CREATE INDEX remote_ident ON remote(ident, fields, size) WHERE ident IS NOT NULL",
+
+	/* What state files of POP programs say. */
+	"CREATE TABLE pop_uidl ("
+	" uidl TEXT PRIMARY KEY,"
+	" fate INTEGER NOT NULL,"	  /* enum pop_fate */
+	" remote INTEGER) WITHOUT ROWID", /* the message of INBOX; NULL: not known */
+	"CREATE INDEX pop_uidl_remote ON pop_uidl(remote) WHERE remote IS NOT NULL",
+	/* What the POP3 server says: its messages in their order. */
+	"CREATE TABLE pop_list ("
+	" seq INTEGER PRIMARY KEY, uidl TEXT NOT NULL, size INTEGER NOT NULL,"
+	" fields BLOB," /* of the header, where it was read */
+	" remote INTEGER)",
+	"CREATE INDEX pop_list_uidl ON pop_list(uidl)",
 
 	"CREATE TABLE candidate ("
 	" sha256 BLOB NOT NULL, remote INTEGER NOT NULL,"

@@ -355,9 +355,10 @@ int journal_remote_put(struct journal *j, const struct remote_row *row, struct e
 	db_bind_time(st, 3, row->internaldate);
 	sqlite3_bind_int64(st, 4, row->flags);
 	sqlite3_bind_text(st, 5, row->keywords, -1, SQLITE_STATIC);
-	sqlite3_bind_blob(st, 6, k->has_id ? k->id : k->ident, KEY_LEN, SQLITE_STATIC);
-	sqlite3_bind_blob(st, 7, k->fields, KEY_LEN, SQLITE_STATIC);
-	if (k->has_id)
+	sqlite3_bind_blob(st, 6, k->has_id ? k->id : k->ident, row->unread ? 0 : KEY_LEN,
+			  SQLITE_STATIC);
+	sqlite3_bind_blob(st, 7, k->fields, row->unread ? 0 : KEY_LEN, SQLITE_STATIC);
+	if (k->has_id && !row->unread)
 		sqlite3_bind_blob(st, 8, k->ident, KEY_LEN, SQLITE_STATIC);
 	if (db_run(&j->db, st, err) < 0)
 		return -1;

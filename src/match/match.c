@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "match/uidl.h"
 
 _Static_assert(VERDICT_OPEN == 0 && VERDICT_SAME == 1 && VERDICT_OTHER == 2 && VERDICT_UNKNOWN == 3,
 	       "as in the SQL");
@@ -202,7 +203,9 @@ static int prepare(struct journal *j, int64_t run, const void *context, struct e
 		return -1;
 	if (options->distrust_journal && distrust(j, err) < 0)
 		return -1;
-	return match_seek_candidates(j, run, options, err);
+	if (match_seek_candidates(j, run, options, err) < 0)
+		return -1;
+	return options->no_uidl ? 0 : match_uidl_join(j, run, options, err);
 }
 
 int match_prepare(struct journal *j, int64_t run, const struct match_options *options,

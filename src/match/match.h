@@ -6,6 +6,7 @@
  * skipped on keys alone.
  *
  * Levels, as candidates:
+ *   MATCH_UIDL     the message's UIDL means this one, and more says so: never compared (uidl.h)
  *   MATCH_CONTENT  Message-ID, `fields` and size agree (the size also after what servers are
  *                  known to change): proven by the first MATCH_SAMPLE octets of the body
  *   MATCH_DRESS    `fields` agree, but the size does not or there is no Message-ID: proven by
@@ -39,6 +40,7 @@ struct match_options {
 	bool keep_duplicates;	     /* a server copy stands for at most one local copy */
 	bool duplicate_into_folders; /* only copies in the target folder count */
 	bool include_deleted, include_outbox, include_feeds, include_partial;
+	bool no_uidl;	       /* find nothing by UIDLs */
 	bool distrust_journal; /* verify: what we once stored counts only if it is still indexed */
 };
 

@@ -63,6 +63,7 @@ struct match_options plan_match_options(const struct plan_options *options, enum
 		.include_outbox = options->include_outbox,
 		.include_feeds = options->include_feeds,
 		.include_partial = options->include_partial,
+		.no_uidl = options->no_uidl || kind == RUN_VERIFY,
 		.distrust_journal = kind == RUN_VERIFY,
 	};
 }

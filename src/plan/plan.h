@@ -26,6 +26,7 @@ struct plan_options {
 	bool duplicate_into_folders; /* upload what is on the server in another folder only */
 	bool keep_duplicates;	     /* identical local messages in one folder all go up */
 	bool include_deleted, include_outbox, include_feeds; /* as in source_options */
+	bool no_uidl;	      /* find nothing on the server by POP's UIDLs */
 	bool include_partial; /* upload messages of which POP fetched only the beginning */
 	int64_t only_run; /* apply: upload nothing that this earlier plan did not have; 0: no limit
 			   */

@@ -6,100 +6,40 @@
  * something was expunged and the folder is read as a whole. Flags change without
  * any of these numbers: a server with CONDSTORE tells whose have changed, of others
  * all flags are read again, once in a run. Each folder is one transaction, so an
- * interrupted index is an old index, never half a new one.
+ * interrupted index is an old index, never half a new one. Of INBOX, UIDLs can spare us
+ * the headers (rows_uidl.c).
  */
 #include <inttypes.h>
 
 #include "base/stop.h"
 #include "base/text.h"
+#include "match/uidl.h"
 #include "message/keys.h"
 #include "transfer/internal.h"
+#include "transfer/rows.h"
 
 _Static_assert(FOLDER_NOSELECT == ATTR_NOSELECT && FOLDER_NOINFERIORS == ATTR_NOINFERIORS,
 	       "plan/ reads the attributes that are stored here");
 
-#define LIST_ARENA_MAX	  (256u << 20) /* names of all folders of an account: 100,000 and more */
-#define ROW_ARENA_MAX	  (1u << 20)
-#define KEYWORDS_TEXT_MAX 16384
-#define ROWS_PER_UPDATE	  500
-#define EXPUNGED_TRIES	  5 /* a folder that others are clearing up */
+#define LIST_ARENA_MAX (256u << 20) /* names of all folders of an account: 100,000 and more */
+#define EXPUNGED_TRIES 5	    /* a folder that others are clearing up */
 
 /* ---- rows ---- */
-
-struct rows {
-	struct transfer *t;
-	const struct remote_folder *folder;
-	struct arena arena;
-	struct buf keywords, phase;
-	struct keyer *keyer;
-	bool all_flags; /* also where the server cannot tell which have changed */
-	uint64_t count;
-	uint32_t last_uid;
-};
-
-static void rows_release(struct rows *r)
-{
-	keyer_free(r->keyer);
-	arena_release(&r->arena);
-	buf_release(&r->keywords);
-	buf_release(&r->phase);
-}
-
-static void join_keywords(struct buf *out, const struct flag_set *flags)
-{
-	buf_reset(out);
-	for (size_t i = 0; i < flags->n_keywords; i++) {
-		if (i > 0)
-			buf_addc(out, ' ');
-		buf_adds(out, flags->keywords[i]);
-	}
-}
-
-static int put_row(struct rows *r, const struct index_row *row, struct err *err)
-{
-	struct remote_row remote = {
-		.folder = r->folder->id,
-		.uid = row->uid,
-		.size = row->size,
-		.internaldate = row->internaldate,
-		.flags = row->flags.system,
-	};
-
-	if (keyer_run(r->keyer, row->header, &remote.keys, NULL, NULL, err) < 0)
-		return -1;
-	join_keywords(&r->keywords, &row->flags);
-	if (r->keywords.len > 0)
-		remote.keywords = buf_cstr(&r->keywords);
-	return journal_remote_put(r->t->journal, &remote, err);
-}
 
 /* Fetch and keep all rows from UID `first` on. */
 static int put_rows(struct rows *r, uint32_t first, struct err *err)
 {
-	struct index_row row;
-	int got;
+	bool by_uidl = false;
 
 	r->count = 0;
 	r->last_uid = 0;
+	if (r->by_uidl && rows_uidl_promising(r, first, &by_uidl, err) < 0)
+		return -1;
+	if (by_uidl)
+		return rows_take_by_uidl(r, first, err);
 	if (session_index_start(r->t->session, first, err) < 0)
 		return -1;
-	for (;;) {
-		if (r->count % ROWS_PER_UPDATE == 0) {
-			progress_update(r->t->progress, buf_cstr(&r->phase), r->count,
-					r->folder->messages, 0);
-			if (stop_check(err) < 0)
-				return -1;
-		}
-		arena_reset(&r->arena);
-		got = session_index_next(r->t->session, &r->arena, &row, err);
-		if (got <= 0)
-			return got;
-		if (put_row(r, &row, err) < 0)
-			return -1;
-		r->count++;
-		if (row.uid > r->last_uid)
-			r->last_uid = row.uid;
-	}
+	return rows_take(r, err);
 }
 
 /* ---- flags ---- */
@@ -122,7 +62,7 @@ static int put_flags(struct rows *r, uint64_t since, struct err *err)
 			return err->code == ERR_REFUSED && err->retry == RETRY_NEVER ? 1 : -1;
 		if (got == 0)
 			return 0;
-		join_keywords(&r->keywords, &row.flags);
+		rows_join_keywords(&r->keywords, &row.flags);
 		if (journal_remote_flags(r->t->journal, r->folder->id, row.uid, row.flags.system,
 					 r->keywords.len > 0 ? buf_cstr(&r->keywords) : NULL,
 					 err) < 0)
@@ -208,7 +148,7 @@ static int read_folder(struct rows *r, struct remote_folder *f, const struct fol
 {
 	struct remote_folder now = *f;
 
-	now.uidvalidity = sel->uidvalidity;
+	now.uidvalidity = r->uidvalidity = sel->uidvalidity;
 	now.highestmodseq = status->highestmodseq;
 	if (read_changes(r, status, sel, &now.messages, err) < 0)
 		return -1;
@@ -232,6 +172,8 @@ static int index_once(struct transfer *t, struct remote_folder *f, bool all_flag
 		.t = t,
 		.folder = f,
 		.all_flags = all_flags,
+		/* once in a run: later it is our own uploads that must be told by their headers */
+		.by_uidl = all_flags && !t->no_uidl && f->role == ROLE_INBOX,
 		.arena = ARENA_INIT(ROW_ARENA_MAX),
 		.keywords = BUF_INIT(KEYWORDS_TEXT_MAX),
 		.phase = BUF_INIT(1024),
@@ -405,6 +347,8 @@ int index_account(struct transfer *t, struct err *err)
 	int64_t after = 0;
 	int got;
 
+	if (t->no_uidl && match_uidl_distrust(t->journal, err) < 0)
+		return -1;
 	if (transfer_connect(t, err) < 0 || list_patiently(t, err) < 0)
 		return -1;
 	for (;;) {

@@ -65,6 +65,7 @@ struct transfer {
 	struct source_set *sources;		/* the caller's */
 	const struct transfer_options *options; /* NULL: all defaults */
 	const struct progress *progress;	/* may be NULL */
+	bool no_uidl; /* read INBOX without the help of UIDLs, and what was read by them again */
 	struct transfer_tally tally;
 	int64_t lost_at_ms; /* when the line was last lost (monotonic), 0: not in this process */
 };

@@ -226,13 +226,11 @@ static void add_visible(struct buf *b, struct slice s)
 	}
 }
 
-static int do_index(struct actor *a, char **words, struct err *err)
+static int add_rows(struct actor *a, struct err *err)
 {
 	struct index_row row;
 	int got;
 
-	if (session_index_start(a->session, (uint32_t)atol(words[0]), err) < 0)
-		return -1;
 	while ((got = session_index_next(a->session, &a->arena, &row, err)) > 0) {
 		buf_addf(&a->results, "row %u %" PRIu64 " %" PRId64 " %x", row.uid, row.size,
 			 row.internaldate, row.flags.system);
@@ -243,6 +241,21 @@ static int do_index(struct actor *a, char **words, struct err *err)
 		buf_adds(&a->results, "'\n");
 	}
 	return got;
+}
+
+static int do_index(struct actor *a, char **words, struct err *err)
+{
+	return session_index_start(a->session, (uint32_t)atol(words[0]), err) < 0
+		       ? -1
+		       : add_rows(a, err);
+}
+
+/* sizes FIRST */
+static int do_sizes(struct actor *a, char **words, struct err *err)
+{
+	return session_sizes_start(a->session, (uint32_t)atol(words[0]), err) < 0
+		       ? -1
+		       : add_rows(a, err);
 }
 
 /* flags SINCE */
@@ -481,6 +494,7 @@ static const struct {
 	{ "select", do_select, false },
 	{ "unselect", do_unselect, false },
 	{ "index", do_index, false },
+	{ "sizes", do_sizes, false },
 	{ "flags", do_flags, false },
 	{ "fetch", do_fetch, false },
 	{ "append", do_append, false },

@@ -1,0 +1,91 @@
+"""Mail that POP fetched and left on the server, found there again by its UIDLs."""
+import json
+import random
+import re
+import unittest
+
+import pop_life
+import rig
+
+FOLDERS = ["Inbox", "Family", "Work", "Lists"]
+
+
+class PopLife(rig.ServerTest):
+    """INBOX as POP left it, and what Thunderbird made of it."""
+    server_options = {"pop3": "yes"}
+
+    def setUp(self):
+        super().setUp()
+        self.store = self.folder / "Mail/pop.example"
+        self.trace = self.folder / "trace"
+
+    def live(self, count=240, uidl_of=lambda uidl, n: uidl, seed=7):
+        """A third of what was fetched is deleted locally; some arrives later; some was never on the
+        server. `uidl_of` bends the UIDLs."""
+        rnd = random.Random(seed)
+        pop_life.arrive(self.server, self.user, pop_life.new_mail(count, seed))
+        fetched = pop_life.retrieve(self.server, self.user)
+        account = pop_life.ThunderbirdAccount(self.store)
+        self.kept = self.deleted = 0
+        for n, (uidl, data) in enumerate(fetched):
+            folder = pop_life.DELETED if rnd.random() < 1 / 3 else rnd.choice(FOLDERS)
+            account.file(folder, uidl_of(uidl, n), data, seen=rnd.random() < 0.5)
+            self.deleted += folder == pop_life.DELETED
+            self.kept += folder != pop_life.DELETED
+        self.local_only = pop_life.new_mail(7, seed + 1)
+        for mail in self.local_only:
+            account.file(rnd.choice(FOLDERS), None, mail.data)
+        account.close()
+        pop_life.arrive(self.server, self.user, pop_life.new_mail(9, seed + 2))
+
+    def plan(self, *options, store=None):
+        """{locator: object} of the plan."""
+        result = self.run_to_server("plan", store or self.store, "--format", "jsonl", "--trace",
+                                    self.trace, *options)
+        rows = [json.loads(line) for line in result.out.splitlines()]
+        return {row["locator"]: row for row in rows}
+
+    def report(self):
+        return self.hoist("report", *self.to()[:2], *self.to()[4:]).out
+
+    def headers_asked(self):
+        """How many messages' headers or bodies the server sent."""
+        text = self.trace.read_text(errors="replace")
+        return len(re.findall(r"(?m)^\S* ?\* \d+ FETCH \(.*BODY\[", text))
+
+    def decisions(self, plan):
+        return {locator: (row["action"], row["reason"]) for locator, row in plan.items()}
+
+    def levels(self, plan):
+        return {level: sum(row["match"] == level for row in plan.values())
+                for level in {row["match"] for row in plan.values()}}
+
+
+class Thunderbird(PopLife):
+    def test_uidl_join(self):
+        self.live()
+        plan = self.plan()
+        self.assertEqual(self.levels(plan), {"uidl": self.kept, "none": len(self.local_only)})
+        # the sample, what arrived later, and what was deleted here
+        self.assertLess(self.headers_asked(), 20 + 9 + self.deleted + 30)
+        self.assertIn("messages known by their UIDLs (Dovecot's), after a look at 20", self.report())
+
+    def test_the_same_without_it(self):
+        self.live()
+        joined = self.plan()
+        plain = self.plan("--no-uidl")
+        self.assertNotIn("uidl", self.levels(plain))
+        self.assertEqual(self.decisions(plain), self.decisions(joined))
+        again = self.plan()
+        self.assertEqual(self.decisions(again), self.decisions(joined))
+
+    def test_verification_compares_contents(self):
+        self.live()
+        self.plan()
+        self.hoist("verify", self.store, *self.to(), "--format", "json", "--trace", self.trace,
+                   password=self.server.password, status=rig.DIFFERS)
+        self.assertGreater(self.headers_asked(), self.kept)
+
+
+if __name__ == "__main__":
+    unittest.main()
