@@ -309,6 +309,7 @@ struct upload {
 	int64_t internaldate;
 	struct flag_set flags; /* as the plan decided: keywords that can stand on an APPEND line */
 	struct match_keys keys;
+	bool has_keys; /* false: it was sent under older rules, which made other keys */
 	uint8_t essence[KEY_LEN];
 	const char *message_id, *subject, *from;
 	enum upload_state state;

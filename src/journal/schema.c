@@ -225,7 +225,7 @@ int schema_check(struct db *db, struct err *err)
 }
 
 /* Hashes made by other rules compare with nothing: scan and index again. Uploads stay: they are
- * keyed by SHA-256. */
+ * keyed by SHA-256. What of them is in doubt is recognised by its octets then. */
 static int forget_old_rules(struct db *db, struct err *err)
 {
 	sqlite3_stmt *st;
@@ -237,7 +237,8 @@ static int forget_old_rules(struct db *db, struct err *err)
 		return 0;
 	if (db_exec(db,
 		    "UPDATE store SET fingerprint = ''; DELETE FROM remote; DELETE FROM candidate;"
-		    "UPDATE folder SET indexed = 0, uidnext = 0, messages = 0, highestmodseq = 0;",
+		    "UPDATE folder SET indexed = 0, uidnext = 0, messages = 0, highestmodseq = 0;"
+		    "UPDATE upload SET key = x'', ident = NULL, fields = x'';",
 		    err) < 0)
 		return -1;
 	st = db_stmt(db, "UPDATE meta SET value = ? WHERE name = 'match_rules'", err);

@@ -503,7 +503,7 @@ static int absorb(struct journal *j, const struct remote_folder *f, uint32_t uid
 			" fields, ident) SELECT (?1 << 32) + uid, wire_len, internaldate, flags,"
 			" keywords, key, fields, iif(has_id, ident, NULL) FROM upload"
 			" WHERE folder = ?1 AND uid >= ?3 AND uid > 0 AND uidvalidity = ?2"
-			" AND state IN (2, 3)",
+			" AND state IN (2, 3) AND key <> x''",
 			err);
 	uint32_t first = f->uidnext > 0 ? f->uidnext : 1;
 	int64_t all, ours;

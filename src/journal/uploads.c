@@ -32,13 +32,15 @@ static const char *text_or_empty(struct arena *a, sqlite3_stmt *st, int column)
 	return text ? text : "";
 }
 
-static void read_keys(sqlite3_stmt *st, struct match_keys *k)
+/* Keys of older rules have been emptied: they compare with nothing. */
+static bool read_keys(sqlite3_stmt *st, struct match_keys *k)
 {
 	k->has_id = sqlite3_column_int(st, 14) != 0;
 	if (k->has_id)
 		column_bytes(st, 15, k->id, KEY_LEN);
 	column_bytes(st, 16, k->ident, KEY_LEN);
 	column_bytes(st, 17, k->fields, KEY_LEN);
+	return sqlite3_column_bytes(st, 17) == KEY_LEN;
 }
 
 static void read_upload(sqlite3_stmt *st, struct arena *a, struct upload *u)
@@ -58,7 +60,7 @@ static void read_upload(sqlite3_stmt *st, struct arena *a, struct upload *u)
 	u->internaldate = sqlite3_column_int64(st, 11);
 	u->flags.system = (uint32_t)sqlite3_column_int64(st, 12);
 	keywords_split(a, db_text(a, st, 13), &u->flags);
-	read_keys(st, &u->keys);
+	u->has_keys = read_keys(st, &u->keys);
 	u->message_id = db_text(a, st, 18);
 	u->subject = db_text(a, st, 19);
 	u->from = db_text(a, st, 20);
@@ -475,7 +477,9 @@ int journal_doubts_next(struct journal *j, int64_t target, size_t max, struct ar
 			"SELECT " UPLOAD_COLUMNS " FROM upload u INDEXED BY upload_inflight"
 			" LEFT JOIN line l ON l.id = u.line LEFT JOIN item i ON i.id = u.item"
 			" LEFT JOIN store s ON s.id = i.store"
-			" WHERE u.folder = ? AND u.state = 1 AND u.seq > ? ORDER BY u.seq LIMIT ?",
+			" WHERE u.folder = ? AND u.state = 1 AND u.seq > ?"
+			" AND u.id NOT IN (SELECT upload FROM doubt_stays)"
+			" ORDER BY u.seq LIMIT ?",
 			err);
 	int n;
 

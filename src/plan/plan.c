@@ -414,7 +414,9 @@ static int write_uploads(struct planning *p, struct err *err)
 		    " AND l.reason <> '" REASON_IN_DOUBT "'"
 		    " ON CONFLICT(folder, sha256, copy) DO UPDATE SET state = excluded.state,"
 		    " line = excluded.line, item = excluded.item, flags = excluded.flags,"
-		    " keywords = excluded.keywords, internaldate = excluded.internaldate, kept = 0"
+		    " keywords = excluded.keywords, internaldate = excluded.internaldate, kept = 0,"
+		    " has_id = excluded.has_id, key = excluded.key, ident = excluded.ident,"
+		    " fields = excluded.fields"
 		    " WHERE state IN (0, 4, 5)",
 		    err) < 0)
 		return -1;

@@ -59,3 +59,30 @@ int content_end(struct content *c, bool prefix, bool *same, struct err *err)
 	*same = compare_end(&c->compare);
 	return 0;
 }
+
+int content_receive(struct content *c, struct session *session, struct source_set *sources,
+		    struct canon *canon, struct arena *scratch, const struct content_wanted *w,
+		    bool *same, struct err *cause, struct err *err)
+{
+	struct message m = { 0 };
+	struct fetch_chunk chunk;
+	int got;
+	bool readable = w && source_set_find(sources, w->kind, w->source, w->locator, scratch, &m,
+					     cause) == 0;
+
+	if (readable)
+		content_begin(c, canon, &m.body, &m.canon, w->header, w->skip);
+	while ((got = session_fetch_next(session, &chunk, err)) > 0 && chunk.kind == CHUNK_BYTES) {
+		if (readable && content_feed(c, chunk.bytes, cause) < 0)
+			readable = false;
+	}
+	if (got < 0)
+		return -1;
+	if (readable && content_end(c, w->prefix, same, cause) < 0)
+		readable = false;
+	if (cause->code != ERR_NONE && cause->scope != SCOPE_MESSAGE) {
+		*err = *cause;
+		return -1;
+	}
+	return readable;
+}

@@ -5,8 +5,10 @@
 #ifndef MAILHOIST_TRANSFER_CONTENT_H
 #define MAILHOIST_TRANSFER_CONTENT_H
 
+#include "imap/session.h"
 #include "message/canon.h"
 #include "transfer/compare.h"
+#include "transfer/source_set.h"
 
 struct content {
 	struct canon *canon; /* the caller's */
@@ -24,5 +26,20 @@ void content_begin(struct content *c, struct canon *canon, const struct body *bo
 int content_feed(struct content *c, struct slice remote, struct err *err);
 /* The server has sent all; `prefix`: it was asked for the beginning only. *same tells. */
 int content_end(struct content *c, bool prefix, bool *same, struct err *err);
+
+/* Where the local message is, and which of its octets the server was asked for. */
+struct content_wanted {
+	const char *kind, *source, *locator;
+	bool header;   /* all of them; false: the body alone */
+	uint64_t skip; /* local octets before the body */
+	bool prefix;   /* only the beginning of it */
+};
+
+/* The octets of a message as they come, from behind CHUNK_BEGIN to CHUNK_END, compared with the
+ * local message. `w` NULL: nobody wants them. 1: compared, *same and c->compare tell; 0: the local
+ * message cannot be read, *cause tells why (ERR_NONE when `w` is NULL); -1. */
+int content_receive(struct content *c, struct session *session, struct source_set *sources,
+		    struct canon *canon, struct arena *scratch, const struct content_wanted *w,
+		    bool *same, struct err *cause, struct err *err);
 
 #endif

@@ -36,12 +36,33 @@ int refused_keep(struct transfer *t, struct canon *canon, const struct remote_fo
 /* The same for all that the run refused without one: what the plan itself sorted out. */
 int refused_keep_rest(struct transfer *t, struct err *err);
 
-/* ---- recover.c ---- */
+/* ---- judge.c: one message of the server against what we sent ---- */
+
+enum judgement {
+	JUDGED_SAME,
+	JUDGED_OTHER,
+	JUDGED_UNKNOWN, /* it cannot be had, or the local message is not the one that was sent */
+};
+struct judging {
+	/* `whole`: header and body; false: the body. */
+	int (*judge)(void *context, const struct upload *u, uint32_t uid, bool whole,
+		     enum judgement *out, struct err *err);
+	void *context;
+};
+/* The folder must live as long. Its `judge` fetches the message over the session. */
+struct judge;
+struct judge *judge_new(struct transfer *t, const struct remote_folder *folder, struct err *err);
+void judge_free(struct judge *j);
+int judge_by_server(void *judge, const struct upload *u, uint32_t uid, bool whole,
+		    enum judgement *out, struct err *err);
+
+/* ---- doubts.c ---- */
 
 /* What of the folder's in-flight uploads is in its index (which is up to date) becomes stored, the
- * rest planned again. `look` false: the folder is gone, nothing can be there. */
+ * rest planned again; what cannot be told stays in flight. `look` false: the folder is gone,
+ * nothing can be there. `judging` NULL: the server is asked. */
 int settle_doubts(struct transfer *t, const struct remote_folder *folder, bool look,
-		  struct err *err);
+		  const struct judging *judging, struct err *err);
 
 /* Find the UIDs of stored uploads that the server has not told, in its index. */
 int claim_uids(struct transfer *t, const struct remote_folder *folder, struct err *err);

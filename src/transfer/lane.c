@@ -416,12 +416,22 @@ static int step_octets(struct lane *l, struct err *err)
 	return 1;
 }
 
-/* With nothing in doubt. */
+/* With nothing in doubt. The folder may have been made anew meanwhile: then what is queued is
+ * marked in flight with numbers that say nothing any more, and the lane has to begin again. */
 static int connect_again(struct lane *l, struct err *err)
 {
+	struct folder_status now;
+
 	transfer_disconnect(l->t);
 	if (transfer_connect(l->t, err) < 0)
 		return -1;
+	int got = session_status(l->t->session, l->target.wire_name, &now, err);
+
+	if (got < 0 && !transfer_folder_shut(err))
+		return -1;
+	if (got < 0 || now.uidvalidity != l->uidvalidity)
+		return err_set(err, ERR_PROTOCOL, SCOPE_ACCOUNT, RETRY_NOW,
+			       "'%s' was made anew on the server", l->target.name);
 	l->t->tally.reconnects++;
 	l->folder_proven = false;
 	return 0;
@@ -600,6 +610,12 @@ int lane_open_target(struct lane *l, struct err *err)
 		return got;
 	if (session_status(l->t->session, l->target.wire_name, &status, err) < 0)
 		return transfer_folder_shut(err) && !session_is_dead(l->t->session) ? 0 : -1;
+	if (status.uidnext == 0) {
+		err_set(err, ERR_PROTOCOL, SCOPE_FOLDER, RETRY_NEVER,
+			"the server does not tell its UIDNEXT: after a lost line nobody could say "
+			"what is new in it");
+		return 0;
+	}
 	l->uidvalidity = status.uidvalidity;
 	l->base = status.uidnext;
 	l->keywords_known = false;

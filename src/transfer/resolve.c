@@ -28,7 +28,8 @@
 
 struct asked {
 	struct match_candidate c;
-	enum match_verdict verdict;
+	enum match_verdict verdict; /* UNKNOWN as long as the server has not sent it */
+	bool header_wanted;	    /* and has not come */
 };
 
 struct resolving {
@@ -119,7 +120,7 @@ static int keep_texts(struct match_candidate *c, struct arena *a, struct err *er
 
 static void add_asked(struct resolving *r, const struct match_candidate *c)
 {
-	r->group[r->n++] = (struct asked){ .c = *c, .verdict = VERDICT_OTHER };
+	r->group[r->n++] = (struct asked){ .c = *c, .verdict = VERDICT_UNKNOWN };
 }
 
 /* Collect candidates that go together: 1, 0 none are left, -1. */
@@ -180,37 +181,30 @@ static bool is_sample(const struct asked *a, uint64_t total)
 static int compare_answer(struct resolving *r, struct asked *a, uint64_t total, struct err *err)
 {
 	struct err cause = ERR_INIT;
-	struct message m = { 0 };
 	struct content content;
-	struct fetch_chunk chunk;
-	bool same = false, readable = a != NULL;
-	bool whole = a && question_of(&a->c) == ASK_WHOLE;
+	struct content_wanted wanted = { 0 };
+	bool same = false;
 	int got;
 
 	arena_reset(&r->find_arena);
-	if (a && source_set_find(r->t->sources, a->c.kind, a->c.source, a->c.locator,
-				 &r->find_arena, &m, &cause) < 0)
-		readable = false;
-	if (readable)
-		content_begin(&content, r->canon, &m.body, &m.canon, whole,
-			      whole ? 0 : a->c.header_len);
-	while ((got = session_fetch_next(r->t->session, &chunk, err)) > 0 &&
-	       chunk.kind == CHUNK_BYTES) {
-		if (readable && content_feed(&content, chunk.bytes, &cause) < 0)
-			readable = false;
-	}
+	if (a)
+		wanted = (struct content_wanted){
+			.kind = a->c.kind,
+			.source = a->c.source,
+			.locator = a->c.locator,
+			.header = question_of(&a->c) == ASK_WHOLE,
+			.skip = question_of(&a->c) == ASK_WHOLE ? 0 : a->c.header_len,
+			.prefix = is_sample(a, total),
+		};
+	got = content_receive(&content, r->t->session, r->t->sources, r->canon, &r->find_arena,
+			      a ? &wanted : NULL, &same, &cause, err);
 	if (got < 0)
 		return -1;
-	if (readable && content_end(&content, is_sample(a, total), &same, &cause) < 0)
-		readable = false;
-	if (readable && !whole && !has_body(&a->c) && total <= EMPTY_BODY_MAX)
+	if (!a)
+		return 0;
+	if (!wanted.header && !has_body(&a->c) && total <= EMPTY_BODY_MAX)
 		same = true;
-	if (cause.code != ERR_NONE && cause.scope != SCOPE_MESSAGE) {
-		*err = cause;
-		return -1;
-	}
-	if (a)
-		a->verdict = !readable ? VERDICT_UNKNOWN : same ? VERDICT_SAME : VERDICT_OTHER;
+	a->verdict = got == 0 ? VERDICT_UNKNOWN : same ? VERDICT_SAME : VERDICT_OTHER;
 	return 0;
 }
 
@@ -310,6 +304,7 @@ static int read_header(struct resolving *r, struct asked *a, struct err *err)
 		add_header(r, chunk.bytes);
 	if (got < 0 || !a)
 		return got < 0 ? -1 : 0;
+	a->header_wanted = false;
 	if (keyer_run(r->keyer, buf_slice(&r->header), &keys, essence, NULL, err) < 0)
 		return -1;
 	if (memcmp(essence, a->c.essence, KEY_LEN) == 0)
@@ -337,9 +332,10 @@ static int compare_headers(struct resolving *r, struct err *err)
 	int got;
 
 	for (size_t i = 0; i < r->n; i++) {
-		const struct asked *a = &r->group[i];
+		struct asked *a = &r->group[i];
 
-		if (a->verdict == VERDICT_SAME && needs_header(&a->c))
+		a->header_wanted = a->verdict == VERDICT_SAME && needs_header(&a->c);
+		if (a->header_wanted)
 			uids[n++] = a->c.uid;
 	}
 	if (n == 0)
@@ -350,6 +346,11 @@ static int compare_headers(struct resolving *r, struct err *err)
 		if (chunk.kind == CHUNK_BEGIN &&
 		    read_header(r, asked_by_uid(r, chunk.uid), err) < 0)
 			return -1;
+	}
+	/* OK, but not all of them: gone meanwhile, as a rule. The next index tells. */
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->group[i].header_wanted)
+			r->group[i].verdict = VERDICT_UNKNOWN;
 	}
 	return got;
 }
@@ -407,7 +408,7 @@ static int ask_one_by_one(struct resolving *r, struct err *err)
 	for (size_t i = 0; i < n && result == 0; i++) {
 		struct err cause = ERR_INIT;
 
-		r->group[0] = (struct asked){ .c = all[i].c, .verdict = VERDICT_OTHER };
+		r->group[0] = (struct asked){ .c = all[i].c, .verdict = VERDICT_UNKNOWN };
 		if (ask_group(r, &cause) < 0) {
 			r->group[0].verdict = VERDICT_UNKNOWN;
 			if (is_folder_refusal(r, &cause)) {

@@ -102,7 +102,10 @@ int index_folder(struct transfer *t, struct remote_folder *f, struct err *err);
 /* ---- recover.c: what an earlier process, or a lost line, left in doubt ---- */
 
 /* For every folder with in-flight uploads: wait until it is quiet, index it, match in order
- * (DESIGN 4.4). Afterwards nothing is in flight. */
+ * (DESIGN 4.4). Afterwards nothing is in flight, but for folders that the server does not let us
+ * read and messages that cannot be told apart any more (both become notices, and are left for a
+ * later run). ERR_TEMPFAIL: a folder does not come to rest; ERR_CONNECT and its like when the
+ * line is lost too often: then the rest is still in flight. */
 int recover(struct transfer *t, struct err *err);
 
 /* ---- resolve.c: match candidates that need a look at the bodies ---- */

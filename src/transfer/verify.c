@@ -187,33 +187,23 @@ static void conclude(struct checked *c, const struct content *content, bool same
 static int compare_one(struct verifying *v, struct checked *c, uint64_t total, struct err *err)
 {
 	struct err cause = ERR_INIT;
-	struct content content = { 0 };
-	struct message m = { 0 };
-	struct fetch_chunk chunk;
-	bool same = false, readable = c != NULL;
+	struct content content;
+	struct content_wanted wanted = { .header = !v->present };
+	bool same = false;
 	int got;
 
 	arena_reset(&v->find_arena);
-	if (c && source_set_find(v->t->sources, c->u->kind, c->u->source, c->u->locator,
-				 &v->find_arena, &m, &cause) < 0)
-		readable = false;
-	if (readable)
-		content_begin(&content, v->canon, &m.body, &m.canon, !v->present,
-			      v->present ? c->u->header_len : 0);
-	while ((got = session_fetch_next(v->t->session, &chunk, err)) > 0 &&
-	       chunk.kind == CHUNK_BYTES) {
-		if (readable && content_feed(&content, chunk.bytes, &cause) < 0)
-			readable = false;
+	if (c) {
+		wanted.kind = c->u->kind;
+		wanted.source = c->u->source;
+		wanted.locator = c->u->locator;
+		wanted.skip = v->present ? c->u->header_len : 0;
 	}
+	got = content_receive(&content, v->t->session, v->t->sources, v->canon, &v->find_arena,
+			      c ? &wanted : NULL, &same, &cause, err);
 	if (got < 0)
 		return -1;
-	if (readable && content_end(&content, false, &same, &cause) < 0)
-		readable = false;
-	if (cause.code != ERR_NONE && cause.scope != SCOPE_MESSAGE) {
-		*err = cause;
-		return -1;
-	}
-	if (c && readable)
+	if (got > 0)
 		conclude(c, &content, same, total);
 	else if (c)
 		finding(c, CHECK_UNKNOWN, "cannot be compared any more: %s", cause.text);
