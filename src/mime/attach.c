@@ -23,6 +23,7 @@ bool attachments_next(struct attachments *it, struct mapi_attachment *out)
 	int got;
 
 	arena_reset(&it->arena);
+	blob_reader_init(&it->c->blob); /* the next row's blobs may look like this one's */
 	*out = (struct mapi_attachment){ 0 };
 	got = it->item->ops->attachment(it->item, it->row, &it->arena, out, &err);
 	if (got < 0)

@@ -55,6 +55,7 @@ void compose_item(struct composer *c, const struct mapi_item *item, unsigned dep
 {
 	struct entity e = { .item = item, .depth = depth };
 
+	blob_reader_init(&c->blob);
 	transport_load(c, &e);
 	take_degraded(c, item);
 	fields_write(c, &e);

@@ -27,7 +27,9 @@ struct blob_reader {
 	char bytes[READER_PIECE];
 };
 struct reader *blob_reader_start(struct blob_reader *r, const struct mapi_blob *blob);
-void blob_reader_init(struct blob_reader *r); /* once, before the first start */
+/* Forget what was read: before the first start, and whenever another item or attachment comes,
+ * whose blobs may be called the same. */
+void blob_reader_init(struct blob_reader *r);
 
 /* Lines that end in CR LF, however they ended; NUL left out. */
 struct line_reader {

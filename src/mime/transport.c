@@ -32,17 +32,41 @@ static void read_block(struct composer *c, struct entity *e)
 	}
 }
 
-/* Does the block hold more than what some gateway noted? Then it is the message's header. */
-static bool is_header(struct slice block)
-{
-	struct header_field field;
-	bool travelled = false;
+/* Fields that tell the header of a message from other text, or from garbage that happens to hold a
+ * colon. With one of the first two the message has travelled, or was about to. */
+static const char *const usual[] = { "From",	     "Received",     "To",	  "Cc",
+				     "Subject",	     "Date",	     "Sender",	  "Reply-To",
+				     "Message-ID",   "Return-Path",  "X-Mailer",  "MIME-Version",
+				     "Content-Type", "Delivered-To", "References" };
+#define TRAVELLED 2
 
-	while (header_next(&block, &field) > 0)
-		if (slice_ieq(field.name, SLICE_LIT("From")) ||
-		    slice_ieq(field.name, SLICE_LIT("Received")))
-			travelled = true;
-	return travelled;
+static size_t usual_field(struct slice name)
+{
+	size_t i = 0;
+
+	while (i < sizeof(usual) / sizeof(usual[0]) && !slice_ieq(name, slice_str(usual[i])))
+		i++;
+	return i;
+}
+
+/* Sets what kind of block it is; garbage is forgotten. */
+static void judge(struct composer *c, struct entity *e)
+{
+	struct slice block = buf_slice(&e->header);
+	bool travelled = false, header = false;
+	struct header_field field;
+
+	while (header_next(&block, &field) > 0) {
+		size_t row = usual_field(field.name);
+
+		travelled = travelled || row < TRAVELLED;
+		header = header || row < sizeof(usual) / sizeof(usual[0]);
+	}
+	if (!header && e->header.len > 0) {
+		c->fidelity |= FIDELITY_HEADER_REPAIRED;
+		buf_reset(&e->header);
+	}
+	e->synthesised = !travelled;
 }
 
 void transport_load(struct composer *c, struct entity *e)
@@ -51,7 +75,7 @@ void transport_load(struct composer *c, struct entity *e)
 
 	buf_init(&e->header, 2 * TRANSPORT_MAX);
 	read_block(c, e);
-	e->synthesised = !is_header(buf_slice(&e->header));
+	judge(c, e);
 	e->ours = e->synthesised || from_me || (e->depth == 0 && c->options.ours);
 }
 
