@@ -105,6 +105,7 @@ static int set_up(struct migration *m, struct err *err)
 	if (fill_plan_options(m, err) != 0 || open_sources(m, err) != 0)
 		return -1;
 	m->account.connect.read_only = !writes(m);
+	m->limits.gate = m->options->gate;
 	m->limits.connections = m->options->connections;
 	m->transfer.options = &m->limits;
 	m->transfer.connect = &m->account.connect;

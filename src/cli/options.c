@@ -37,6 +37,9 @@ enum option_id {
 	OPT_ALLOW_PLAINTEXT,
 	OPT_TIMEOUT,
 	OPT_CONNECTIONS,
+	OPT_MAX_RATE,
+	OPT_MAX_BYTES_PER_DAY,
+	OPT_WINDOW,
 	OPT_TRACE,
 	OPT_MAP,
 	OPT_PREFIX,
@@ -87,6 +90,12 @@ static const struct {
 	{ OPT_TIMEOUT, "timeout", "SECONDS", ON_SERVER, "give up after so long without progress" },
 	{ OPT_CONNECTIONS, "connections", "N", ON_WRITERS,
 	  "upload over at most N connections at once (default: 4)" },
+	{ OPT_MAX_RATE, "max-rate", "RATE", ON_WRITERS,
+	  "send at most so many octets a second (500k, 2M), or messages a second (4msg)" },
+	{ OPT_MAX_BYTES_PER_DAY, "max-bytes-per-day", "SIZE", ON_WRITERS,
+	  "send at most so many octets (500M, 2G) in any 24 hours" },
+	{ OPT_WINDOW, "window", "HH:MM-HH:MM", ON_WRITERS,
+	  "upload only in these hours of the day, local time" },
 	{ OPT_TRACE, "trace", "FILE", ON_SERVER,
 	  "write the conversation, without secrets and message texts, to FILE" },
 
@@ -289,6 +298,19 @@ static int parse_connections(const char *text, struct options *o, struct err *er
 	return o->connections > 0 ? 0 : usage(err, "--connections wants 1 or more, not", text);
 }
 
+static int parse_gate(enum option_id id, const char *text, struct gate_limits *g, struct err *err)
+{
+	if (id == OPT_MAX_RATE &&
+	    !gate_read_rate(text, &g->octets_per_second, &g->messages_per_minute))
+		return usage(err, "--max-rate wants 500k, 2M or 4msg, not", text);
+	if (id == OPT_MAX_BYTES_PER_DAY && !gate_read_size(text, &g->octets_per_day))
+		return usage(err, "--max-bytes-per-day wants 500M or 2G, not", text);
+	if (id == OPT_WINDOW && !gate_read_hours(text, &g->from, &g->to))
+		return usage(err, "--window wants 22:00-06:00, not", text);
+	g->has_hours |= id == OPT_WINDOW;
+	return 0;
+}
+
 static int set_option(struct options *o, enum option_id id, const char *value, struct err *err)
 {
 	switch (id) {
@@ -344,6 +366,10 @@ static int set_option(struct options *o, enum option_id id, const char *value, s
 		return parse_number(value, 86400, &o->timeout_s, err);
 	case OPT_CONNECTIONS:
 		return parse_connections(value, o, err);
+	case OPT_MAX_RATE:
+	case OPT_MAX_BYTES_PER_DAY:
+	case OPT_WINDOW:
+		return parse_gate(id, value, &o->gate, err);
 	case OPT_TRACE:
 		o->trace = value;
 		break;

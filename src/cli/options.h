@@ -50,6 +50,7 @@ struct options {
 	int password_fd; /* -1: none */
 	const char *mechanism, *authzid;
 	bool allow_plaintext;
+	struct gate_limits gate;
 	unsigned connections; /* 0: the default of transfer/transfer.h */
 	unsigned timeout_s;   /* 0: the defaults of imap/session.h */
 	const char *trace;

@@ -180,6 +180,8 @@ static const char *const tables[] = {
 	/* stored, UID not known */
 	"CREATE INDEX upload_blind ON upload(folder, id) WHERE uid = 0 AND state IN (2, 3)",
 
+	"CREATE TABLE traffic (hour INTEGER PRIMARY KEY, octets INTEGER NOT NULL)",
+
 	"CREATE TABLE notice ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" run INTEGER NOT NULL, store INTEGER NOT NULL," /* 0: of none */

@@ -46,6 +46,19 @@ struct shape shape_careful(const struct shape *s)
 	return careful;
 }
 
+void shape_slow(struct shape *s, const struct gate_limits *limits)
+{
+	uint64_t messages = limits->messages_per_minute / 60;
+	uint64_t octets = limits->octets_per_second;
+
+	if (limits->messages_per_minute > 0 && s->messages > messages)
+		s->messages = messages > 0 ? (uint32_t)messages : 1;
+	if (octets > 0 && s->octets > octets)
+		s->octets = octets;
+	if (octets > 0 && s->window > 2 * octets)
+		s->window = 2 * octets;
+}
+
 /* Above half of the limit the server may count differently: let it refuse before the octets. */
 static bool near_limit(const struct shape *s, uint64_t size)
 {

@@ -6,6 +6,7 @@
 #ifndef MAILHOIST_TRANSFER_BATCH_H
 #define MAILHOIST_TRANSFER_BATCH_H
 
+#include "transfer/gate.h"
 #include "transfer/transfer.h"
 
 #define LITERAL_MINUS_MAX 4096 /* RFC 7888 5 */
@@ -25,6 +26,9 @@ struct shape shape_of(uint32_t capabilities, uint64_t append_limit,
 
 /* One message at a time, each waiting for "+": for finding out which one a server chokes on. */
 struct shape shape_careful(const struct shape *s);
+
+/* Commands of a size that can be sent within a second or two. */
+void shape_slow(struct shape *s, const struct gate_limits *limits);
 
 /* How many of the next `n` messages (n > 0) go into one command: equal flag sets only, so that just
  * the first may have to wait for its "+". A big message goes alone, so that its refusal spoils

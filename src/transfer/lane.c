@@ -16,6 +16,7 @@
 #define CHUNK_UPLOADS	500 /* marked in flight by one commit */
 #define CHUNK_CAREFUL	20
 #define COMMIT_AFTER_MS 2000
+#define REST_FROM_MS	60000 /* from here on a pause is spent without connections */
 
 static void not_begun(struct batch *b)
 {
@@ -50,6 +51,8 @@ int books_begin(struct books *b, struct err *err)
 
 int books_commit(struct books *b, struct err *err)
 {
+	if (gate_write(b->gate, b->t->journal, time_now(), err) < 0)
+		return -1;
 	if (!b->in_transaction)
 		return 0;
 	b->in_transaction = false;
@@ -235,15 +238,40 @@ static int check_message(struct lane *l, const struct upload *u, struct err *err
 	return lane_refuse_message(l, u, "too-big", buf_cstr(&text), err);
 }
 
+/* May the next command go? 1; 0: later; -1. */
+static int ask_gate(struct lane *l, const struct batch *b, struct err *err)
+{
+	struct gate_time now = gate_now();
+	enum gate_reason reason;
+	int64_t ms = gate_wait_ms(l->books->gate, l->t->journal, &now, b->octets, &reason, err);
+
+	if (ms < 0)
+		return -1;
+	if (ms >= REST_FROM_MS) {
+		l->books->rest_ms = ms;
+		l->books->rest_reason = reason;
+		lane_stop(l);
+	} else if (ms > 0) {
+		l->books->pause_until_ms = now.monotonic_ms + ms;
+	}
+	return ms == 0;
+}
+
 static int step_idle(struct lane *l, struct err *err)
 {
+	int may;
+
 	if (l->stopping || !l->queue.first || session_room(l->t->session) == 0)
 		return 0;
 	if (l->sent.n >= l->shape.commands || l->sent.octets >= l->shape.window)
 		return 0;
 	if (time_monotonic_ms() < l->books->pause_until_ms)
 		return 0;
+	may = ask_gate(l, l->queue.first, err);
+	if (may <= 0)
+		return may;
 	l->writing = list_take_first(&l->queue);
+	gate_sent_messages(l->books->gate, l->writing->n);
 	l->writing->creation = l->creation;
 	l->at = 0;
 	l->phase = PHASE_MESSAGE;
@@ -390,14 +418,20 @@ static int step_octets(struct lane *l, struct err *err)
 {
 	struct err cause = ERR_INIT;
 	size_t room = session_room(l->t->session);
+	struct gate_time now = gate_now();
 	struct slice bytes;
 	int got;
 
 	if (room == 0)
 		return 0;
+	room = gate_room(l->books->gate, &now, room);
+	l->slowed = room == 0;
+	if (room == 0)
+		return 0;
 	got = outgoing_next(l->outgoing, room, &bytes, &cause);
 	if (got > 0) {
 		got = session_append_bytes(l->t->session, bytes.ptr, bytes.len, err);
+		gate_sent_octets(l->books->gate, bytes.len);
 		fault_point("upload-octets");
 		return got < 0 ? -1 : 1;
 	}
@@ -640,6 +674,7 @@ int lane_open(struct lane *l, struct books *books, const struct remote_folder *t
 			    &l->limits);
 	if (careful)
 		l->shape = shape_careful(&l->shape);
+	shape_slow(&l->shape, &books->gate->limits);
 	l->canon = canon_new();
 	if (!l->canon)
 		return err_nomem(err);
@@ -676,6 +711,8 @@ int lane_wait_ms(const struct lane *l, int most)
 {
 	int64_t left = l->books->pause_until_ms - time_monotonic_ms();
 
+	if (l->slowed && most > GATE_STEP_MS)
+		return GATE_STEP_MS;
 	return left > 0 && left < most ? (int)left : most;
 }
 

@@ -11,6 +11,7 @@
 
 #include "message/canon.h"
 #include "transfer/batch.h"
+#include "transfer/gate.h"
 #include "transfer/internal.h"
 #include "transfer/outgoing.h"
 #include "transfer/queue.h"
@@ -28,6 +29,10 @@ enum lane_phase {
  * asks of the account. */
 struct books {
 	struct transfer *t;
+	struct gate *gate;
+	int64_t rest_ms; /* so long nothing may be sent (gate.h): better without connections; 0:
+			    none */
+	enum gate_reason rest_reason;
 	bool in_transaction;
 	int64_t transaction_ms;
 	int64_t pause_until_ms;
@@ -69,6 +74,7 @@ struct lane {
 	char folder_reason[ERR_TEXT_MAX];
 
 	uint32_t pauses; /* in a row */
+	bool slowed;	 /* the octets of the current message wait for the gate */
 	uint32_t refusals_in_a_row;
 	uint32_t creation; /* how often the folder had to be made again */
 	const char *phase_text;

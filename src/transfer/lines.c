@@ -352,6 +352,11 @@ static int loop(struct lines *ls, struct err *err)
 		for (unsigned i = 0; i < LINES_MAX; i++)
 			if (ls->line[i].busy && work(ls, &ls->line[i], err) < 0)
 				return -1;
+		if (ls->books.rest_ms > 0 && !ls->stopping) {
+			ls->rest_ms = ls->books.rest_ms;
+			ls->rest_reason = ls->books.rest_reason;
+			stop_all(ls);
+		}
 		if (ls->broken) {
 			*err = ls->breakage;
 			return -1;
@@ -392,7 +397,7 @@ int lines_run(struct lines *ls, struct err *err)
 {
 	struct transfer *t = ls->t;
 
-	ls->books = (struct books){ .t = t };
+	ls->books = (struct books){ .t = t, .gate = ls->gate };
 	ls->company = (struct session_company){ work_beside, ls };
 	ls->line[0].session = t->session;
 	session_accompany(t->session, &ls->company);

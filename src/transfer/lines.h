@@ -24,7 +24,8 @@ struct lines {
 	uint64_t total; /* messages of the run, for the progress display */
 
 	/* in */
-	bool careful;	   /* one message at a time, on one connection */
+	bool careful; /* one message at a time, on one connection */
+	struct gate *gate;
 	int64_t condemned; /* upload on which the server hangs up: left out; 0: none */
 	unsigned most;	   /* connections at most */
 
@@ -32,6 +33,8 @@ struct lines {
 	bool lost;	  /* at least one line, for the reason in `loss` */
 	bool recoverable; /* going on can help; false: `loss` ends the run */
 	struct err loss;
+	int64_t rest_ms; /* stopped because nothing may be sent for so long; 0: not */
+	enum gate_reason rest_reason;
 	int64_t suspect; /* upload that was alone on its way when the line was lost; 0: none */
 
 	struct session_company company;

@@ -15,13 +15,32 @@ struct uploading {
 	struct transfer *t;
 	struct transfer_options limits;
 	uint64_t total;
+	struct gate gate;
 	uint32_t losses; /* in a row */
 	uint64_t uploaded_at_loss;
 	int64_t suspect; /* upload that was alone on its way when the line was lost */
 	uint32_t suspicions;
 };
 
-/* Upload what is planned, all folders once: 1: done; 0: a line was lost, *err tells why; -1. */
+/* Nothing may be sent for a while: spend it without connections. 2, -1. */
+static int rest(struct uploading *up, const struct lines *ls, struct err *err)
+{
+	static const char *const why[] = {
+		[GATE_RATE] = "the rate that was set",
+		[GATE_DAY] = "the day's limit is reached",
+		[GATE_HOURS] = "outside of the hours that were set",
+	};
+	CLEANUP(buf_release) struct buf until = BUF_INIT(64);
+
+	time_add_rfc3339(&until, time_now() + ls->rest_ms / 1000);
+	progress_note(up->t->progress, "waiting until %s: %s", buf_cstr(&until),
+		      why[ls->rest_reason]);
+	transfer_disconnect(up->t);
+	return transfer_pause(up->t, (uint32_t)ls->rest_ms, err) < 0 ? -1 : 2;
+}
+
+/* Upload what is planned, all folders once: 1: done; 2: not all of it, go on; 0: a line was lost,
+ * *err tells why; -1. */
 static int upload_round(struct uploading *up, struct err *err)
 {
 	struct lines ls = {
@@ -29,12 +48,15 @@ static int upload_round(struct uploading *up, struct err *err)
 		.total = up->total,
 		.careful = up->losses >= CAREFUL_AFTER,
 		.most = up->limits.connections,
+		.gate = &up->gate,
 	};
 
 	if (up->suspicions >= CONDEMN_AFTER)
 		ls.condemned = up->suspect;
 	if (lines_run(&ls, err) < 0)
 		return -1;
+	if (!ls.lost && ls.rest_ms > 0)
+		return rest(up, &ls, err);
 	if (!ls.lost)
 		return 1;
 	up->suspicions = ls.suspect != 0 && ls.suspect == up->suspect ? up->suspicions + 1 : 1;
@@ -75,6 +97,8 @@ static int upload_all(struct uploading *up, struct err *err)
 
 		if (result < 0)
 			*err = cause;
+		if (result == 2)
+			continue;
 		if (result != 0)
 			return result < 0 ? -1 : 0;
 		if (get_back(up, &cause, err) < 0)
@@ -120,6 +144,7 @@ int upload(struct transfer *t, struct err *err)
 	struct balance balance;
 	int result;
 
+	up.gate.limits = up.limits.gate;
 	if (journal_balance(t->journal, t->run, 0, &balance, err) < 0)
 		return -1;
 	up.total = balance.outcome[OUTCOME_OPEN];

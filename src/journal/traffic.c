@@ -1,0 +1,45 @@
+/*
+ * How many octets went to the server in which hour: what a daily limit goes by, for
+ * runs that last longer than a day or are begun again.
+ */
+#include "journal/private.h"
+
+#define HOUR	   3600
+#define KEPT_HOURS 48
+
+int journal_traffic_add(struct journal *j, int64_t utc, uint64_t octets, struct err *err)
+{
+	sqlite3_stmt *st =
+		db_stmt(&j->db,
+			"INSERT INTO traffic(hour, octets) VALUES (?1, ?2) ON CONFLICT(hour)"
+			" DO UPDATE SET octets = octets + ?2",
+			err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, utc / HOUR);
+	sqlite3_bind_int64(st, 2, (int64_t)octets);
+	if (db_run(&j->db, st, err) < 0)
+		return -1;
+	st = db_stmt(&j->db, "DELETE FROM traffic WHERE hour < ?", err);
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, utc / HOUR - KEPT_HOURS);
+	return db_run(&j->db, st, err);
+}
+
+int journal_traffic_since(struct journal *j, int64_t utc, uint64_t *octets, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(
+		&j->db, "SELECT coalesce(sum(octets), 0) FROM traffic WHERE hour >= ?", err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, utc / HOUR);
+	int got = one_row(j, st, err);
+
+	if (got > 0)
+		*octets = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return got < 0 ? -1 : 0;
+}
