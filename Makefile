@@ -92,7 +92,7 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c build/fuzz/libmailhoist.a
 # scripts/check.sh FLAVOUR SUITE... runs the suites one after the other, sums them up, and fails
 # when any of them failed. Only the building is parallel.
 built = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
-TESTED = unit mailhoist
+TESTED = unit mailhoist tools/pst_dump
 check: ## all tests
 	@$(built) $(TESTED:%=build/dev/%) build/release/mailhoist $(FUZZERS)
 	@scripts/check.sh dev unit fuzz cli pst servers crash
@@ -103,7 +103,7 @@ check-unit: ## unit and wire tests
 	@$(built) build/dev/unit
 	@scripts/check.sh dev unit
 check-cli check-pst check-servers check-crash: check-%: ## one suite: command line, Outlook stores, servers, crashes
-	@$(built) build/dev/mailhoist build/release/mailhoist
+	@$(built) $(filter-out %/unit,$(TESTED:%=build/dev/%)) build/release/mailhoist
 	@scripts/check.sh dev $*
 check-crash-long: ## every passage of every fault point, cuts at more offsets
 	@$(built) build/dev/mailhoist

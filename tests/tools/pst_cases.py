@@ -8,7 +8,7 @@ The JSON holds, as far as it is known:
   folders   path, nid, role, class, items (that a walk of the nodes finds), and said, the count that
             the store gives, where it lies
   items     one object for each item, in the order of writing:
-              case, nid, folder (path), class, hidden
+              case, nid, folder (path), in (its nid), class, hidden
               subject, from and rcpt ([type, name, address type, address, SMTP address]), mid
               att: name, size, sha1, method, cid; inside: the same of an embedded message
             and of the message that is composed of it:
@@ -107,8 +107,8 @@ class Cases:
             item.properties.setdefault(MESSAGE_CODE_PAGE, int(self.store.codec[2:]))
         nid = self.store.add(folder, item, listed, hidden, parent=parent)
         what = self.facts(item)
-        what |= {"case": case, "nid": nid, "folder": self.place.get(folder.nid), "hidden": hidden,
-                 "kind": "mail", "state": "whole"}
+        what |= {"case": case, "nid": nid, "folder": self.place[folder.nid], "in": folder.nid,
+                 "hidden": hidden, "kind": "mail", "state": "whole"}
         what |= self.message_facts(item, folder)
         what |= expect or {}
         if self.store.ndb.format.ansi and not what.pop("octets", False):
@@ -190,7 +190,7 @@ class Cases:
         self.store.close()
         for entry in self.folders:
             folder = counts[entry["nid"]]
-            entry["items"] = sum(item["folder"] == entry["path"] and not item["hidden"] and
+            entry["items"] = sum(item["in"] == entry["nid"] and not item["hidden"] and
                                  not item.get("orphan") for item in self.items)
             entry["said"] = folder.properties.get(CONTENT_COUNT, folder.messages)
         expectation = {"format": self.store.ndb.format.name, "uid": self.store.uid.hex(),
