@@ -112,6 +112,7 @@ static int set_up(struct migration *m, struct err *err)
 	m->transfer.sources = m->sources;
 	m->transfer.no_uidl = m->options->no_uidl || m->kind == RUN_VERIFY;
 	m->transfer.progress = &m->progress;
+	m->transfer.whole_bodies = m->kind == RUN_VERIFY && m->options->verify == VERIFY_FULL;
 	if (journal_open(m->account.state_dir, m->account.name, &m->transfer.journal, err) != 0)
 		return -1;
 	return start_run(m, err);

@@ -312,6 +312,7 @@ struct upload {
 	bool has_keys; /* false: it was sent under older rules, which made other keys */
 	uint8_t essence[KEY_LEN];
 	const char *message_id, *subject, *from;
+	bool ours; /* of journal_present_next(): false for what somebody else put there */
 	enum upload_state state;
 	int64_t seq;			    /* order of submission; 0: never submitted */
 	uint32_t uidvalidity, base_uidnext; /* when it was submitted */

@@ -16,14 +16,15 @@
 	"u.id, l.id, s.kind, s.source, s.location, i.locator, u.sha256, u.wire_len, u.nul_count,"  \
 	" u.cr_count, u.cr_cr_lf_count, u.internaldate, u.flags, u.keywords, u.has_id, u.key,"     \
 	" u.ident, u.fields, i.message_id, i.subject, i.sender, u.state, u.seq, u.uidvalidity,"    \
-	" u.base_uidnext, u.uid, i.header_len, i.repairs, i.essence"
+	" u.base_uidnext, u.uid, i.header_len, i.repairs, i.essence, 1"
 
 /* The same of a line that has no upload of ours (its item is on the server already). */
 #define PRESENT_COLUMNS                                                                            \
 	"0, l.id, s.kind, s.source, s.location, i.locator, i.sha256, i.wire_len, i.nul_count,"     \
 	" i.cr_count, i.cr_cr_lf_count, i.internaldate, i.flags, i.keywords, i.has_id, i.key,"     \
 	" i.ident, i.fields, i.message_id, i.subject, i.sender, 2, 0, 0, 0,"                       \
-	" coalesce(l.remote, 0) & 4294967295, i.header_len, i.repairs, i.essence"
+	" coalesce(l.remote, 0) & 4294967295, i.header_len, i.repairs, i.essence, l.level = 5"
+_Static_assert(MATCH_JOURNAL == 5, "as in the text above");
 
 static const char *text_or_empty(struct arena *a, sqlite3_stmt *st, int column)
 {
@@ -72,6 +73,7 @@ static void read_upload(sqlite3_stmt *st, struct arena *a, struct upload *u)
 	u->header_len = (uint64_t)sqlite3_column_int64(st, 26);
 	u->repairs = (uint32_t)sqlite3_column_int64(st, 27);
 	column_bytes(st, 28, u->essence, KEY_LEN);
+	u->ours = sqlite3_column_int(st, 29) != 0;
 }
 
 /* The rows of a bound query, `max` at most. Their number, or -1. */

@@ -10,6 +10,9 @@
 #include "transfer/compare.h"
 #include "transfer/source_set.h"
 
+/* Octets that a server may give as the body of a message without one (Courier: a CR). */
+#define CONTENT_EMPTY_MAX 2
+
 struct content {
 	struct canon *canon; /* the caller's */
 	struct compare compare;

@@ -21,7 +21,6 @@
 #include "transfer/internal.h"
 
 #define GROUP_MAX	   64 /* candidates of one FETCH; an early verdict can spare others of them */
-#define EMPTY_BODY_MAX	   2 /* Courier gives a CR as the TEXT of a message without an empty line */
 #define GROUP_ARENA_MAX	   (4u << 20)
 #define FIND_ARENA_MAX	   (1u << 20)
 #define SETTLED_PER_COMMIT 1000
@@ -81,11 +80,11 @@ static int resolving_init(struct resolving *r, struct transfer *t, struct err *e
 /* What the server is asked for. */
 enum question { ASK_SAMPLE, ASK_BODY, ASK_WHOLE };
 
-static enum question question_of(const struct match_candidate *c)
+static enum question question_of(const struct resolving *r, const struct match_candidate *c)
 {
 	if (c->repairs & NOTE_NO_HEADER)
 		return ASK_WHOLE;
-	return c->level == MATCH_CONTENT ? ASK_SAMPLE : ASK_BODY;
+	return c->level == MATCH_CONTENT && !r->t->whole_bodies ? ASK_SAMPLE : ASK_BODY;
 }
 
 static bool has_body(const struct match_candidate *c)
@@ -98,7 +97,8 @@ static bool fits(const struct resolving *r, const struct match_candidate *c)
 {
 	const struct match_candidate *first = &r->group[0].c;
 
-	if (r->n == GROUP_MAX || c->folder != first->folder || question_of(c) != question_of(first))
+	if (r->n == GROUP_MAX || c->folder != first->folder ||
+	    question_of(r, c) != question_of(r, first))
 		return false;
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->group[i].c.uid == c->uid)
@@ -172,9 +172,9 @@ static struct asked *asked_by_uid(struct resolving *r, uint32_t uid)
 }
 
 /* Was only the beginning asked for, and is there more? */
-static bool is_sample(const struct asked *a, uint64_t total)
+static bool is_sample(const struct resolving *r, const struct asked *a, uint64_t total)
 {
-	return question_of(&a->c) == ASK_SAMPLE && total >= MATCH_SAMPLE;
+	return question_of(r, &a->c) == ASK_SAMPLE && total >= MATCH_SAMPLE;
 }
 
 /* Compare what comes until CHUNK_END. `a` NULL: nobody asked for it. */
@@ -192,9 +192,9 @@ static int compare_answer(struct resolving *r, struct asked *a, uint64_t total, 
 			.kind = a->c.kind,
 			.source = a->c.source,
 			.locator = a->c.locator,
-			.header = question_of(&a->c) == ASK_WHOLE,
-			.skip = question_of(&a->c) == ASK_WHOLE ? 0 : a->c.header_len,
-			.prefix = is_sample(a, total),
+			.header = question_of(r, &a->c) == ASK_WHOLE,
+			.skip = question_of(r, &a->c) == ASK_WHOLE ? 0 : a->c.header_len,
+			.prefix = is_sample(r, a, total),
 		};
 	got = content_receive(&content, r->t->session, r->t->sources, r->canon, &r->find_arena,
 			      a ? &wanted : NULL, &same, &cause, err);
@@ -202,7 +202,7 @@ static int compare_answer(struct resolving *r, struct asked *a, uint64_t total, 
 		return -1;
 	if (!a)
 		return 0;
-	if (!wanted.header && !has_body(&a->c) && total <= EMPTY_BODY_MAX)
+	if (!wanted.header && !has_body(&a->c) && total <= CONTENT_EMPTY_MAX)
 		same = true;
 	a->verdict = got == 0 ? VERDICT_UNKNOWN : same ? VERDICT_SAME : VERDICT_OTHER;
 	return 0;
@@ -216,7 +216,7 @@ static int compare_bodies(struct resolving *r, struct err *err)
 
 	for (size_t i = 0; i < r->n; i++)
 		uids[i] = r->group[i].c.uid;
-	enum question question = question_of(&r->group[0].c);
+	enum question question = question_of(r, &r->group[0].c);
 
 	if (session_fetch_start(r->t->session, uids, r->n, question == ASK_WHOLE ? "" : "TEXT",
 				question == ASK_SAMPLE ? MATCH_SAMPLE : 0, err) < 0)
@@ -317,9 +317,9 @@ static int read_header(struct resolving *r, struct asked *a, struct err *err)
 	return keys.has_id == a->c.has_id ? 0 : compare_recipients(r, a, err);
 }
 
-static bool needs_header(const struct match_candidate *c)
+static bool needs_header(const struct resolving *r, const struct match_candidate *c)
 {
-	if (question_of(c) == ASK_WHOLE)
+	if (question_of(r, c) == ASK_WHOLE)
 		return false;
 	return c->level != MATCH_CONTENT || (!has_body(c) && !c->has_id);
 }
@@ -334,7 +334,7 @@ static int compare_headers(struct resolving *r, struct err *err)
 	for (size_t i = 0; i < r->n; i++) {
 		struct asked *a = &r->group[i];
 
-		a->header_wanted = a->verdict == VERDICT_SAME && needs_header(&a->c);
+		a->header_wanted = a->verdict == VERDICT_SAME && needs_header(r, &a->c);
 		if (a->header_wanted)
 			uids[n++] = a->c.uid;
 	}

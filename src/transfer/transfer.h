@@ -68,6 +68,7 @@ struct transfer {
 	const struct transfer_options *options; /* NULL: all defaults */
 	const struct progress *progress;	/* may be NULL */
 	bool no_uidl; /* read INBOX without the help of UIDLs, and what was read by them again */
+	bool whole_bodies; /* resolve(): no sample of the beginning is enough */
 	struct transfer_tally tally;
 	int64_t lost_at_ms; /* when the line was last lost (monotonic), 0: not in this process */
 };

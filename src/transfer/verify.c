@@ -12,6 +12,7 @@
 
 #include "base/stop.h"
 #include "journal/lookup.h"
+#include "match/match.h"
 #include "transfer/content.h"
 #include "transfer/internal.h"
 
@@ -33,6 +34,7 @@ enum verdict {
 struct checked {
 	struct upload *u;
 	enum verdict verdict;
+	bool whole; /* header and body are ours to answer for; false: the body alone */
 	bool asked; /* in the FETCH at work */
 	char finding[FINDING_MAX];
 };
@@ -48,6 +50,7 @@ struct verifying {
 	size_t n;
 	bool examined, in_transaction;
 	bool one_by_one; /* one message of the page cannot be fetched */
+	bool whole;	 /* what the FETCH at work asks for */
 	uint64_t in_commit, done;
 	uint64_t keywords_missing;
 };
@@ -144,6 +147,7 @@ static int check_row(struct verifying *v, struct checked *c, struct err *err)
 		return 0;
 	}
 	c->verdict = CHECK_SAME;
+	c->whole = c->u->ours || (c->u->repairs & NOTE_NO_HEADER);
 	if (!v->present)
 		check_attributes(v, c, &row);
 	if (c->verdict == CHECK_SAME &&
@@ -164,15 +168,34 @@ static struct checked *checked_by_uid(struct verifying *v, uint32_t uid)
 	return NULL;
 }
 
+/* Where they differ, in words. */
+static void tell_difference(struct checked *c, const struct content *content, uint64_t total)
+{
+	const char *what = c->whole ? "message" : "body";
+	uint64_t here = c->u->wire_len - (c->whole ? 0 : c->u->header_len);
+	uint64_t at = content->compare.offset;
+
+	if (at == total && total < here)
+		finding(c, CHECK_DIFFERS,
+			"the server has only the first %" PRIu64 " of %" PRIu64 " octets of the %s",
+			total, here, what);
+	else if (at == here && total > here)
+		finding(c, CHECK_DIFFERS,
+			"the server has %" PRIu64 " octets more behind the end of the %s",
+			total - here, what);
+	else
+		finding(c, CHECK_DIFFERS,
+			"the %s differs behind its first %" PRIu64 " octets (%" PRIu64
+			" on the server, %" PRIu64 " here)",
+			what, at, total, here);
+}
+
 static void conclude(struct checked *c, const struct content *content, bool same, uint64_t total)
 {
 	CLEANUP(buf_release) struct buf changes = BUF_INIT(FINDING_MAX);
 
 	if (!same) {
-		finding(c, CHECK_DIFFERS,
-			"content differs at octet %" PRIu64 " (%" PRIu64
-			" octets on the server, %" PRIu64 " here)",
-			content->compare.offset, total, c->u->wire_len);
+		tell_difference(c, content, total);
 	} else if (content->compare.changes) {
 		compare_add_changes(&changes, content->compare.changes);
 		const char *text = buf_cstr(&changes);
@@ -183,12 +206,17 @@ static void conclude(struct checked *c, const struct content *content, bool same
 	}
 }
 
+static bool has_body(const struct upload *u)
+{
+	return u->wire_len > u->header_len;
+}
+
 /* One message as it comes, until CHUNK_END. */
 static int compare_one(struct verifying *v, struct checked *c, uint64_t total, struct err *err)
 {
 	struct err cause = ERR_INIT;
 	struct content content;
-	struct content_wanted wanted = { .header = !v->present };
+	struct content_wanted wanted = { .header = c && c->whole };
 	bool same = false;
 	int got;
 
@@ -197,13 +225,15 @@ static int compare_one(struct verifying *v, struct checked *c, uint64_t total, s
 		wanted.kind = c->u->kind;
 		wanted.source = c->u->source;
 		wanted.locator = c->u->locator;
-		wanted.skip = v->present ? c->u->header_len : 0;
+		wanted.skip = c->whole ? 0 : c->u->header_len;
 	}
 	got = content_receive(&content, v->t->session, v->t->sources, v->canon, &v->find_arena,
 			      c ? &wanted : NULL, &same, &cause, err);
 	if (got < 0)
 		return -1;
-	if (got > 0)
+	if (got > 0 && !c->whole && !has_body(c->u) && total <= CONTENT_EMPTY_MAX)
+		c->verdict = CHECK_SAME;
+	else if (got > 0)
 		conclude(c, &content, same, total);
 	else if (c)
 		finding(c, CHECK_UNKNOWN, "cannot be compared any more: %s", cause.text);
@@ -227,7 +257,7 @@ static int fetch(struct verifying *v, const uint32_t *uids, size_t n, struct err
 	struct fetch_chunk chunk;
 	int got;
 
-	if (session_fetch_start(v->t->session, uids, n, v->present ? "TEXT" : "", 0, err) < 0)
+	if (session_fetch_start(v->t->session, uids, n, v->whole ? "" : "TEXT", 0, err) < 0)
 		return -1;
 	while ((got = session_fetch_next(v->t->session, &chunk, err)) > 0) {
 		if (chunk.kind == CHUNK_BEGIN &&
@@ -255,21 +285,32 @@ static int fetch_refused(struct verifying *v, const struct err *cause, struct er
 	return 1;
 }
 
-/* Fetch what has to be looked at; several lines may have the same UID: as many rounds. */
-static int look(struct verifying *v, struct err *err)
+/* The next of the page's messages that can be asked for together: whole or not, each UID once. */
+static size_t choose(struct verifying *v, uint32_t *uids)
 {
-	struct err cause = ERR_INIT;
-	uint32_t uids[PAGE];
 	size_t n = 0;
 
 	for (size_t i = 0; i < v->n; i++) {
 		struct checked *c = &v->page[i];
 
 		c->asked = c->verdict == CHECK_LOOK &&
-			   (n == 0 || (uids[n - 1] != c->u->uid && !v->one_by_one));
-		if (c->asked)
-			uids[n++] = c->u->uid;
+			   (n == 0 ||
+			    (uids[n - 1] != c->u->uid && c->whole == v->whole && !v->one_by_one));
+		if (!c->asked)
+			continue;
+		v->whole = c->whole;
+		uids[n++] = c->u->uid;
 	}
+	return n;
+}
+
+/* Fetch what has to be looked at; several lines may have the same UID: as many rounds. */
+static int look(struct verifying *v, struct err *err)
+{
+	struct err cause = ERR_INIT;
+	uint32_t uids[PAGE];
+	size_t n = choose(v, uids);
+
 	if (n == 0)
 		return 0;
 	if (examine(v, err) < 0)
@@ -305,6 +346,20 @@ static int commit(struct verifying *v, struct err *err)
 	return journal_commit(v->t->journal, err);
 }
 
+/* It was matched by less than all its octets: the next run shall look for another copy, or upload
+ * it. */
+static int void_match(struct verifying *v, const struct checked *c, struct err *err)
+{
+	struct match_candidate candidate = { .folder = v->folder.id,
+					     .uid = c->u->uid,
+					     .level = MATCH_WEAK };
+
+	if (!v->present || c->u->ours)
+		return 0;
+	memcpy(candidate.sha256, c->u->sha256, SHA256_LEN);
+	return match_candidate_settle(v->t->journal, &candidate, VERDICT_OTHER, err);
+}
+
 static int write_one(struct verifying *v, const struct checked *c, struct err *err)
 {
 	struct journal *j = v->t->journal;
@@ -328,6 +383,8 @@ static int write_one(struct verifying *v, const struct checked *c, struct err *e
 				       err);
 	default:
 		tally->differs++;
+		if (void_match(v, c, err) < 0)
+			return -1;
 		break;
 	}
 	progress_note(v->t->progress, "'%s', UID %" PRIu32 ": %s", v->folder.name, c->u->uid,
