@@ -60,8 +60,8 @@ def state_cases(c):
     state("other-verb", {LAST_VERB: 516})
     state("flagged", {FLAG_STATUS: 2}, ["\\Flagged"])
     state("flag-completed", {FLAG_STATUS: 1})
-    state("important", {IMPORTANCE: 2}, head={"Importance": "high"})
-    state("unimportant", {IMPORTANCE: 0}, head={"Importance": "low"})
+    state("important", {IMPORTANCE: 2}, head={"Importance": "High"})
+    state("unimportant", {IMPORTANCE: 0}, head={"Importance": "Low"})
     state("confidential", {SENSITIVITY: 3}, head={"Sensitivity": "Company-Confidential"})
     category = (PS_PUBLIC_STRINGS, "Keywords", 0x101F)
     c.add("categories", c.inbox, {"keywords": ["Red", "Blue"]}, named={category: ["Red", "Blue"]})
@@ -145,8 +145,9 @@ def people_cases(c):
 
 def subject_cases(c):
     def subject(case, value, expected, **more):
-        c.add(case, c.inbox, {"subject": expected, "head": {"Subject": expected},
-                              **more.pop("expect", {})}, properties={SUBJECT: value}, **more)
+        head = {} if expected is None else {"Subject": expected}
+        c.add(case, c.inbox, {"subject": expected, "head": head, **more.pop("expect", {})},
+              properties={SUBJECT: value}, **more)
 
     subject("subject-prefix", "\1\x05Re: hello", "Re: hello")
     subject("subject-unmarked", "no mark", "no mark")
