@@ -82,6 +82,8 @@ static int fill_plan_options(struct migration *m, struct err *err)
 		.include_feeds = o->source.include_feeds,
 		.no_uidl = o->no_uidl,
 		.include_partial = o->include_partial,
+		.file = o->file,
+		.flags = o->flags,
 		.only_run = m->only_run,
 	};
 	return 0;
@@ -169,7 +171,8 @@ static int carry_out(struct migration *m, struct err *err)
 
 	if (make_plan(m, err) != 0)
 		return -1;
-	if (writes(m) && upload(t, err) != 0)
+	if (writes(m) && (filing(t, m->plan.file, m->plan.include_partial, err) != 0 ||
+			  upload(t, err) != 0 || merge_flags(t, m->plan.flags, err) != 0))
 		return -1;
 	if (m->kind == RUN_PLAN || m->options->verify == VERIFY_NONE)
 		return 0;
@@ -183,14 +186,17 @@ static int status_of_balance(const struct migration *m, const struct balance *b)
 {
 	const struct transfer_tally *tally = &m->transfer.tally;
 
-	if (!report_accounts_for_all(b) || (m->kind != RUN_PLAN && b->outcome[OUTCOME_OPEN] > 0))
+	if (!report_accounts_for_all(b) ||
+	    (m->kind != RUN_PLAN && b->outcome[OUTCOME_OPEN] + b->outcome[OUTCOME_TO_FILE] > 0))
 		return EXIT_UNBALANCED;
 	if (b->differs > 0 || tally->differs > 0 || tally->missing > 0)
 		return EXIT_DIFFERS;
 	if (m->kind == RUN_VERIFY && b->outcome[OUTCOME_FAILED] > 0)
 		return EXIT_DIFFERS;
 	if (m->kind != RUN_PLAN && m->options->verify != VERIFY_NONE &&
-	    b->verified < b->outcome[m->kind == RUN_VERIFY ? OUTCOME_PRESENT : OUTCOME_UPLOADED])
+	    b->verified < (m->kind == RUN_VERIFY
+				   ? b->outcome[OUTCOME_PRESENT]
+				   : b->outcome[OUTCOME_UPLOADED] + b->outcome[OUTCOME_FILED]))
 		return EXIT_DIFFERS; /* the server did not let us look at all of them */
 	if (b->outcome[OUTCOME_REFUSED] > 0 || b->outcome[OUTCOME_FAILED] > 0 ||
 	    tally->source_errors > 0)

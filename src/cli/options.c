@@ -13,6 +13,7 @@
 #define ON_SOURCES	  (BIT(COMMAND_SCAN) | ON_SERVER_SOURCES)
 #define ON_SERVER	  (ON_SERVER_SOURCES | BIT(COMMAND_APPLY))
 #define ON_JOURNAL	  (ON_SERVER | BIT(COMMAND_REPORT))
+#define ON_FILERS	  (BIT(COMMAND_PLAN) | BIT(COMMAND_RUN))
 #define ON_VERIFIERS	  (BIT(COMMAND_RUN) | BIT(COMMAND_APPLY) | BIT(COMMAND_VERIFY))
 #define ON_WRITERS	  (BIT(COMMAND_RUN) | BIT(COMMAND_APPLY))
 #define ON_ALL		  (BIT(COMMAND_SCAN) | ON_JOURNAL)
@@ -46,6 +47,8 @@ enum option_id {
 	OPT_DUPLICATE_INTO_FOLDERS,
 	OPT_KEEP_DUPLICATES,
 	OPT_NO_UIDL,
+	OPT_FILE,
+	OPT_FLAGS,
 	OPT_VERIFY,
 	OPT_HELP,
 	OPT_VERSION,
@@ -109,6 +112,11 @@ static const struct {
 
 	{ OPT_NO_UIDL, "no-uidl", NULL, ON_SERVER_SOURCES,
 	  "do not use POP's UIDLs to find messages on the server; compare contents alone" },
+	{ OPT_FILE, "file", "HOW", ON_FILERS,
+	  "what lies unfiled on the server is filed there: plan (shown only; default of plan), "
+	  "copy (default of run), move, or off" },
+	{ OPT_FLAGS, "flags", "WHOSE", ON_FILERS,
+	  "flags of what is on the server already: union (default), local or server" },
 
 	{ OPT_VERIFY, "verify", "LEVEL", ON_VERIFIERS,
 	  "none, size, header (default: sizes and header fields), or full (every octet)" },
@@ -254,6 +262,33 @@ static int parse_verify(const char *text, struct options *o, struct err *err)
 	return 0;
 }
 
+const char *const file_mode_names[] = { "off", "plan", "copy", "move", NULL };
+const char *const flag_policy_names[] = { "union", "local", "server", NULL };
+_Static_assert(FILE_OFF == 0 && FILE_PLAN == 1 && FILE_COPY == 2 && FILE_MOVE == 3 &&
+		       FLAGS_UNION == 0 && FLAGS_LOCAL == 1 && FLAGS_SERVER == 2,
+	       "as in the names");
+
+static int parse_file(const char *text, struct options *o, struct err *err)
+{
+	int n = choose(text, file_mode_names, "--file wants off, plan, copy or move, not", err);
+
+	if (n < 0)
+		return -1;
+	o->file = (enum file_mode)n;
+	o->file_given = true;
+	return 0;
+}
+
+static int parse_flags(const char *text, struct options *o, struct err *err)
+{
+	int n = choose(text, flag_policy_names, "--flags wants union, local or server, not", err);
+
+	if (n < 0)
+		return -1;
+	o->flags = (enum flag_policy)n;
+	return 0;
+}
+
 static int parse_map(const char *text, struct options *o, struct err *err)
 {
 	if (!strchr(text, '=') || text[0] == '=')
@@ -387,6 +422,10 @@ static int set_option(struct options *o, enum option_id id, const char *value, s
 	case OPT_NO_UIDL:
 		o->no_uidl = true;
 		break;
+	case OPT_FILE:
+		return parse_file(value, o, err);
+	case OPT_FLAGS:
+		return parse_flags(value, o, err);
 	case OPT_VERIFY:
 		return parse_verify(value, o, err);
 	case OPT_HELP:
@@ -486,6 +525,8 @@ int options_parse(int argc, char **argv, struct options *out, struct err *err)
 		o.n_operands--;
 		if (check_options(o.command, given, err) != 0 || check_operands(&o, err) != 0)
 			return -1;
+		if (!o.file_given)
+			o.file = o.command == COMMAND_PLAN ? FILE_PLAN : FILE_COPY;
 	} else if (o.command == COMMAND_HELP && o.n_operands > 1) {
 		o.n_operands = 1; /* `mailhoist run SOURCE --help`: help on run */
 	}

@@ -60,6 +60,9 @@ struct options {
 	size_t n_maps;
 	const char *prefix;
 	bool duplicate_into_folders, keep_duplicates;
+	bool file_given;
+	enum file_mode file; /* options_parse() fills in the command's default */
+	enum flag_policy flags;
 
 	/* apply and verify */
 	enum verify_level verify;
@@ -70,6 +73,10 @@ int options_parse(int argc, char **argv, struct options *out, struct err *err);
 
 /* The help text: of one command, or with COMMAND_NONE the overview and all options. */
 void options_help(FILE *to, enum command command);
+
+/* What --file and --flags are called, by enum file_mode and enum flag_policy; NULL-terminated. */
+extern const char *const file_mode_names[];
+extern const char *const flag_policy_names[];
 
 /* The command of that name, or COMMAND_NONE. */
 enum command command_find(const char *name);

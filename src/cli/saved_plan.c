@@ -52,6 +52,10 @@ int saved_plan_write(const struct options *o, const struct source_set *sources, 
 		json_key(&j, switches[i].name);
 		json_bool(&j, *(const bool *)((const char *)o + switches[i].offset));
 	}
+	json_key(&j, "file");
+	json_cstr(&j, file_mode_names[o->file]);
+	json_key(&j, "flags");
+	json_cstr(&j, flag_policy_names[o->flags]);
 	json_close(&j, '}');
 	return buf_ok(out, "the list of sources and options", err);
 }
@@ -93,6 +97,15 @@ static int read_text(const struct json_token *t, struct arena *a, const char **o
 	return *out ? 0 : err_nomem(err);
 }
 
+/* The index in a NULL-terminated list, or -1. */
+static int name_number(struct slice name, const char *const *names)
+{
+	for (int i = 0; names[i]; i++)
+		if (slice_eq(name, slice_str(names[i])))
+			return i;
+	return -1;
+}
+
 static int read_member(struct json_reader *r, struct slice key, struct arena *a, struct options *o,
 		       const char **specs, struct err *err)
 {
@@ -108,6 +121,21 @@ static int read_member(struct json_reader *r, struct slice key, struct arena *a,
 		return read_text(&t, a, &o->to, err);
 	if (slice_eq(key, SLICE_LIT("prefix")))
 		return read_text(&t, a, &o->prefix, err);
+	if (slice_eq(key, SLICE_LIT("file"))) {
+		int mode = name_number(t.text, file_mode_names);
+
+		/* what the plan has shown is what is wanted */
+		o->file = mode == FILE_PLAN ? FILE_COPY
+			  : mode < 0	    ? FILE_OFF
+					    : (enum file_mode)mode;
+		return 0;
+	}
+	if (slice_eq(key, SLICE_LIT("flags"))) {
+		int policy = name_number(t.text, flag_policy_names);
+
+		o->flags = policy < 0 ? FLAGS_SERVER : (enum flag_policy)policy;
+		return 0;
+	}
 	for (size_t i = 0; i < N_SWITCHES; i++)
 		if (slice_eq(key, slice_str(switches[i].name)))
 			*(bool *)((char *)o + switches[i].offset) =

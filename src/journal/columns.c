@@ -16,7 +16,8 @@ const char *run_kind_name(enum run_kind kind)
 const char *action_name(enum action a)
 {
 	static const char *const names[ACTION_COUNT] = { "upload",    "present",  "elsewhere",
-							 "duplicate", "excluded", "failed" };
+							 "duplicate", "excluded", "failed",
+							 "file" };
 
 	return (unsigned)a < ACTION_COUNT ? names[a] : "?";
 }
@@ -34,7 +35,7 @@ const char *outcome_name(enum line_outcome o)
 {
 	static const char *const names[OUTCOME_COUNT] = { "open",    "uploaded",  "present",
 							  "filed",   "duplicate", "excluded",
-							  "refused", "failed" };
+							  "refused", "failed",	  "to-file" };
 
 	return (unsigned)o < OUTCOME_COUNT ? names[o] : "?";
 }
@@ -49,6 +50,10 @@ const char *reason_text(const char *code)
 		{ REASON_STORED_GONE, "was uploaded by an earlier run, and has been moved or"
 				      " deleted on the server since; it is not sent again" },
 		{ REASON_ELSEWHERE, "is on the server in another folder" },
+		{ REASON_UNFILED, "lies unfiled on the server, which can file it without an"
+				  " upload" },
+		{ REASON_LEFTOVER_GONE, "was to be filed by the server, but its copy there has"
+					" vanished or changed meanwhile" },
 		{ REASON_DUPLICATE,
 		  "an identical message of the same folder goes up, or is there" },
 		{ REASON_OTHER_BODY, "the server has a message with the same Message-ID, but"

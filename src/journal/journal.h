@@ -232,6 +232,7 @@ enum action {
 	ACTION_DUPLICATE, /* an identical local message has the same target */
 	ACTION_EXCLUDED,  /* left out on purpose: reason says why */
 	ACTION_FAILED,	  /* could not be read */
+	ACTION_FILE,	  /* unfiled on the server, which copies or moves it into its folder */
 	ACTION_COUNT
 };
 const char *action_name(enum action a);
@@ -252,9 +253,12 @@ const char *match_level_name(enum match_level level);
 #define REASON_PRESENT "present" /* in its target folder */
 #define REASON_STORED  "stored"	 /* uploaded by an earlier run */
 #define REASON_STORED_GONE                                                                         \
-	"stored-gone"		       /* ... and since deleted or moved: final, not sent again    \
-					*/
-#define REASON_ELSEWHERE  "elsewhere"  /* on the server in another folder */
+	"stored-gone"		     /* ... and since deleted or moved: final, not sent again      \
+				      */
+#define REASON_ELSEWHERE "elsewhere" /* on the server in another folder */
+#define REASON_UNFILED	 "unfiled"   /* in INBOX, or in no folder but All Mail */
+#define REASON_LEFTOVER_GONE                                                                       \
+	"leftover-gone" /* was to be filed, but the server's copy vanished or changed meanwhile */
 #define REASON_DUPLICATE  "duplicate"  /* an identical local message has the same target */
 #define REASON_OTHER_BODY "other-body" /* uploaded although its Message-ID is on the server */
 #define REASON_PERISHING                                                                           \
@@ -281,6 +285,7 @@ enum line_outcome {
 	OUTCOME_EXCLUDED,
 	OUTCOME_REFUSED,
 	OUTCOME_FAILED,
+	OUTCOME_TO_FILE, /* still to be filed by the server */
 	OUTCOME_COUNT
 };
 const char *outcome_name(enum line_outcome o);
@@ -294,6 +299,10 @@ enum upload_state {
 	UPLOAD_REFUSED,
 	UPLOAD_FAILED,
 };
+
+/* How a message gets into its folder. One that is filed is known by the server's copy: size, date
+ * and keys of its upload are those of the copy that it is made from. */
+enum filing_method { METHOD_APPEND, METHOD_COPY, METHOD_MOVE };
 
 /* What the uploader needs of one message. Texts belong to the arena. */
 struct upload {
@@ -317,6 +326,11 @@ struct upload {
 	int64_t seq;			    /* order of submission; 0: never submitted */
 	uint32_t uidvalidity, base_uidnext; /* when it was submitted */
 	uint32_t uid;			    /* 0: not known */
+	enum filing_method method;
+	int64_t target;	       /* folder id */
+	int64_t origin_folder; /* COPY, MOVE: where the copy lies that it is made from */
+	uint32_t origin_uid, origin_uidvalidity;
+	bool partial; /* what is here is only its beginning */
 };
 
 /* Target folders of a run that have open uploads: in name order; pass the last id (0 first). A
@@ -335,6 +349,23 @@ int journal_empty_target_next(struct journal *j, int64_t run, int64_t after, str
  * or failed in this run are not delivered again. */
 int journal_uploads_next(struct journal *j, int64_t run, int64_t target, size_t max,
 			 struct arena *a, struct upload *out, int64_t *cursor, struct err *err);
+
+/* The same for what is to be filed by `method`, in the order of its origins as a rule. */
+int journal_filing_target_next(struct journal *j, int64_t run, enum filing_method method,
+			       int64_t after, struct arena *a, struct remote_folder *out,
+			       struct err *err);
+int journal_filings_next(struct journal *j, int64_t run, enum filing_method method, int64_t target,
+			 size_t max, struct arena *a, struct upload *out, int64_t *cursor,
+			 struct err *err);
+
+/* n planned moves are copies after all: the server cannot take the original away. */
+int journal_filing_as_copy(struct journal *j, const int64_t *uploads, size_t n, struct err *err);
+/* The origin of n stored moves is not there any more. */
+int journal_origin_gone(struct journal *j, const int64_t *uploads, size_t n, struct err *err);
+/* Stored moves whose origin is still to be taken away: pass the last origin, folder << 32 | UID (0
+ * first). Up to `max` of one origin folder, by UID; their number, or -1. */
+int journal_origins_left(struct journal *j, int64_t after, size_t max, struct arena *a,
+			 struct upload *out, struct err *err);
 
 /* All n become inflight with increasing seq, in a transaction of its own, on disk on return. Rows
  * that are not UPLOAD_PLANNED are an error (ERR_INTERNAL). */

@@ -17,7 +17,7 @@ static const char *filter_sql(enum line_filter filter)
 	case LINES_NOT_SENT:
 		return "l.action IN (2, 4)";
 	case LINES_OPEN:
-		return "l.outcome = 0";
+		return "l.outcome IN (0, 8)";
 	case LINES_ALL:
 		break;
 	}
@@ -227,5 +227,5 @@ bool balance_adds_up(const struct balance *b)
 
 	for (int i = 0; i < OUTCOME_COUNT; i++)
 		sum += b->outcome[i];
-	return sum == b->found && b->outcome[OUTCOME_OPEN] == 0;
+	return sum == b->found && b->outcome[OUTCOME_OPEN] == 0 && b->outcome[OUTCOME_TO_FILE] == 0;
 }

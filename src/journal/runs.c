@@ -130,10 +130,11 @@ static int clear_run(struct journal *j, int64_t run, struct err *err)
 		"  sum(l.verified = 2) FROM run r"
 		"  JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
 		" WHERE r.id = ? AND r.finished IS NULL GROUP BY l.store, l.outcome",
-		/* what is in flight still needs its line: 1, 6, 7 uploaded, refused, failed */
+		/* what is in flight still needs its line: 1, 3, 6, 7 uploaded, filed, refused,
+		 * failed */
 		"DELETE FROM line WHERE id IN (SELECT l.id FROM run r"
 		"  JOIN line l ON l.id BETWEEN r.first_line AND r.last_line WHERE r.id = ?"
-		"  AND l.outcome NOT IN (1, 6, 7) AND l.verified <> 2"
+		"  AND l.outcome NOT IN (1, 3, 6, 7) AND l.verified <> 2"
 		"  AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.id = l.upload AND u.state = 1"
 		"   AND u.line = l.id))",
 		"DELETE FROM notice WHERE run = ?",

@@ -27,7 +27,7 @@
 #include "message/keys.h"
 
 #define APPLICATION_ID 0x6d686a31 /* "mhj1" */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 static const char *const tables[] = {
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
@@ -174,13 +174,33 @@ static const char *const tables[] = {
 	" cr_cr_lf_count INTEGER NOT NULL, internaldate INTEGER NOT NULL,"
 	" flags INTEGER NOT NULL, keywords TEXT,"
 	" has_id INTEGER NOT NULL, key BLOB NOT NULL, ident BLOB, fields BLOB NOT NULL,"
+	" method INTEGER NOT NULL DEFAULT 0," /* enum filing_method */
+	" origin INTEGER," /* COPY, MOVE: folder << 32 | uid of the copy it is made from */
+	" origin_uidvalidity INTEGER NOT NULL DEFAULT 0,"
+	" origin_gone INTEGER NOT NULL DEFAULT 0," /* MOVE: the original is not there any more */
 	" UNIQUE (folder, sha256, copy))",
+	"CREATE INDEX upload_origin ON upload(origin) WHERE method = 2 AND origin_gone = 0",
 	"CREATE INDEX upload_inflight ON upload(folder, seq) WHERE state = 1",
 	"CREATE INDEX upload_uid ON upload(folder, uid) WHERE uid > 0",
 	/* stored, UID not known */
 	"CREATE INDEX upload_blind ON upload(folder, id) WHERE uid = 0 AND state IN (2, 3)",
 
 	"CREATE TABLE traffic (hour INTEGER PRIMARY KEY, octets INTEGER NOT NULL)",
+
+	/* What a run changes in the flags of messages that are on the server; undo turns it round.
+	 */
+	"CREATE TABLE flag_change ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" run INTEGER NOT NULL, remote INTEGER NOT NULL, uidvalidity INTEGER NOT NULL,"
+	" removed INTEGER NOT NULL, removed_keywords TEXT,"
+	" added INTEGER NOT NULL, added_keywords TEXT,"
+	" state INTEGER NOT NULL)", /* enum flag_change_state */
+	"CREATE INDEX flag_change_run ON flag_change(run, state, remote)",
+
+	/* Local flags that a message of the server that is not of our making has been given: what
+	 * the user changes there afterwards is his. */
+	"CREATE TABLE merged (remote INTEGER PRIMARY KEY, uidvalidity INTEGER NOT NULL,"
+	" flags INTEGER NOT NULL, keywords TEXT)",
 
 	"CREATE TABLE notice ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -202,8 +222,8 @@ static int create(struct db *db, struct err *err)
 	sqlite3_bind_int(st, 1, MATCH_RULES_VERSION);
 	if (db_run(db, st, err) < 0)
 		return -1;
-	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 2, "as in the text below");
-	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=2;", err);
+	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 3, "as in the text below");
+	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=3;", err);
 }
 
 static int foreign(const struct db *db, const char *what, struct err *err)

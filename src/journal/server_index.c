@@ -196,7 +196,7 @@ static int unite(struct journal *j, int64_t from, int64_t into, struct err *err)
 		" NULL"
 		"  FROM upload u JOIN upload v ON v.folder = ?2 AND v.sha256 = u.sha256"
 		"  AND v.copy = u.copy WHERE u.id = line.upload)"
-		" WHERE outcome = 0 AND id IN (SELECT u.line FROM upload u JOIN upload v ON"
+		" WHERE outcome IN (0, 8) AND id IN (SELECT u.line FROM upload u JOIN upload v ON"
 		" v.folder = ?2"
 		"  AND v.sha256 = u.sha256 AND v.copy = u.copy WHERE u.folder = ?1)",
 		"DELETE FROM upload WHERE folder = ?1 AND EXISTS (SELECT 1 FROM upload v"

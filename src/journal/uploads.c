@@ -16,15 +16,21 @@
 	"u.id, l.id, s.kind, s.source, s.location, i.locator, u.sha256, u.wire_len, u.nul_count,"  \
 	" u.cr_count, u.cr_cr_lf_count, u.internaldate, u.flags, u.keywords, u.has_id, u.key,"     \
 	" u.ident, u.fields, i.message_id, i.subject, i.sender, u.state, u.seq, u.uidvalidity,"    \
-	" u.base_uidnext, u.uid, i.header_len, i.repairs, i.essence, 1"
+	" u.base_uidnext, u.uid, i.header_len, i.repairs, i.essence, u.method = 0, u.method, "     \
+	"u.origin,"                                                                                \
+	" u.origin_uidvalidity, i.state = 1, u.folder"
 
 /* The same of a line that has no upload of ours (its item is on the server already). */
 #define PRESENT_COLUMNS                                                                            \
 	"0, l.id, s.kind, s.source, s.location, i.locator, i.sha256, i.wire_len, i.nul_count,"     \
 	" i.cr_count, i.cr_cr_lf_count, i.internaldate, i.flags, i.keywords, i.has_id, i.key,"     \
 	" i.ident, i.fields, i.message_id, i.subject, i.sender, 2, 0, 0, 0,"                       \
-	" coalesce(l.remote, 0) & 4294967295, i.header_len, i.repairs, i.essence, l.level = 5"
-_Static_assert(MATCH_JOURNAL == 5, "as in the text above");
+	" coalesce(l.remote, 0) & 4294967295, i.header_len, i.repairs, i.essence, l.level = 5 "    \
+	"AND (SELECT method FROM upload WHERE id = l.upload) = 0, 0, 0, 0,"                        \
+	" i.state = 1, l.target"
+_Static_assert(MATCH_JOURNAL == 5 && METHOD_APPEND == 0 && METHOD_COPY == 1 && METHOD_MOVE == 2 &&
+		       STATE_PARTIAL == 1 && OUTCOME_FILED == 3 && OUTCOME_TO_FILE == 8,
+	       "as in the SQL");
 
 static const char *text_or_empty(struct arena *a, sqlite3_stmt *st, int column)
 {
@@ -74,6 +80,12 @@ static void read_upload(sqlite3_stmt *st, struct arena *a, struct upload *u)
 	u->repairs = (uint32_t)sqlite3_column_int64(st, 27);
 	column_bytes(st, 28, u->essence, KEY_LEN);
 	u->ours = sqlite3_column_int(st, 29) != 0;
+	u->method = (enum filing_method)sqlite3_column_int(st, 30);
+	u->origin_folder = sqlite3_column_int64(st, 31) >> 32;
+	u->origin_uid = (uint32_t)sqlite3_column_int64(st, 31);
+	u->origin_uidvalidity = (uint32_t)sqlite3_column_int64(st, 32);
+	u->partial = sqlite3_column_int(st, 33) != 0;
+	u->target = sqlite3_column_int64(st, 34);
 }
 
 /* The rows of a bound query, `max` at most. Their number, or -1. */
@@ -101,8 +113,8 @@ static int one_folder(struct journal *j, sqlite3_stmt *st, struct arena *a,
 
 /* ---- what is to be done ---- */
 
-int journal_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
-			struct remote_folder *out, struct err *err)
+static int next_target(struct journal *j, int64_t run, enum filing_method method, int64_t after,
+		       struct arena *a, struct remote_folder *out, struct err *err)
 {
 	/* Targets lie in name order because the plan wrote the lines so. One that took another in
 	 * (journal_folder_created) stands at its first range. */
@@ -116,6 +128,7 @@ int journal_target_next(struct journal *j, int64_t run, int64_t after, struct ar
 			" AND EXISTS (SELECT 1 FROM run_target x JOIN line l"
 			"  ON l.id BETWEEN x.first_line AND x.last_line"
 			"  JOIN upload u ON u.id = l.upload AND u.line = l.id AND u.state = 0"
+			"   AND u.method = ?3"
 			"  WHERE x.run = ?1 AND x.folder = t.folder)"
 			" ORDER BY t.place LIMIT 1",
 			err);
@@ -124,7 +137,21 @@ int journal_target_next(struct journal *j, int64_t run, int64_t after, struct ar
 		return -1;
 	sqlite3_bind_int64(st, 1, run);
 	sqlite3_bind_int64(st, 2, after);
+	sqlite3_bind_int(st, 3, (int)method);
 	return one_folder(j, st, a, out, err);
+}
+
+int journal_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
+			struct remote_folder *out, struct err *err)
+{
+	return next_target(j, run, METHOD_APPEND, after, a, out, err);
+}
+
+int journal_filing_target_next(struct journal *j, int64_t run, enum filing_method method,
+			       int64_t after, struct arena *a, struct remote_folder *out,
+			       struct err *err)
+{
+	return next_target(j, run, method, after, a, out, err);
 }
 
 int journal_empty_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
@@ -146,8 +173,9 @@ int journal_empty_target_next(struct journal *j, int64_t run, int64_t after, str
 	return one_folder(j, st, a, out, err);
 }
 
-int journal_uploads_next(struct journal *j, int64_t run, int64_t target, size_t max,
-			 struct arena *a, struct upload *out, int64_t *cursor, struct err *err)
+static int next_planned(struct journal *j, int64_t run, enum filing_method method, int64_t target,
+			size_t max, struct arena *a, struct upload *out, int64_t *cursor,
+			struct err *err)
 {
 	/* The plan wrote the lines of a target in the order in which they are to be sent. */
 	sqlite3_stmt *st =
@@ -155,6 +183,7 @@ int journal_uploads_next(struct journal *j, int64_t run, int64_t target, size_t 
 			"SELECT " UPLOAD_COLUMNS " FROM run_target x CROSS JOIN line l"
 			" ON l.id BETWEEN max(x.first_line, ?3 + 1) AND x.last_line"
 			" CROSS JOIN upload u ON u.id = l.upload AND u.line = l.id AND u.state = 0"
+			"  AND u.method = ?5"
 			" CROSS JOIN item i ON i.id = l.item CROSS JOIN store s ON s.id = l.store"
 			" WHERE x.run = ?1 AND x.folder = ?2 AND x.last_line > ?3"
 			" ORDER BY x.first_line, l.id LIMIT ?4",
@@ -167,10 +196,24 @@ int journal_uploads_next(struct journal *j, int64_t run, int64_t target, size_t 
 	sqlite3_bind_int64(st, 2, target);
 	sqlite3_bind_int64(st, 3, *cursor);
 	sqlite3_bind_int64(st, 4, (sqlite3_int64)max);
+	sqlite3_bind_int(st, 5, (int)method);
 	n = read_uploads(j, st, max, a, out, err);
 	if (n > 0)
 		*cursor = out[n - 1].line;
 	return n;
+}
+
+int journal_uploads_next(struct journal *j, int64_t run, int64_t target, size_t max,
+			 struct arena *a, struct upload *out, int64_t *cursor, struct err *err)
+{
+	return next_planned(j, run, METHOD_APPEND, target, max, a, out, cursor, err);
+}
+
+int journal_filings_next(struct journal *j, int64_t run, enum filing_method method, int64_t target,
+			 size_t max, struct arena *a, struct upload *out, int64_t *cursor,
+			 struct err *err)
+{
+	return next_planned(j, run, method, target, max, a, out, cursor, err);
 }
 
 int journal_unkept_next(struct journal *j, int64_t run, size_t max, struct arena *a,
@@ -197,6 +240,11 @@ int journal_unkept_next(struct journal *j, int64_t run, size_t max, struct arena
 		*cursor = out[n - 1].line;
 	return n;
 }
+
+/* LEFT: also when the source's rows are gone */
+#define STORED_JOINS                                                                               \
+	" LEFT JOIN line l ON l.id = u.line LEFT JOIN item i ON i.id = u.item"                     \
+	" LEFT JOIN store s ON s.id = i.store"
 
 /* ---- changing ---- */
 
@@ -281,11 +329,14 @@ static int mark_all(struct journal *j, const int64_t *uploads, size_t n, const c
 }
 
 /* Why it was uploaded although it seemed to be there is worth telling afterwards, too. */
-#define KEEP_REASON "iif(reason IN ('" REASON_OTHER_BODY "', '" REASON_PERISHING "'), reason, '')"
+#define KEEP_REASON                                                                                \
+	"iif(reason IN ('" REASON_OTHER_BODY "', '" REASON_PERISHING "', '" REASON_UNFILED         \
+	"', '" REASON_LEFTOVER_GONE "'), reason, '')"
 
 /* Outcome 2 (present) stays: the run found it stored by an earlier one. */
 static const char line_uploaded[] =
-	"UPDATE line SET outcome = 1, reason = " KEEP_REASON ", text = NULL, remote = (SELECT"
+	"UPDATE line SET outcome = iif(action = 6, 3, 1), reason = " KEEP_REASON ", text = NULL,"
+	" remote = (SELECT"
 	" iif(uid > 0, (folder << 32) + uid, NULL) FROM upload WHERE id = ?1)"
 	" WHERE id = (SELECT line FROM upload WHERE id = ?1) AND outcome <> 2";
 
@@ -326,9 +377,44 @@ int journal_mark_stored(struct journal *j, const int64_t *uploads, size_t n, uin
 int journal_mark_planned(struct journal *j, const int64_t *uploads, size_t n, struct err *err)
 {
 	return mark_all(j, uploads, n, "UPDATE upload SET state = 0, uid = 0 WHERE id = ?1",
-			"UPDATE line SET outcome = 0, reason = " KEEP_REASON ", text = NULL"
+			"UPDATE line SET outcome = iif(action = 6, 8, 0), reason = " KEEP_REASON
+			", text = NULL"
 			" WHERE id = (SELECT line FROM upload WHERE id = ?1)",
 			err);
+}
+
+int journal_filing_as_copy(struct journal *j, const int64_t *uploads, size_t n, struct err *err)
+{
+	return mark_all(j, uploads, n,
+			"UPDATE upload SET method = 1 WHERE id = ?1 AND state = 0 AND method = 2",
+			NULL, err);
+}
+
+int journal_origin_gone(struct journal *j, const int64_t *uploads, size_t n, struct err *err)
+{
+	return mark_all(j, uploads, n, "UPDATE upload SET origin_gone = 1 WHERE id = ?1", NULL,
+			err);
+}
+
+int journal_origins_left(struct journal *j, int64_t after, size_t max, struct arena *a,
+			 struct upload *out, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   "SELECT " UPLOAD_COLUMNS
+				   " FROM upload u INDEXED BY upload_origin" STORED_JOINS
+				   " WHERE u.method = 2 AND u.origin_gone = 0 AND u.state IN (2, 3)"
+				   " AND u.origin > ? ORDER BY u.origin LIMIT ?",
+				   err);
+	int n, same = 0;
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, after);
+	sqlite3_bind_int64(st, 2, (sqlite3_int64)max);
+	n = read_uploads(j, st, max, a, out, err);
+	while (same < n && out[same].origin_folder == out[0].origin_folder)
+		same++;
+	return n < 0 ? -1 : same;
 }
 
 /* Refused or failed: the states and outcomes are 4 and 6, 5 and 7. */
@@ -521,9 +607,6 @@ int journal_verify_target_next(struct journal *j, int64_t run, int64_t after, st
 	" u.uidvalidity = ?3 AND (CASE ?1 WHEN 0 THEN u.state IN (2, 3) ELSE"                      \
 	" u.state = 2 AND u.line BETWEEN (SELECT first_line FROM run WHERE id = ?1)"               \
 	" AND (SELECT last_line FROM run WHERE id = ?1) END)"
-#define STORED_JOINS                                                                               \
-	" LEFT JOIN line l ON l.id = u.line LEFT JOIN item i ON i.id = u.item"                     \
-	" LEFT JOIN store s ON s.id = i.store"
 
 static sqlite3_stmt *stored_query(struct journal *j, bool blind, struct err *err)
 {

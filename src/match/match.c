@@ -386,6 +386,14 @@ static int claim_copies(struct journal *j, struct err *err)
 	return got > 0 ? -1 : got;
 }
 
+/* Where a copy lies: in its target; where somebody has filed it on the server; in INBOX, in All
+ * Mail, from where it may still have to be filed; where we ourselves have put it, for another local
+ * folder. */
+#define PLACE                                                                                      \
+	"CASE WHEN c.remote >> 32 = work.target THEN 0 WHEN f.role = 1 THEN 2 WHEN f.role = 9"     \
+	" THEN 3 WHEN " MATCH_OURS("c.remote", "r.key") " THEN 4 ELSE 1 END"
+_Static_assert(ROLE_INBOX == 1 && ROLE_ALL == 9, "as in PLACE");
+
 static int finish(struct journal *j, int64_t run, const void *unused, struct err *err)
 {
 	struct db *db = journal_db(j);
@@ -402,9 +410,9 @@ static int finish(struct journal *j, int64_t run, const void *unused, struct err
 	st = db_stmt(
 		db,
 		"UPDATE work SET (remote, level) = (SELECT remote, level FROM (SELECT c.remote,"
-		" c.level, c.remote >> 32 <> work.target AS elsewhere" PROVEN
+		" c.level, " PLACE " AS place" PROVEN
 		" AND NOT (?1 AND c.remote >> 32 = work.target))"
-		" ORDER BY elsewhere, level, remote LIMIT 1)"
+		" ORDER BY place, level, remote LIMIT 1)"
 		" WHERE (copy = 0 OR ?1) AND (state IS NULL OR state IN (0, 4, 5))"
 		" AND remote IS NULL",
 		err);

@@ -6,6 +6,41 @@
 
 #include "plan/plan.h"
 
+/* plan_lines() at work. */
+struct planning {
+	struct journal *j;
+	struct db *db;
+	int64_t run;
+	int64_t base, lines; /* lines have the ids base + 1 to base + lines */
+	enum run_kind kind;
+	const struct plan_options *options;
+	const struct plan_server *server;
+};
+
+/* Bind a named parameter, if the statement has it. */
+void plan_bind(sqlite3_stmt *st, const char *name, int64_t value);
+/* Run a statement over the run's lines: :first, :last, :run. */
+int plan_over_lines(const struct planning *p, const char *sql, struct err *err);
+
+/* SQL: an upload that is planned anew gets the facts of its new way. */
+#define PLAN_FACTS_RENEWED                                                                         \
+	"wire_len = excluded.wire_len, nul_count = excluded.nul_count,"                            \
+	" cr_count = excluded.cr_count, cr_cr_lf_count = excluded.cr_cr_lf_count,"                 \
+	" has_id = excluded.has_id, key = excluded.key, ident = excluded.ident,"                   \
+	" fields = excluded.fields, method = excluded.method, origin = excluded.origin,"           \
+	" origin_uidvalidity = excluded.origin_uidvalidity, origin_gone = 0"
+
+/* filing.c: the uploads of the lines that the server shall file. */
+int plan_filings(struct planning *p, struct err *err);
+
+/* flags.c: what is to be changed in the flags of messages that are in their folder already: written
+ * down, or only counted. */
+int plan_flag_changes(const struct planning *p, struct err *err);
+int plan_count_flag_changes(const struct planning *p, struct err *err);
+
+/* keywords.c: SQL functions mail_keywords() and keywords_minus(). */
+int keyword_functions(struct db *db, struct err *err);
+
 /* Fill the table `perishing` of match/work.h: the server's Trash and Junk folders. The run's
  * targets are known. */
 int perishing_find(struct journal *j, int64_t run, const struct plan_server *server,

@@ -6,23 +6,20 @@
  * name, then equal flags together, then as scanned. So the uploader reads ranges, and
  * an upload row that is new has the id of its line.
  */
-#include "plan/plan.h"
-
-#include <string.h>
+#include "plan/internal.h"
 
 #include "base/fault.h"
 #include "journal/notice.h"
 #include "match/work.h"
 
-#define KEYWORD_LEN_MAX	  50	/* Dovecot refuses longer ones */
-#define KEYWORDS_TEXT_MAX 16384 /* of one message, united */
-
 /* The numbers in the SQL below. */
 _Static_assert(ACTION_UPLOAD == 0 && ACTION_PRESENT == 1 && ACTION_ELSEWHERE == 2 &&
-		       ACTION_DUPLICATE == 3 && ACTION_EXCLUDED == 4 && ACTION_FAILED == 5,
+		       ACTION_DUPLICATE == 3 && ACTION_EXCLUDED == 4 && ACTION_FAILED == 5 &&
+		       ACTION_FILE == 6,
 	       "as in the SQL");
 _Static_assert(OUTCOME_OPEN == 0 && OUTCOME_PRESENT == 2 && OUTCOME_DUPLICATE == 4 &&
-		       OUTCOME_EXCLUDED == 5 && OUTCOME_REFUSED == 6 && OUTCOME_FAILED == 7,
+		       OUTCOME_EXCLUDED == 5 && OUTCOME_REFUSED == 6 && OUTCOME_FAILED == 7 &&
+		       OUTCOME_TO_FILE == 8,
 	       "as in the SQL");
 _Static_assert(MATCH_NONE == 0 && MATCH_JOURNAL == 5 && FLAG_DELETED == 8, "as in the SQL");
 
@@ -58,7 +55,9 @@ struct match_options plan_match_options(const struct plan_options *options, enum
 {
 	return (struct match_options){
 		.keep_duplicates = options->keep_duplicates,
-		.duplicate_into_folders = options->duplicate_into_folders,
+		/* what can be copied there needs no upload, so that other folders count */
+		.duplicate_into_folders = options->duplicate_into_folders &&
+					  (options->file < FILE_COPY || kind == RUN_VERIFY),
 		.include_deleted = options->include_deleted,
 		.include_outbox = options->include_outbox,
 		.include_feeds = options->include_feeds,
@@ -66,72 +65,6 @@ struct match_options plan_match_options(const struct plan_options *options, enum
 		.no_uidl = options->no_uidl || kind == RUN_VERIFY,
 		.distrust_journal = kind == RUN_VERIFY,
 	};
-}
-
-/* ---- keywords ---- */
-
-bool plan_keyword_ok(struct slice keyword)
-{
-	if (keyword.len == 0 || keyword.len > KEYWORD_LEN_MAX)
-		return false;
-	for (size_t i = 0; i < keyword.len; i++) {
-		unsigned char c = (unsigned char)keyword.ptr[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      strchr("$_.-", c)) ||
-		    c == 0)
-			return false;
-	}
-	return true;
-}
-
-static bool has_word(const struct buf *text, struct slice word)
-{
-	struct slice rest = buf_slice(text);
-
-	while (rest.len > 0)
-		if (slice_ieq(slice_cut(&rest, ' '), word))
-			return true;
-	return false;
-}
-
-static void add_words(struct buf *text, const unsigned char *words, size_t *n)
-{
-	struct slice rest = slice_str((const char *)words);
-
-	while (rest.len > 0 && *n < KEYWORDS_MAX) {
-		struct slice word = slice_cut(&rest, ' ');
-
-		if (!plan_keyword_ok(word) || has_word(text, word))
-			continue;
-		if (text->len > 0)
-			buf_addc(text, ' ');
-		buf_add_slice(text, word);
-		(*n)++;
-	}
-}
-
-/* SQL: mail_keywords(a, b): the keywords of both that may go up, each once; NULL for none. */
-static void sql_keywords(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-	CLEANUP(buf_release) struct buf text = BUF_INIT(KEYWORDS_TEXT_MAX);
-	size_t n = 0;
-
-	for (int i = 0; i < argc; i++)
-		add_words(&text, sqlite3_value_text(argv[i]), &n);
-	if (text.failed)
-		sqlite3_result_error_nomem(context);
-	else if (text.len > 0)
-		sqlite3_result_text(context, text.ptr, (int)text.len, SQLITE_TRANSIENT);
-}
-
-static int add_functions(struct db *db, struct err *err)
-{
-	if (sqlite3_create_function(db->sqlite, "mail_keywords", 2,
-				    SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_keywords, NULL,
-				    NULL) != SQLITE_OK)
-		return err_nomem(err);
-	return 0;
 }
 
 /* ---- duplicates ---- */
@@ -212,7 +145,7 @@ static int load_saved_plan(struct journal *j, int64_t run, struct err *err)
 	st = db_stmt(db,
 		     "INSERT OR IGNORE INTO saved_plan SELECT l.target, i.sha256 FROM run r"
 		     " JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
-		     " JOIN item i ON i.id = l.item WHERE r.id = ? AND l.action = 0",
+		     " JOIN item i ON i.id = l.item WHERE r.id = ? AND l.action IN (0, 6)",
 		     err);
 	if (!st)
 		return -1;
@@ -222,28 +155,39 @@ static int load_saved_plan(struct journal *j, int64_t run, struct err *err)
 
 /* ---- lines ---- */
 
-struct planning {
-	struct journal *j;
-	struct db *db;
-	int64_t run;
-	int64_t base, lines; /* lines have the ids base + 1 to base + lines */
-	enum run_kind kind;
-	const struct plan_options *options;
-	const struct plan_server *server;
-};
-
 static bool writes(const struct planning *p)
 {
 	return p->kind == RUN_RUN || p->kind == RUN_APPLY;
 }
 
-static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
+void plan_bind(sqlite3_stmt *st, const char *name, int64_t value)
 {
 	int index = sqlite3_bind_parameter_index(st, name);
 
 	if (index > 0)
 		sqlite3_bind_int64(st, index, value);
 }
+
+/* Do the lines of this run let the server file? Showing it is what a dry run does anyway. */
+static bool files(const struct planning *p)
+{
+	enum file_mode mode = p->options->file;
+
+	if (p->kind == RUN_VERIFY || mode == FILE_OFF)
+		return false;
+	return mode != FILE_PLAN || p->kind == RUN_PLAN;
+}
+
+/* A copy that no folder of the user's has: it lies in INBOX, or in All Mail alone. Where everything
+ * is to go into its folder, any copy will do to be copied from. */
+#define UNFILED "(c.role IN (1, 9) OR :into)"
+#define FILEABLE                                                                                   \
+	"(:file AND w.remote IS NOT NULL AND " UNFILED                                             \
+	" AND c.id NOT IN (SELECT folder FROM perishing))"
+_Static_assert(ROLE_INBOX == 1 && ROLE_ALL == 9, "as in UNFILED");
+#define IN_SAVED_PLAN                                                                              \
+	"(NOT :only OR EXISTS (SELECT 1 FROM saved_plan p WHERE p.target = x.target"               \
+	" AND p.sha256 = w.sha256))"
 
 /* Proven to be there, but only where it does not stay. */
 #define PERISHES                                                                                   \
@@ -272,19 +216,20 @@ static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
 	" WHEN w.state IN (2, 3) THEN 1"                                                           \
 	" WHEN w.remote >> 32 = x.target THEN 1"                                                   \
 	" WHEN w.state = 1 THEN 0"                                                                 \
+	" WHEN " FILEABLE " THEN iif(" IN_SAVED_PLAN ", 6, 4)"                                     \
 	" WHEN w.remote IS NOT NULL AND NOT :into THEN 2"                                          \
 	" WHEN w.blocked THEN 5"                                                                   \
-	" WHEN :only AND NOT EXISTS (SELECT 1 FROM saved_plan p WHERE p.target = x.target"         \
-	"  AND p.sha256 = w.sha256) THEN 4"                                                        \
-	" ELSE 0 END AS action"                                                                    \
+	" WHEN NOT " IN_SAVED_PLAN " THEN 4 ELSE 0 END AS action,"                                 \
+	" " UNFILED " AS unfiled"                                                                  \
 	" FROM run_store x CROSS JOIN store s ON s.id = x.store"                                   \
 	" CROSS JOIN folder t ON t.id = x.target"                                                  \
 	" CROSS JOIN item i ON i.id BETWEEN s.first_item AND s.last_item AND i.store = s.id"       \
-	" LEFT JOIN work w ON w.item = i.id WHERE x.run = :run LIMIT -1"
+	" LEFT JOIN work w ON w.item = i.id LEFT JOIN folder c ON c.id = w.remote >> 32"           \
+	" WHERE x.run = :run LIMIT -1"
 
 #define OUTCOME                                                                                    \
 	"CASE d.action WHEN 1 THEN 2 WHEN 2 THEN 2 WHEN 3 THEN 4 WHEN 4 THEN 5"                    \
-	" WHEN 5 THEN 7 ELSE CASE WHEN :verify THEN 7"                                             \
+	" WHEN 5 THEN 7 WHEN 6 THEN 8 ELSE CASE WHEN :verify THEN 7"                               \
 	" WHEN " IN_DOUBT " THEN iif(:writes, 7, 0)"                                               \
 	" WHEN " TOO_BIG " THEN 6 ELSE 0 END END"
 
@@ -294,7 +239,8 @@ static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
 	"   AND NOT EXISTS (SELECT 1 FROM remote r"                                                \
 	"    WHERE r.id = (d.target << 32) + d.uid)) THEN '" REASON_STORED_GONE                    \
 	"' ELSE '" REASON_STORED "' END"                                                           \
-	" WHEN 2 THEN '" REASON_ELSEWHERE "' WHEN 3 THEN '" REASON_DUPLICATE "'"                   \
+	" WHEN 2 THEN iif(:unfiled AND d.unfiled, '" REASON_UNFILED "', '" REASON_ELSEWHERE "')"   \
+	" WHEN 3 THEN '" REASON_DUPLICATE "' WHEN 6 THEN '" REASON_UNFILED "'"                     \
 	" WHEN 4 THEN coalesce(d.left_out, iif(:only, '" REASON_NOT_IN_PLAN "', NULL))"            \
 	" WHEN 5 THEN iif(d.unreadable, '" REASON_UNREADABLE "', '" REASON_UNDECIDED "')"          \
 	" ELSE CASE WHEN :verify THEN iif(d.perishes, '" REASON_PERISHING "', '" REASON_MISSING    \
@@ -311,10 +257,11 @@ static void bind_int(sqlite3_stmt *st, const char *name, int64_t value)
 	" upload, remote, twin, reason)"                                                           \
 	" SELECT :run, d.item, d.store, d.target, iif(:keep, coalesce(d.copy, 0), 0),"             \
 	" d.action, CASE WHEN d.action = 1 AND d.stored THEN 5"                                    \
-	"  WHEN d.action IN (1, 2) THEN d.level ELSE 0 END,"                                       \
+	"  WHEN d.action IN (1, 2, 6) THEN d.level ELSE 0 END,"                                    \
 	" " OUTCOME ", coalesce(d.size, 0),"                                                       \
-	" CASE WHEN d.action = 0 AND :writes OR d.action = 1 AND d.stored THEN d.upload END,"      \
-	" CASE WHEN d.action IN (1, 2) THEN coalesce(d.remote,"                                    \
+	" CASE WHEN d.action IN (0, 6) AND :writes OR d.action = 1 AND d.stored THEN d.upload "    \
+	"END,"                                                                                     \
+	" CASE WHEN d.action IN (1, 2, 6) THEN coalesce(d.remote,"                                 \
 	"  iif(d.stored AND d.uid > 0, (d.target << 32) + d.uid, NULL)) END,"                      \
 	" iif(d.action = 3, d.first, NULL), " REASON " FROM (" DECIDED ") d"
 
@@ -323,14 +270,16 @@ static sqlite3_stmt *lines_statement(struct planning *p, struct err *err)
 {
 	static const char as_scanned[] = WRITE_LINES;
 	static const char as_sent[] =
-		WRITE_LINES " ORDER BY d.action = 0, iif(d.action = 0, d.name, NULL),"
-			    " iif(d.action = 0, d.target, NULL), iif(d.action = 0, d.flags, NULL),"
+		WRITE_LINES " ORDER BY CASE d.action WHEN 6 THEN 1 WHEN 0 THEN 2 ELSE 0 END,"
+			    " iif(d.action IN (0, 6), d.name, NULL),"
+			    " iif(d.action IN (0, 6), d.target, NULL),"
+			    " iif(d.action = 6, d.remote, NULL), iif(d.action = 0, d.flags, NULL),"
 			    " iif(d.action = 0, d.keywords, NULL), d.item";
 	int64_t open;
 
 	if (db_int(p->db,
-		   "SELECT EXISTS (SELECT 1 FROM work WHERE remote IS NULL"
-		   " AND (state IS NULL OR state NOT IN (2, 3)))",
+		   "SELECT EXISTS (SELECT 1 FROM work WHERE (remote IS NULL"
+		   " OR remote >> 32 <> target) AND (state IS NULL OR state NOT IN (2, 3)))",
 		   &open, err) < 0)
 		return NULL;
 	open = open || p->options->duplicate_into_folders;
@@ -345,15 +294,17 @@ static int write_lines(struct planning *p, struct err *err)
 	if (!st)
 		return -1;
 	match_bind_includes(st, &includes);
-	bind_int(st, ":run", p->run);
-	bind_int(st, ":keep", p->options->keep_duplicates);
-	bind_int(st, ":into", p->options->duplicate_into_folders);
-	bind_int(st, ":only", p->options->only_run != 0);
-	bind_int(st, ":limit",
-		 p->server->append_limit > INT64_MAX ? INT64_MAX
-						     : (int64_t)p->server->append_limit);
-	bind_int(st, ":verify", p->kind == RUN_VERIFY);
-	bind_int(st, ":writes", writes(p));
+	plan_bind(st, ":run", p->run);
+	plan_bind(st, ":keep", p->options->keep_duplicates);
+	plan_bind(st, ":into", p->options->duplicate_into_folders);
+	plan_bind(st, ":only", p->options->only_run != 0);
+	plan_bind(st, ":limit",
+		  p->server->append_limit > INT64_MAX ? INT64_MAX
+						      : (int64_t)p->server->append_limit);
+	plan_bind(st, ":verify", p->kind == RUN_VERIFY);
+	plan_bind(st, ":writes", writes(p));
+	plan_bind(st, ":file", files(p));
+	plan_bind(st, ":unfiled", p->options->file == FILE_PLAN);
 	if (db_run(p->db, st, err) < 0)
 		return -1;
 	p->lines = sqlite3_changes64(p->db->sqlite);
@@ -376,29 +327,29 @@ static int note_range(struct planning *p, struct err *err)
 
 /* ---- uploads ---- */
 
-static int over_lines(struct planning *p, const char *sql, struct err *err)
+int plan_over_lines(const struct planning *p, const char *sql, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(p->db, sql, err);
 
 	if (!st)
 		return -1;
-	bind_int(st, ":first", p->base + 1);
-	bind_int(st, ":last", p->base + p->lines);
-	bind_int(st, ":run", p->run);
+	plan_bind(st, ":first", p->base + 1);
+	plan_bind(st, ":last", p->base + p->lines);
+	plan_bind(st, ":run", p->run);
 	return db_run(p->db, st, err);
 }
 
 static int write_uploads(struct planning *p, struct err *err)
 {
 	/* A new upload has the id of its line, which no other line or upload ever has. */
-	if (over_lines(
+	if (plan_over_lines(
 		    p,
-		    "UPDATE line SET upload = id WHERE id BETWEEN :first AND :last AND action = 0"
-		    " AND upload IS NULL",
+		    "UPDATE line SET upload = id WHERE id BETWEEN :first AND :last AND action IN"
+		    " (0, 6) AND upload IS NULL",
 		    err) < 0)
 		return -1;
 	/* What is stored is final, what is in flight is recovery's: neither is touched. */
-	if (over_lines(
+	if (plan_over_lines(
 		    p,
 		    "INSERT INTO upload(id, folder, sha256, copy, state, line, item, wire_len,"
 		    " nul_count, cr_count, cr_cr_lf_count, internaldate, flags, keywords, has_id,"
@@ -415,25 +366,25 @@ static int write_uploads(struct planning *p, struct err *err)
 		    " ON CONFLICT(folder, sha256, copy) DO UPDATE SET state = excluded.state,"
 		    " line = excluded.line, item = excluded.item, flags = excluded.flags,"
 		    " keywords = excluded.keywords, internaldate = excluded.internaldate, kept = 0,"
-		    " has_id = excluded.has_id, key = excluded.key, ident = excluded.ident,"
-		    " fields = excluded.fields"
-		    " WHERE state IN (0, 4, 5)",
+		    " " PLAN_FACTS_RENEWED " WHERE state IN (0, 4, 5)",
 		    err) < 0)
 		return -1;
+	if (plan_filings(p, err) < 0)
+		return -1;
 	/* Stored by a run that was killed before it verified: verified by this one. */
-	if (over_lines(
+	if (plan_over_lines(
 		    p,
 		    "UPDATE upload SET line = l.id FROM line l WHERE l.id BETWEEN :first AND :last"
 		    " AND l.action = 1 AND l.level = 5 AND l.upload = upload.id"
 		    " AND upload.state = 2",
 		    err) < 0)
 		return -1;
-	return over_lines(p,
-			  "INSERT INTO run_target(run, first_line, last_line, folder)"
-			  " SELECT :run, min(id), max(id), target FROM line"
-			  " WHERE id BETWEEN :first AND :last AND action = 0 AND outcome = 0"
-			  " GROUP BY target",
-			  err);
+	return plan_over_lines(p,
+			       "INSERT INTO run_target(run, first_line, last_line, folder)"
+			       " SELECT :run, min(id), max(id), target FROM line"
+			       " WHERE id BETWEEN :first AND :last AND (action, outcome) IN"
+			       " (VALUES (0, 0), (6, 8)) GROUP BY target, action",
+			       err);
 }
 
 static int tell_keywords(struct planning *p, struct err *err)
@@ -505,14 +456,17 @@ static int read_kind(struct planning *p, struct err *err)
 static int make_lines(struct planning *p, struct err *err)
 {
 	if (read_kind(p, err) < 0 || match_work_exists(p->j, err) < 0 ||
-	    add_functions(p->db, err) < 0 || load_saved_plan(p->j, p->options->only_run, err) < 0)
+	    keyword_functions(p->db, err) < 0 ||
+	    load_saved_plan(p->j, p->options->only_run, err) < 0)
 		return -1;
 	if (!p->options->keep_duplicates && unite_flags(p->db, err) < 0)
 		return -1;
 	if (write_lines(p, err) < 0 || note_range(p, err) < 0 || tell_keywords(p, err) < 0 ||
 	    tell_dresses(p, err) < 0)
 		return -1;
-	return writes(p) ? write_uploads(p, err) : 0;
+	if (p->kind == RUN_PLAN)
+		return plan_count_flag_changes(p, err);
+	return writes(p) && (write_uploads(p, err) < 0 || plan_flag_changes(p, err) < 0) ? -1 : 0;
 }
 
 int plan_lines(struct journal *j, int64_t run, const struct plan_options *options,

@@ -19,6 +19,21 @@ struct plan_map {
 	const char *local, *server;
 };
 
+/* What becomes of a message that lies unfiled on the server. */
+enum file_mode {
+	FILE_OFF,  /* nothing: it is there */
+	FILE_PLAN, /* shown, not done */
+	FILE_COPY,
+	FILE_MOVE, /* the original in INBOX goes, unless it is needed there */
+};
+
+/* Whose flags a message has that is on the server already. */
+enum flag_policy {
+	FLAGS_UNION, /* those of both; but \Seen as it is here, where POP has falsified it */
+	FLAGS_LOCAL,
+	FLAGS_SERVER,
+};
+
 struct plan_options {
 	const char *prefix; /* --prefix: everything goes below this folder; "" or NULL */
 	const struct plan_map *maps;
@@ -28,6 +43,8 @@ struct plan_options {
 	bool include_deleted, include_outbox, include_feeds; /* as in source_options */
 	bool no_uidl;	      /* find nothing on the server by POP's UIDLs */
 	bool include_partial; /* upload messages of which POP fetched only the beginning */
+	enum file_mode file;
+	enum flag_policy flags;
 	int64_t only_run; /* apply: upload nothing that this earlier plan did not have; 0: no limit
 			   */
 };
@@ -55,6 +72,18 @@ struct match_options plan_match_options(const struct plan_options *options, enum
  * transaction. In RUN_PLAN, lines to upload stay open; in RUN_VERIFY they are failed: "missing". */
 int plan_lines(struct journal *j, int64_t run, const struct plan_options *options,
 	       const struct plan_server *server, struct err *err);
+
+/* Of what the run has filed, when its folders have been indexed again: write down the changes of
+ * flags that are still to be made. */
+int plan_filed_flags(struct journal *j, int64_t run, enum flag_policy policy, struct err *err);
+/* The run's changes have been made: remember what was merged. */
+int plan_flags_merged(struct journal *j, int64_t run, enum flag_policy policy, struct err *err);
+
+/* A message that was to be filed goes up instead: its copy on the server has vanished or changed.
+ * One that is incomplete here only with include_partial; otherwise it is left out. Within a
+ * transaction or not. */
+int plan_fall_back(struct journal *j, int64_t upload, const char *text, bool include_partial,
+		   struct err *err);
 
 /* ---- names ---- */
 

@@ -83,6 +83,7 @@ static const struct {
 	enum line_outcome outcome;
 } columns[] = {
 	{ "upload", OUTCOME_OPEN },	  { "uploaded", OUTCOME_UPLOADED },
+	{ "to file", OUTCOME_TO_FILE },	  { "filed", OUTCOME_FILED },
 	{ "present", OUTCOME_PRESENT },	  { "duplicate", OUTCOME_DUPLICATE },
 	{ "excluded", OUTCOME_EXCLUDED }, { "refused", OUTCOME_REFUSED },
 	{ "failed", OUTCOME_FAILED },
@@ -94,6 +95,8 @@ static bool column_shown(const struct writer *w, enum line_outcome o, const stru
 {
 	if (o == OUTCOME_OPEN)
 		return w->run.kind == RUN_PLAN || total->outcome[o] > 0;
+	if (o == OUTCOME_TO_FILE || o == OUTCOME_FILED)
+		return total->outcome[o] > 0;
 	if (o == OUTCOME_UPLOADED)
 		return w->run.kind == RUN_RUN || w->run.kind == RUN_APPLY;
 	return true;
@@ -152,19 +155,46 @@ static int put_folders(struct writer *w, const struct balance *total, struct err
 /* What verification saw; what it was not shown is told as well. */
 static void put_verified(struct writer *w, const struct balance *b)
 {
-	enum line_outcome looked_at =
-		w->run.kind == RUN_VERIFY ? OUTCOME_PRESENT : OUTCOME_UPLOADED;
 	uint64_t seen = b->verified + b->differs;
+	uint64_t to_look_at = w->run.kind == RUN_VERIFY
+				      ? b->outcome[OUTCOME_PRESENT]
+				      : b->outcome[OUTCOME_UPLOADED] + b->outcome[OUTCOME_FILED];
 
 	if (seen == 0)
 		return;
 	buf_addf(&w->out,
 		 "Verified: %llu messages are on the server as they should be, %llu differ",
 		 (unsigned long long)b->verified, (unsigned long long)b->differs);
-	if (b->outcome[looked_at] > seen)
+	if (to_look_at > seen)
 		buf_addf(&w->out, ", %llu could not be looked at",
-			 (unsigned long long)(b->outcome[looked_at] - seen));
+			 (unsigned long long)(to_look_at - seen));
 	buf_addc(&w->out, '\n');
+}
+
+/* What filing spares. */
+static void put_saved(struct writer *w, const struct balance *b)
+{
+	uint64_t bytes = b->bytes[OUTCOME_TO_FILE] + b->bytes[OUTCOME_FILED];
+
+	if (bytes == 0)
+		return;
+	buf_addf(&w->out, "Filed by the server itself: %llu messages, ",
+		 (unsigned long long)(b->outcome[OUTCOME_TO_FILE] + b->outcome[OUTCOME_FILED]));
+	text_add_size(&w->out, bytes);
+	buf_adds(&w->out,
+		 w->run.kind == RUN_PLAN ? " that need not be sent\n" : " that were not sent\n");
+}
+
+static const char *outcome_words(enum line_outcome o)
+{
+	switch (o) {
+	case OUTCOME_OPEN:
+		return "to upload";
+	case OUTCOME_TO_FILE:
+		return "to file";
+	default:
+		return outcome_name(o);
+	}
 }
 
 static void put_balance(struct writer *w, const struct balance *b)
@@ -174,10 +204,11 @@ static void put_balance(struct writer *w, const struct balance *b)
 	buf_addf(&w->out, "\nBalance: %llu found", (unsigned long long)b->found);
 	for (enum line_outcome o = 0; o < OUTCOME_COUNT; o++) {
 		if (b->outcome[o] == 0 &&
-		    (o == OUTCOME_OPEN || (w->run.kind == RUN_PLAN && o == OUTCOME_UPLOADED)))
+		    (o == OUTCOME_OPEN || o == OUTCOME_TO_FILE || o == OUTCOME_FILED ||
+		     (w->run.kind == RUN_PLAN && o == OUTCOME_UPLOADED)))
 			continue;
 		buf_addf(&w->out, "%s%llu %s", plus, (unsigned long long)b->outcome[o],
-			 o == OUTCOME_OPEN ? "to upload" : outcome_name(o));
+			 outcome_words(o));
 		plus = " + ";
 	}
 	buf_addc(&w->out, '\n');
@@ -195,6 +226,7 @@ static void put_balance(struct writer *w, const struct balance *b)
 		text_add_size(&w->out, b->bytes[OUTCOME_UPLOADED]);
 		buf_addc(&w->out, '\n');
 	}
+	put_saved(w, b);
 	put_verified(w, b);
 }
 
@@ -217,8 +249,7 @@ static int put_reasons(struct writer *w, struct err *err)
 			buf_adds(&w->out, "\nReasons:\n");
 		any = true;
 		put_count(&w->out, row.n);
-		buf_addf(&w->out, "  %s: %s%s%s%s\n",
-			 row.outcome == OUTCOME_OPEN ? "to upload" : outcome_name(row.outcome),
+		buf_addf(&w->out, "  %s: %s%s%s%s\n", outcome_words(row.outcome),
 			 reason_text(row.reason), *level ? " [matched by " : "", level,
 			 *level ? "]" : "");
 		arena_reset(&w->arena);

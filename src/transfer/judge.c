@@ -135,7 +135,8 @@ int judge_by_server(void *judge, const struct upload *u, uint32_t uid, bool whol
 	struct err cause = ERR_INIT;
 	int got;
 
-	whole = whole || (u->repairs & NOTE_NO_HEADER);
+	/* What the server copied may have another header than the local message. */
+	whole = (whole && u->method == METHOD_APPEND) || (u->repairs & NOTE_NO_HEADER);
 	if (stop_check(err) < 0 || examine(j, err) < 0)
 		return -1;
 	*out = JUDGED_UNKNOWN;
@@ -145,7 +146,7 @@ int judge_by_server(void *judge, const struct upload *u, uint32_t uid, bool whol
 		*err = cause;
 		return -1;
 	}
-	if (*out != JUDGED_OTHER)
+	if (*out != JUDGED_OTHER || u->method != METHOD_APPEND)
 		return 0;
 	got = is_unchanged(j, u, err);
 	if (got == 0)

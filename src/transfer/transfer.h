@@ -18,6 +18,7 @@
 #include "imap/session.h"
 #include "transfer/gate.h"
 #include "journal/journal.h"
+#include "plan/plan.h"
 #include "transfer/source_set.h"
 
 enum verify_level {
@@ -53,6 +54,9 @@ struct transfer_tally {
 	uint64_t remote_messages, remote_new;	 /* index */
 	uint64_t recovered, replanned;		 /* recover */
 	uint64_t uploaded, uploaded_octets;	 /* upload */
+	uint64_t filed, filed_octets;		 /* filing: by the server */
+	uint64_t flags_changed;			 /* merge_flags */
+	uint64_t leftovers_gone;		 /* to be filed, but gone: uploaded */
 	uint64_t refused, failed, flags_dropped; /* of these messages: see the journal */
 	uint64_t reconnects;
 	uint64_t verified, altered, differs, missing; /* verify; altered: in a documented way */
@@ -113,6 +117,20 @@ int recover(struct transfer *t, struct err *err);
 
 /* ---- resolve.c: match candidates that need a look at the bodies ---- */
 int resolve(struct transfer *t, struct err *err);
+
+/* ---- filing.c: what the server does itself ---- */
+
+/* Copy or move everything the run has planned so into its folder. What has vanished or changed
+ * since it was planned, or what the server refuses to copy, is left to upload(). `mode` as the plan
+ * had it; `include_partial` as in plan_options. Loses the line, reconnects and recovers by itself
+ * within the limits. */
+int filing(struct transfer *t, enum file_mode mode, bool include_partial, struct err *err);
+
+/* ---- flags.c: flags of what is on the server already, or was filed ---- */
+
+/* Make the run's changes of flags: what was planned for messages in their folders, and what filing
+ * has left undone or the server has dropped. */
+int merge_flags(struct transfer *t, enum flag_policy policy, struct err *err);
 
 /* ---- upload.c ---- */
 

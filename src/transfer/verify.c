@@ -126,6 +126,8 @@ static bool same_keys(const struct match_keys *a, const struct match_keys *b)
 static bool must_look(const struct verifying *v, const struct upload *u,
 		      const struct remote_row *row)
 {
+	if (u->method != METHOD_APPEND && u->partial) /* there is nothing here to compare it with */
+		return false;
 	if (v->level == VERIFY_FULL)
 		return true;
 	if (v->present) /* matched: the bodies have been compared */

@@ -6,6 +6,7 @@ import os
 import random
 
 import gen_mail
+import popbox
 import rig
 
 LONG = os.environ.get("CRASH_LONG") == "1"
@@ -23,6 +24,8 @@ def some_of(count):
 
 class Faults(rig.ServerTest):
     server_options = {"extra": "ssl = no"}
+    points_min = POINTS_MIN
+    options = ()
 
     def setUp(self):
         super().setUp()
@@ -42,7 +45,7 @@ class Faults(rig.ServerTest):
             env["MAILHOIST_FAULT"] = fault
         else:
             env["MAILHOIST_FAULT_LOG"] = str(self.log)
-        return self.hoist("run", self.source, "--to", self.server.plain_url(self.user), "--state",
+        return self.hoist("run", self.source, *self.options, "--to", self.server.plain_url(self.user), "--state",
                           self.state, password=self.server.password, status=status, env=env)
 
     def passages(self):
@@ -58,7 +61,7 @@ class Faults(rig.ServerTest):
         self.run_once()
         self.assertComplete()
         points = self.passages()
-        self.assertGreaterEqual(len(points), POINTS_MIN, sorted(points))
+        self.assertGreaterEqual(len(points), self.points_min, sorted(points))
         resumed = collections.Counter()
         cases = 0
         for name, count in sorted(points.items()):
@@ -92,3 +95,36 @@ class Faults(rig.ServerTest):
                 if reached and not LONG:
                     break
             self.log.unlink(missing_ok=True)
+
+
+class FilingFaults(Faults):
+    """Death while the server files: copied once, whatever the answer was that did not come."""
+    points_min = 22
+    options = ("--file", "copy")
+    moved = False
+
+    def setUp(self):
+        rig.ServerTest.setUp(self)
+        self.life = popbox.Leftovers(messages=48, folders=4, seed=31, local_only=0.15)
+        self.source = self.folder / "maildir"
+        self.life.write(maildir=self.source)
+        self.expected = self.life.expected(moved=self.moved)
+        self.log = self.folder / "passages"
+
+    def fresh_account(self, name):
+        super().fresh_account(name)
+        client = self.server.connect(self.user)
+        self.life.put(client)
+        client.logout()
+
+
+class MoveFaults(FilingFaults):
+    options = ("--file", "move")
+    moved = True
+
+
+class ExpungeFaults(MoveFaults):
+    """A server without MOVE."""
+    points_min = 26
+    server_options = {"extra": "ssl = no\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR UIDPLUS "
+                               "MULTIAPPEND NAMESPACE UNSELECT"}

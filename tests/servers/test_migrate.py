@@ -101,7 +101,7 @@ class InMaildirs(Migration):
         self.put_into_inbox(lambda data: b"Received: from a.example by b.example; "
                                          b"Mon, 1 Mar 2004 10:00:00 +0000\r\n" + data)
         before = self.account()
-        self.run_store("maildir")
+        self.run_store("maildir", "--file", "off")
         after = self.account()
         self.assertEqual([row for row in after if row["folder"] != "INBOX"], [])
         self.assertEqual(len(after), len(before), "nothing was uploaded")

@@ -1,0 +1,36 @@
+/*
+ * What the files of filing share: filing.c copies and moves, origins.c takes away
+ * the originals of moves where the server has no MOVE.
+ */
+#ifndef MAILHOIST_TRANSFER_FILING_H
+#define MAILHOIST_TRANSFER_FILING_H
+
+#include "transfer/internal.h"
+
+#define FILING_PAGE 1000 /* messages marked in flight together: some command lines of UIDs */
+
+/* Take away the originals of all stored moves whose copy is there: \Deleted and UID EXPUNGE of
+ * exactly these. A server without UIDPLUS is left alone. */
+int origins_remove(struct transfer *t, struct err *err);
+
+/* Mark messages \Deleted and expunge exactly them, in the folder that is selected for writing: of
+ * the `n` UIDs, ascending. CAP_UIDPLUS. */
+int uids_remove(struct transfer *t, const uint32_t *uids, size_t n, struct err *err);
+
+/* Which of the `n` UIDs, ascending, of the open folder are there? found[i] is zeroed and filled;
+ * its flags' keywords go into the arena. `header`: with the key fields, of which only the keys are
+ * kept. found[i].uid is 0 when it is not there. */
+struct found_message {
+	uint32_t uid;
+	uint64_t size;
+	int64_t internaldate;
+	struct flag_set flags;
+	struct match_keys keys;
+};
+int uids_look(struct transfer *t, const uint32_t *uids, size_t n, bool header, struct arena *a,
+	      struct found_message *found, struct err *err);
+
+/* It is there, with the size and the date of what the upload is made from. */
+bool origin_same(const struct found_message *m, const struct upload *u);
+
+#endif

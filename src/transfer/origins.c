@@ -1,0 +1,271 @@
+/*
+ * Taking messages away, one by one as the server knows them: the originals of moves
+ * on a server without MOVE, and what undo takes back. Only UID EXPUNGE of exactly
+ * these UIDs (RFC 4315): a plain EXPUNGE would take along what others have marked.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/stop.h"
+#include "message/keys.h"
+#include "transfer/filing.h"
+
+#define ORIGIN_ARENA_MAX (16u << 20)
+#define POLL_MS		 500
+
+/* ---- looking ---- */
+
+static int compare_uids(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static int keep_row(const struct index_row *row, struct keyer *keyer, struct arena *a,
+		    struct found_message *out, struct err *err)
+{
+	*out = (struct found_message){
+		.uid = row->uid,
+		.size = row->size,
+		.internaldate = row->internaldate,
+		.flags.system = row->flags.system,
+	};
+	for (size_t i = 0; i < row->flags.n_keywords; i++)
+		if (!flag_set_add_keyword(&out->flags, a, slice_str(row->flags.keywords[i])))
+			return err_nomem(err);
+	return keyer ? keyer_run(keyer, row->header, &out->keys, NULL, NULL, err) : 0;
+}
+
+static int look_with(struct transfer *t, const uint32_t *uids, size_t n, struct keyer *keyer,
+		     struct arena *a, struct found_message *found, struct err *err)
+{
+	struct arena scratch = ARENA_INIT(1u << 20);
+	struct index_row row;
+	size_t taken;
+	int got = 0;
+
+	for (size_t done = 0; done < n && got == 0; done += taken) {
+		got = session_index_start_set(t->session, uids + done, n - done, keyer != NULL,
+					      &taken, err);
+		while (got == 0 &&
+		       (got = session_index_next(t->session, &scratch, &row, err)) > 0) {
+			const uint32_t *at =
+				bsearch(&row.uid, uids, n, sizeof(*uids), compare_uids);
+
+			got = at ? keep_row(&row, keyer, a, &found[at - uids], err) : 0;
+			arena_reset(&scratch);
+		}
+	}
+	arena_release(&scratch);
+	return got;
+}
+
+int uids_look(struct transfer *t, const uint32_t *uids, size_t n, bool header, struct arena *a,
+	      struct found_message *found, struct err *err)
+{
+	struct keyer *keyer = header ? keyer_new(err) : NULL;
+	int got;
+
+	if (header && !keyer)
+		return -1;
+	memset(found, 0, n * sizeof(*found));
+	got = look_with(t, uids, n, keyer, a, found, err);
+	keyer_free(keyer);
+	return got;
+}
+
+/* ---- taking away ---- */
+
+/* Wait for the end of one command. */
+static int finish(struct transfer *t, const char *what, struct err *err)
+{
+	struct session *const sessions[] = { t->session };
+	struct append_result r;
+	int got;
+
+	while ((got = session_reap(t->session, &r, err)) == 0)
+		if (session_poll(sessions, 1, POLL_MS, err) < 0)
+			return -1;
+	if (got < 0)
+		return -1;
+	return r.ok ? 0
+		    : err_set(err, ERR_REFUSED, SCOPE_FOLDER, RETRY_NEVER,
+			      "the server refused to %s: %s", what, r.text);
+}
+
+int uids_remove(struct transfer *t, const uint32_t *uids, size_t n, struct err *err)
+{
+	const struct store_spec deleted = { .flags = FLAG_DELETED };
+	size_t taken;
+
+	for (size_t done = 0; done < n; done += taken) {
+		fault_point("file-before-delete");
+		if (session_store(t->session, uids + done, n - done, &deleted, &taken, err) < 0 ||
+		    finish(t, "mark messages as deleted", err) < 0)
+			return -1;
+		fault_point("file-before-expunge");
+		if (session_expunge(t->session, uids + done, taken, &taken, err) < 0 ||
+		    finish(t, "expunge messages", err) < 0)
+			return -1;
+		fault_point("file-expunged");
+	}
+	return 0;
+}
+
+/* ---- the originals of moves ---- */
+
+struct origins {
+	struct transfer *t;
+	struct arena arena;
+	struct upload *u;
+	size_t n;
+	bool copied[FILING_PAGE]; /* the copy is there: the original may go */
+	struct found_message *found;
+	uint32_t uids[FILING_PAGE];
+	int64_t ids[FILING_PAGE];
+};
+
+/* Open a folder for reading or writing: 1, 0 it cannot be opened, -1. */
+static int open_folder(struct origins *o, int64_t folder, bool writing, struct selected *sel,
+		       struct err *err)
+{
+	struct remote_folder f;
+	int got = journal_folder_get(o->t->journal, folder, &o->arena, &f, err);
+
+	if (got <= 0)
+		return got;
+	got = writing ? session_select(o->t->session, f.wire_name, sel, err)
+		      : session_examine(o->t->session, f.wire_name, sel, err);
+	if (got == 0)
+		return 1;
+	return transfer_folder_shut(err) ? 0 : -1;
+}
+
+bool origin_same(const struct found_message *m, const struct upload *u)
+{
+	return m->uid != 0 && m->size == u->wire_len &&
+	       (m->internaldate == TIME_NONE || m->internaldate == u->internaldate);
+}
+
+/* Which of the page's copies in `target` are there, and are what was copied? */
+static int look_at_copies(struct origins *o, int64_t target, struct err *err)
+{
+	struct selected sel;
+	struct err shut = ERR_INIT;
+	size_t n = 0;
+	int got = open_folder(o, target, false, &sel, &shut);
+
+	if (got < 0)
+		*err = shut;
+	if (got <= 0)
+		return got;
+	for (size_t i = 0; i < o->n; i++)
+		if (o->u[i].target == target && o->u[i].uid != 0 &&
+		    o->u[i].uidvalidity == sel.uidvalidity)
+			o->uids[n++] = o->u[i].uid;
+	qsort(o->uids, n, sizeof(*o->uids), compare_uids);
+	if (uids_look(o->t, o->uids, n, false, &o->arena, o->found, err) < 0)
+		return -1;
+	for (size_t i = 0; i < o->n; i++) {
+		const uint32_t *at =
+			o->u[i].target == target
+				? bsearch(&o->u[i].uid, o->uids, n, sizeof(*o->uids), compare_uids)
+				: NULL;
+
+		if (at && o->u[i].uidvalidity == sel.uidvalidity)
+			o->copied[i] = origin_same(&o->found[at - o->uids], &o->u[i]);
+	}
+	return 0;
+}
+
+static int look_at_all_copies(struct origins *o, struct err *err)
+{
+	memset(o->copied, 0, sizeof(o->copied));
+	for (size_t i = 0; i < o->n; i++) {
+		bool seen = false;
+
+		for (size_t k = 0; k < i && !seen; k++)
+			seen = o->u[k].target == o->u[i].target;
+		if (!seen && look_at_copies(o, o->u[i].target, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Take away the originals whose copies are there. */
+static int remove_originals(struct origins *o, struct err *err)
+{
+	struct selected sel;
+	struct err shut = ERR_INIT;
+	size_t n = 0, n_gone = 0, n_there = 0;
+	int got = open_folder(o, o->u[0].origin_folder, true, &sel, &shut);
+
+	if (got < 0)
+		*err = shut;
+	if (got <= 0)
+		return got;
+	for (size_t i = 0; i < o->n; i++)
+		o->uids[n++] = o->u[i].origin_uid;
+	if (uids_look(o->t, o->uids, n, false, &o->arena, o->found, err) < 0)
+		return -1;
+	for (size_t i = 0; i < o->n; i++) {
+		bool ours = sel.uidvalidity == o->u[i].origin_uidvalidity;
+
+		if (ours && o->found[i].uid != 0 &&
+		    (!o->copied[i] || !origin_same(&o->found[i], &o->u[i])))
+			continue; /* it stays */
+		o->ids[n_gone++] = o->u[i].id;
+		if (ours && o->found[i].uid != 0)
+			o->uids[n_there++] = o->u[i].origin_uid;
+	}
+	if (uids_remove(o->t, o->uids, n_there, err) < 0 ||
+	    journal_origin_gone(o->t->journal, o->ids, n_gone, err) < 0)
+		return -1;
+	fault_point("file-origin-gone");
+	return 0;
+}
+
+static int remove_pages(struct origins *o, struct err *err)
+{
+	int64_t after = 0;
+	int n;
+
+	for (;;) {
+		arena_reset(&o->arena);
+		o->u = arena_alloc(&o->arena, FILING_PAGE * sizeof(*o->u));
+		o->found = arena_alloc(&o->arena, FILING_PAGE * sizeof(*o->found));
+		if (!o->u || !o->found)
+			return err_nomem(err);
+		n = journal_origins_left(o->t->journal, after, FILING_PAGE, &o->arena, o->u, err);
+		if (n <= 0)
+			return n;
+		o->n = (size_t)n;
+		after = (int64_t)((uint64_t)o->u[n - 1].origin_folder << 32 |
+				  o->u[n - 1].origin_uid);
+		if (stop_check(err) < 0 || look_at_all_copies(o, err) < 0 ||
+		    remove_originals(o, err) < 0)
+			return -1;
+	}
+}
+
+int origins_remove(struct transfer *t, struct err *err)
+{
+	struct origins *o;
+	int result;
+
+	if (!(session_capabilities(t->session) & CAP_UIDPLUS))
+		return 0;
+	o = calloc(1, sizeof(*o));
+	if (!o)
+		return err_nomem(err);
+	o->t = t;
+	o->arena = (struct arena)ARENA_INIT(ORIGIN_ARENA_MAX);
+	result = remove_pages(o, err);
+	if (result == 0)
+		result = session_unselect(t->session, err);
+	arena_release(&o->arena);
+	free(o);
+	return result;
+}

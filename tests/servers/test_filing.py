@@ -1,0 +1,111 @@
+"""Filing by a real Dovecot: what POP left in INBOX goes where the user keeps it, without an upload."""
+import json
+import re
+
+import popbox
+import rig
+
+
+class Filing(rig.ServerTest):
+    def setUp(self):
+        super().setUp()
+        self.life = popbox.Leftovers()
+        self.source = self.folder / "maildir"
+        self.life.write(maildir=self.source)
+        self.fill()
+
+    def fill(self):
+        client = self.server.connect(self.user)
+        self.life.put(client)
+        client.logout()
+
+    def account(self):
+        return self.server.dump(self.user)
+
+    def run_it(self, *options, status=rig.OK, command="run", **more):
+        return self.run_to_server(command, self.source, *options, status=status, **more)
+
+    def report(self, *options):
+        out = self.hoist("report", "--format", "json", "--state", self.state, *options).out
+        return json.loads(out)
+
+    def assertOnlyFiled(self):
+        """Nothing but local-only mail was sent."""
+        balance = self.report()["balance"]
+        self.assertEqual(balance["uploaded"], len(self.life.local_only))
+        self.assertEqual(balance["filed"], sum(self.life.count_filed().values()))
+        self.assertTrue(balance["adds_up"])
+
+    def test_copies(self):
+        trace = self.folder / "trace"
+        self.run_it("--file", "copy", "--trace", trace, "--verify", "full")
+        self.assertMailboxes(self.life.expected(), self.account())
+        self.assertOnlyFiled()
+        before = self.account()
+        self.assertLess(len(re.findall(" UID COPY", trace.read_text())), 30, "whole sets")
+        self.run_it()
+        self.assertEqual(self.account(), before, "a second run has nothing to do")
+
+    def test_moves(self):
+        self.run_it("--file", "move")
+        self.assertMailboxes(self.life.expected(moved=True), self.account())
+        self.assertOnlyFiled()
+        before = self.account()
+        self.run_it("--file", "move")
+        self.assertEqual(self.account(), before, "a second run has nothing to do")
+
+    def test_copies_by_default_and_plans_so(self):
+        before = self.account()
+        self.run_it(command="plan")
+        self.assertEqual(self.account(), before)
+        planned = self.report()
+        self.assertEqual(planned["balance"]["to-file"], sum(self.life.count_filed().values()))
+        self.assertEqual(planned["balance"]["open"], len(self.life.local_only))
+        self.hoist("apply", str(planned["run"]), *self.to(), password=self.server.password)
+        self.assertMailboxes(self.life.expected(), self.account())
+
+    def test_off_leaves_it_there(self):
+        self.run_it("--file", "off")
+        inbox = [row for row in self.account() if row["folder"] == "INBOX"]
+        self.assertEqual(len(self.account()) - len(inbox),
+                         len({(m.folder, m.data) for m in self.life.mails
+                              if m.data in self.life.local_only and m.folder != "INBOX"}))
+
+    def test_shown_only(self):
+        result = self.run_it("--file", "plan")
+        self.assertIn("unfiled", result.out)
+        self.assertEqual(self.report()["balance"]["filed"], 0)
+
+    def test_a_copy_that_the_user_filed_elsewhere_stays_there(self):
+        mail = next(m for m in self.life.mails if m.folder == "Work")
+        self.user = self.server.new_user()
+        self.server.append(self.user, "Elsewhere", mail.data)
+        self.server.append(self.user, "INBOX", mail.data)
+        self.run_it()
+        self.assertEqual([row["folder"] for row in self.account()
+                          if row["size"] == len(mail.data)].count("Work"), 0)
+
+
+class FilingWithoutMove(Filing):
+    """COPY, then \\Deleted and UID EXPUNGE of exactly the originals."""
+    server_options = {"extra": "imap_capability = IMAP4rev1 LITERAL+ SASL-IR UIDPLUS MULTIAPPEND "
+                               "NAMESPACE UNSELECT SPECIAL-USE"}
+
+    def test_others_marks_are_left_alone(self):
+        client = self.server.connect(self.user)
+        client.select("INBOX")
+        uid = client.uid("SEARCH", "SUBJECT", '"only there 3"')[1][0].decode()
+        client.uid("STORE", uid, "+FLAGS", r"(\Deleted)")
+        client.logout()
+        self.run_it("--file", "move")
+        self.assertIn(int(uid), [row["uid"] for row in self.account() if row["folder"] == "INBOX"])
+
+
+class FilingWithoutUidplus(Filing):
+    """What cannot be taken away is copied; what was copied where, the index tells."""
+    server_options = {"extra": "imap_capability = IMAP4rev1 LITERAL+ SASL-IR NAMESPACE UNSELECT"}
+
+    def test_moves(self):
+        result = self.run_it("--file", "move")
+        self.assertMailboxes(self.life.expected(), self.account())
+        self.assertIn("copied, not moved", result.out)
