@@ -63,11 +63,6 @@ void buf_add(struct buf *b, const void *bytes, size_t len)
 	b->len += len;
 }
 
-void buf_addc(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
-}
-
 void buf_adds(struct buf *b, const char *text)
 {
 	buf_add(b, text, strlen(text));

@@ -32,10 +32,18 @@ void buf_reset(struct buf *b);	 /* forgets the content and the failure, keeps th
 char *buf_room(struct buf *b, size_t more);
 
 void buf_add(struct buf *b, const void *bytes, size_t len);
-void buf_addc(struct buf *b, char c);
 void buf_adds(struct buf *b, const char *text);
 void buf_add_slice(struct buf *b, struct slice s);
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Called for each character of many texts: the way of nearly all is inlined. */
+static inline void buf_addc(struct buf *b, char c)
+{
+	if (!b->failed && b->len < b->limit && b->len + 1 < b->cap)
+		b->ptr[b->len++] = c;
+	else
+		buf_add(b, &c, 1);
+}
 
 /* Drop the first `len` bytes. */
 void buf_consume(struct buf *b, size_t len);

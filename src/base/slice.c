@@ -4,7 +4,8 @@
 #include "base/slice.h"
 
 #include <string.h>
-#include <strings.h>
+
+#include "base/vec.h"
 
 struct slice slice_of(const void *ptr, size_t len)
 {
@@ -93,18 +94,41 @@ ptrdiff_t slice_find(struct slice s, char byte)
 	return p ? p - s.ptr : -1;
 }
 
+/* What a character and its other case have in common when this bit is set. */
+static char case_bit(char c)
+{
+	return lower(c) >= 'a' && lower(c) <= 'z' ? 0x20 : 0;
+}
+
+/* The first place from `i` on where the first two characters of the needle may stand, or where too
+ * few bytes are left to look at sixteen at once. */
+static size_t skip_to_pair(struct slice s, size_t i, struct slice needle)
+{
+	const vec bit0 = vec_all(case_bit(needle.ptr[0])), bit1 = vec_all(case_bit(needle.ptr[1]));
+	const vec want0 = vec_all(needle.ptr[0]) | bit0, want1 = vec_all(needle.ptr[1]) | bit1;
+
+	for (; s.len - i > VEC_LEN; i += VEC_LEN)
+		if (vec_any((vec)(((vec_load(s.ptr + i) | bit0) == want0) &
+				  ((vec_load(s.ptr + i + 1) | bit1) == want1))))
+			break;
+	return i;
+}
+
 ptrdiff_t slice_ifind(struct slice s, struct slice needle)
 {
-	unsigned char first;
-
 	if (needle.len > s.len)
 		return -1;
 	if (needle.len == 0)
 		return 0;
-	first = lower(needle.ptr[0]);
-	for (size_t i = 0; i + needle.len <= s.len; i++)
-		if (lower(s.ptr[i]) == first && ieq(s.ptr + i, needle.ptr, needle.len))
-			return (ptrdiff_t)i;
+	for (size_t i = 0; i + needle.len <= s.len;) {
+		size_t stop;
+
+		if (needle.len > 1)
+			i = skip_to_pair(s, i, needle);
+		for (stop = i + VEC_LEN; i < stop && i + needle.len <= s.len; i++)
+			if (ieq(s.ptr + i, needle.ptr, needle.len))
+				return (ptrdiff_t)i;
+	}
 	return -1;
 }
 

@@ -37,9 +37,30 @@ size_t utf8_decode(struct slice s, uint32_t *out)
 	return len;
 }
 
+/* How many octets at the start are ASCII: whole words of them, then single ones. */
+static size_t ascii_len(struct slice s)
+{
+	size_t n = 0;
+	uint64_t word;
+
+	for (; n + sizeof(word) <= s.len; n += sizeof(word)) {
+		memcpy(&word, s.ptr + n, sizeof(word));
+		if (word & UINT64_C(0x8080808080808080))
+			break;
+	}
+	while (n < s.len && (unsigned char)s.ptr[n] < 0x80)
+		n++;
+	return n;
+}
+
+bool utf8_is_ascii(struct slice s)
+{
+	return ascii_len(s) == s.len;
+}
+
 bool utf8_valid(struct slice s)
 {
-	while (s.len > 0) {
+	while ((s = slice_from(s, ascii_len(s))).len > 0) {
 		uint32_t c;
 		size_t n = utf8_decode(s, &c);
 
@@ -81,8 +102,10 @@ void utf8_add_lossy(struct buf *b, struct slice s)
 {
 	while (s.len > 0) {
 		uint32_t c;
-		size_t n = utf8_decode(s, &c);
+		size_t n = ascii_len(s);
 
+		if (n == 0)
+			n = utf8_decode(s, &c);
 		if (n == 0) {
 			buf_adds(b, "\xef\xbf\xbd");
 			n = 1;

@@ -12,6 +12,8 @@
 /* True if `s` is valid UTF-8 (no overlong forms, no surrogates, <= U+10FFFF). */
 bool utf8_valid(struct slice s);
 
+bool utf8_is_ascii(struct slice s);
+
 /* Decode one character; returns its length in bytes, or 0 if the bytes are not valid UTF-8. */
 size_t utf8_decode(struct slice s, uint32_t *out);
 

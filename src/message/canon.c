@@ -142,34 +142,41 @@ static void put(struct canon *c, const char *bytes, size_t len)
 
 /* ---- headers ---- */
 
+#define STRIP(name, bit)                                                                           \
+	{                                                                                          \
+		{ name, sizeof(name) - 1 }, bit                                                    \
+	}
 static const struct {
-	const char *name;
+	struct slice name;
 	uint32_t bit;
 } strip_names[] = {
-	{ "status", STRIP_STATUS },
-	{ "x-status", STRIP_X_STATUS },
-	{ "x-keywords", STRIP_X_KEYWORDS },
-	{ "x-uid", STRIP_X_UID },
-	{ "x-imap", STRIP_X_IMAP },
-	{ "x-imapbase", STRIP_X_IMAPBASE },
-	{ "content-length", STRIP_CONTENT_LENGTH },
-	{ "lines", STRIP_LINES },
-	{ "x-mozilla-status", STRIP_X_MOZILLA_STATUS },
-	{ "x-mozilla-status2", STRIP_X_MOZILLA_STATUS2 },
-	{ "x-mozilla-keys", STRIP_X_MOZILLA_KEYS },
-	{ "x-account-key", STRIP_X_ACCOUNT_KEY },
-	{ "x-uidl", STRIP_X_UIDL },
-	{ "x-evolution", STRIP_X_EVOLUTION },
-	{ "x-evolution-source", STRIP_X_EVOLUTION_SOURCE },
-	{ "x-tuid", STRIP_X_TUID },
-	{ "x-offlineimap", STRIP_X_OFFLINEIMAP },
+	STRIP("status", STRIP_STATUS),
+	STRIP("x-status", STRIP_X_STATUS),
+	STRIP("x-keywords", STRIP_X_KEYWORDS),
+	STRIP("x-uid", STRIP_X_UID),
+	STRIP("x-imap", STRIP_X_IMAP),
+	STRIP("x-imapbase", STRIP_X_IMAPBASE),
+	STRIP("content-length", STRIP_CONTENT_LENGTH),
+	STRIP("lines", STRIP_LINES),
+	STRIP("x-mozilla-status", STRIP_X_MOZILLA_STATUS),
+	STRIP("x-mozilla-status2", STRIP_X_MOZILLA_STATUS2),
+	STRIP("x-mozilla-keys", STRIP_X_MOZILLA_KEYS),
+	STRIP("x-account-key", STRIP_X_ACCOUNT_KEY),
+	STRIP("x-uidl", STRIP_X_UIDL),
+	STRIP("x-evolution", STRIP_X_EVOLUTION),
+	STRIP("x-evolution-source", STRIP_X_EVOLUTION_SOURCE),
+	STRIP("x-tuid", STRIP_X_TUID),
+	STRIP("x-offlineimap", STRIP_X_OFFLINEIMAP),
 };
+#undef STRIP
 
 /* The STRIP_* bit of the field that starts at `line`, 0 if it is none of them. */
 static uint32_t strip_bit(struct slice line)
 {
 	struct slice name = slice_head(line, 0);
 
+	if (!memchr("sxcl", line.ptr[0] | 0x20, 4))
+		return 0; /* no name begins with it */
 	while (name.len < line.len && line.ptr[name.len] > 32 && line.ptr[name.len] != ':')
 		name.len++;
 	line = slice_from(line, name.len);
@@ -180,7 +187,7 @@ static uint32_t strip_bit(struct slice line)
 	if (slice_istarts(name, SLICE_LIT("x-kmail-")))
 		return STRIP_X_KMAIL;
 	for (size_t i = 0; i < sizeof(strip_names) / sizeof(strip_names[0]); i++)
-		if (slice_ieq(name, slice_str(strip_names[i].name)))
+		if (slice_ieq(name, strip_names[i].name))
 			return strip_names[i].bit;
 	return 0;
 }

@@ -86,23 +86,31 @@ bool header_find(struct slice block, const char *name, struct header_field *out)
 	return false;
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 void header_unfold(struct buf *out, struct slice value)
 {
+	char *room = buf_room(out, value.len), *p = room;
 	bool gap = false;
-	size_t start = out->len;
 
+	if (!room)
+		return;
 	for (size_t i = 0; i < value.len; i++) {
 		char c = value.ptr[i];
 
-		if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
-			gap = true;
+		if (is_blank(c)) {
+			gap = p > room;
 			continue;
 		}
-		if (gap && out->len > start)
-			buf_addc(out, ' ');
+		if (gap)
+			*p++ = ' ';
 		gap = false;
-		buf_addc(out, c);
+		*p++ = c;
 	}
+	out->len += (size_t)(p - room);
 }
 
 struct slice header_message_id(struct buf *scratch, struct slice value)
@@ -115,7 +123,7 @@ struct slice header_message_id(struct buf *scratch, struct slice value)
 		id = slice_head(slice_from(value, (size_t)open), (size_t)close + 1);
 	buf_reset(scratch);
 	for (size_t i = 0; i < id.len; i++)
-		if (id.ptr[i] != ' ' && id.ptr[i] != '\t' && id.ptr[i] != '\r' && id.ptr[i] != '\n')
+		if (!is_blank(id.ptr[i]))
 			buf_addc(scratch, id.ptr[i]);
 	return buf_slice(scratch);
 }
@@ -245,14 +253,11 @@ static size_t add_encoded_word(struct buf *out, struct slice s)
 	return known ? (size_t)(text.ptr + text.len + 2 - s.ptr) : 0;
 }
 
-void header_decode(struct buf *out, struct slice value)
+/* A value on one line, appended with its encoded-words and 8-bit octets decoded. */
+static void decode_flat(struct buf *out, struct slice s)
 {
-	struct buf flat = BUF_INIT(HEADER_BLOCK_MAX);
-	struct slice s;
 	bool after_word = false;
 
-	header_unfold(&flat, value);
-	s = buf_slice(&flat);
 	while (s.len > 0) {
 		ptrdiff_t at = slice_ifind(s, SLICE_LIT("=?"));
 		struct slice before = at < 0 ? s : slice_head(s, (size_t)at);
@@ -272,5 +277,21 @@ void header_decode(struct buf *out, struct slice value)
 		}
 		s = slice_from(s, word);
 	}
-	buf_release(&flat);
+}
+
+void header_decode(struct buf *out, struct slice value)
+{
+	CLEANUP(buf_release) struct buf coded = BUF_INIT(HEADER_BLOCK_MAX);
+	size_t start = out->len;
+	struct slice flat;
+
+	header_unfold(out, value);
+	if (out->failed)
+		return;
+	flat = slice_from(buf_slice(out), start);
+	if (utf8_is_ascii(flat) && slice_ifind(flat, SLICE_LIT("=?")) < 0)
+		return; /* most are plain */
+	buf_add_slice(&coded, flat);
+	out->len = start;
+	decode_flat(out, buf_slice(&coded));
 }

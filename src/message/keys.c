@@ -36,7 +36,7 @@ struct keyer {
 	size_t n;
 	struct {
 		enum field field;
-		struct slice value;
+		size_t off, len; /* its normal form in `essence` */
 	} fields[FIELDS_MAX];
 };
 
@@ -289,37 +289,42 @@ static void note_fact(struct header_facts *facts, enum field field, struct slice
 	}
 }
 
-static void add_essence(struct buf *out, const struct header_field *f)
+static void add_name(struct buf *out, struct slice name)
 {
-	char *room;
+	char *room = buf_room(out, name.len);
 
-	if (f->name.len > 0 && is_transport_field(f->name))
-		return;
-	room = buf_room(out, f->name.len);
-	for (size_t i = 0; room && i < f->name.len; i++)
-		room[i] = (char)(f->name.ptr[i] | 32);
+	for (size_t i = 0; room && i < name.len; i++)
+		room[i] = (char)(name.ptr[i] | 32);
 	if (room)
-		out->len += f->name.len;
+		out->len += name.len;
 	buf_addc(out, ':');
-	add_normal(out, f->value);
-	buf_addc(out, '\n');
 }
 
+/* Bring values into their normal form once: the fields that count for keys, and for the essence all
+ * that were not added on the way (none of the former are). */
 static void walk(struct keyer *k, struct slice block, bool essence, struct header_facts *facts)
 {
 	struct header_field f;
 
 	k->n = 0;
+	buf_reset(&k->essence);
 	while (header_next(&block, &f) > 0) {
 		enum field field = field_of(f.name);
+		bool is_key = field < F_KEYS && k->n < FIELDS_MAX;
+		size_t off;
 
-		if (field < F_KEYS && k->n < FIELDS_MAX) {
-			k->fields[k->n].field = field;
-			k->fields[k->n++].value = f.value;
-		}
 		note_fact(facts, field, f.value);
-		if (essence)
-			add_essence(&k->essence, &f);
+		if (!is_key && (!essence || (f.name.len > 0 && is_transport_field(f.name))))
+			continue;
+		add_name(&k->essence, f.name);
+		off = k->essence.len;
+		add_normal(&k->essence, f.value);
+		if (is_key) {
+			k->fields[k->n].field = field;
+			k->fields[k->n].off = off;
+			k->fields[k->n++].len = k->essence.len - off;
+		}
+		buf_addc(&k->essence, '\n');
 	}
 }
 
@@ -327,6 +332,8 @@ static void walk(struct keyer *k, struct slice block, bool essence, struct heade
  * order. Values of a repeated field keep theirs. */
 static int hash_fields(struct keyer *k, uint32_t wanted, uint8_t out[KEY_LEN], struct err *err)
 {
+	if (buf_ok(&k->essence, "a message's header", err) != 0)
+		return -1;
 	buf_reset(&k->text);
 	for (enum field field = 0; field < F_KEYS; field++) {
 		if (!(wanted & 1u << field))
@@ -336,7 +343,7 @@ static int hash_fields(struct keyer *k, uint32_t wanted, uint8_t out[KEY_LEN], s
 			if (k->fields[i].field != field)
 				continue;
 			buf_addc(&k->text, ':');
-			add_normal(&k->text, k->fields[i].value);
+			buf_add(&k->text, k->essence.ptr + k->fields[i].off, k->fields[i].len);
 		}
 		buf_addc(&k->text, '\n');
 	}
@@ -367,7 +374,6 @@ int keyer_run(struct keyer *k, struct slice block, struct match_keys *keys,
 		facts = &own;
 	memset(facts, 0, sizeof(*facts));
 	memset(&out, 0, sizeof(out));
-	buf_reset(&k->essence);
 	walk(k, block, essence != NULL, facts);
 	if (hash_id(k, facts, &out, err) != 0 ||
 	    hash_fields(k, 1u << F_FROM | 1u << F_DATE | 1u << F_SUBJECT, out.ident, err) != 0 ||

@@ -2,8 +2,7 @@
  * A window over a file: see window.h.
  *
  * Finding From_ lines is what reading an mbox costs. Line by line, memchr() is called once for 60
- * bytes; instead 64 bytes at a time are compared with the pair "line end, F" in vectors (a GCC
- * extension that clang has too, and that any processor's compiler lowers to what it has).
+ * bytes; instead 64 bytes at a time are compared with the pair "line end, F" in vectors.
  */
 #include "source/window.h"
 
@@ -13,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/stop.h"
+#include "base/vec.h"
 
 #define SHOWN_MAX (WINDOW_KEEP_MAX > WINDOW_WANT_MAX ? WINDOW_KEEP_MAX : WINDOW_WANT_MAX)
 #define CAPACITY  (SHOWN_MAX + WINDOW_CHUNK + WINDOW_BEFORE)
@@ -118,44 +118,19 @@ char window_at(const struct window *w, uint64_t off)
 
 /* ---- the search ---- */
 
-typedef uint8_t vec __attribute__((vector_size(16)));
-
-static vec load(const char *p)
-{
-	vec v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static vec splat(char c)
-{
-	uint8_t u = (uint8_t)c;
-
-	return (vec){ u, u, u, u, u, u, u, u, u, u, u, u, u, u, u, u };
-}
-
 /* All ones where p[i] is `a` and p[i + 1] is `b`. */
 static vec pairs(const char *p, vec a, vec b)
 {
-	return (vec)((load(p) == a) & (load(p + 1) == b));
-}
-
-static bool any(vec v)
-{
-	uint64_t halves[2];
-
-	memcpy(halves, &v, sizeof(halves));
-	return (halves[0] | halves[1]) != 0;
+	return (vec)((vec_load(p) == a) & (vec_load(p + 1) == b));
 }
 
 const char *window_find_eol_f(const char *p, const char *end, char eol)
 {
-	const vec a = splat(eol), b = splat('F');
+	const vec a = vec_all(eol), b = vec_all('F');
 
 	for (;; p++) {
-		while (end - p > 64 && !any(pairs(p, a, b) | pairs(p + 16, a, b) |
-					    pairs(p + 32, a, b) | pairs(p + 48, a, b)))
+		while (end - p > 64 && !vec_any(pairs(p, a, b) | pairs(p + 16, a, b) |
+						pairs(p + 32, a, b) | pairs(p + 48, a, b)))
 			p += 64;
 		p = p < end ? memchr(p, eol, (size_t)(end - p)) : NULL;
 		if (!p || p + 1 == end || p[1] == 'F')

@@ -73,6 +73,35 @@ Test(base, slices)
 	cr_expect_not(slice_hex64(SLICE_LIT("10000000000000000"), &n));
 }
 
+/* Wherever it stands: the search looks at sixteen bytes at a time. */
+Test(base, slice_ifind_everywhere)
+{
+	static const char *const needles[] = { "=?", "Z", "wItH [x", "@@" };
+	char text[80];
+
+	for (size_t n = 0; n < sizeof(needles) / sizeof(needles[0]); n++) {
+		struct slice needle = slice_str(needles[n]);
+
+		for (size_t len = needle.len; len < sizeof(text); len++) {
+			for (size_t at = 0; at + needle.len <= len; at++) {
+				memset(text, needle.ptr[0] ^ 0x20, sizeof(text));
+				if (needle.ptr[0] == 'Z' || needle.ptr[0] == 'w')
+					memset(text, '{', sizeof(text)); /* '[' with the case bit */
+				memcpy(text + at, needle.ptr, needle.len);
+				for (size_t i = at; i < at + needle.len; i++)
+					if (text[i] >= 'a' && text[i] <= 'z')
+						text[i] = (char)(text[i] ^ 0x20);
+				cr_assert_eq(slice_ifind(slice_of(text, len), needle),
+					     (ptrdiff_t)at, "'%s' at %zu of %zu", needles[n], at,
+					     len);
+				cr_assert_eq(
+					slice_ifind(slice_of(text, at + needle.len - 1), needle),
+					-1, "'%s' cut off at %zu", needles[n], at);
+			}
+		}
+	}
+}
+
 Test(base, buffer_limit)
 {
 	CLEANUP(buf_release) struct buf b = BUF_INIT(8);
