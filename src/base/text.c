@@ -217,6 +217,20 @@ char *text_nfc(struct arena *a, struct slice s)
 	return out;
 }
 
+char *text_put_number(char *at, uint64_t n, unsigned base)
+{
+	static const char digits[] = "0123456789abcdef";
+	char reversed[20];
+	size_t len = 0;
+
+	do
+		reversed[len++] = digits[n % base];
+	while ((n /= base) != 0);
+	while (len > 0)
+		*at++ = reversed[--len];
+	return at;
+}
+
 void text_add_size(struct buf *b, uint64_t bytes)
 {
 	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };

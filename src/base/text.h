@@ -36,6 +36,9 @@ char *text_fold(struct arena *a, struct slice s);
 /* NFC copy, unchanged if not valid UTF-8. */
 char *text_nfc(struct arena *a, struct slice s);
 
+/* Write `n` to base 10 or 16 and return what is behind it: at most 20 octets, no NUL. */
+char *text_put_number(char *at, uint64_t n, unsigned base);
+
 /* "1.4 GB", "812 B": powers of 1000, one digit after the point from kB on. */
 void text_add_size(struct buf *b, uint64_t bytes);
 

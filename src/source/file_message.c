@@ -110,14 +110,15 @@ static const char *foreign_format(struct slice head)
 
 /* ---- opening ---- */
 
-static int read_head(const struct file_message *f, char *bytes, size_t len, struct slice *out,
-		     struct err *err)
+static int read_head(struct file_message *f, struct slice *out, struct err *err)
 {
-	ssize_t n = fd_pread(f->fd, bytes, len, 0, err);
+	size_t len = f->len < FILE_ROOM ? (size_t)f->len : FILE_ROOM;
+	ssize_t n = fd_pread(f->fd, f->room, len, 0, err);
 
 	if (n < 0)
 		return -1;
-	*out = slice_of(bytes, (size_t)n);
+	f->room_len = (size_t)n;
+	*out = slice_of(f->room, f->room_len);
 	return 0;
 }
 
@@ -140,16 +141,14 @@ static int unpack(struct file_message *f, struct err *err)
 
 static int look(struct file_message *f, enum file_lead lead, struct err *err)
 {
-	char bytes[FILE_HEAD_LEN];
-	size_t len = lead == LEAD_CUT ? sizeof(bytes) : FILE_GLANCE_LEN;
 	struct slice head;
 	const char *format;
 
-	if (read_head(f, bytes, len, &head, err) != 0)
+	if (read_head(f, &head, err) != 0)
 		return -1;
-	if (gunzip_magic(head) &&
-	    (unpack(f, err) != 0 || read_head(f, bytes, len, &head, err) != 0))
+	if (gunzip_magic(head) && (unpack(f, err) != 0 || read_head(f, &head, err) != 0))
 		return -1;
+	head = slice_head(head, lead == LEAD_CUT ? FILE_HEAD_LEN : FILE_GLANCE_LEN);
 	format = foreign_format(head);
 	if (format)
 		return err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER, "it is %s: not carried",
@@ -162,28 +161,35 @@ static int look(struct file_message *f, enum file_lead lead, struct err *err)
 	return 0;
 }
 
+/* Open the file, with all but the room for its bytes set. */
+static int begin(struct file_message *f, int dirfd, const char *name, struct err *err)
+{
+	struct stat st;
+
+	memset(f, 0, offsetof(struct file_message, room));
+	f->from_line = TIME_NONE;
+	f->fd = fd_open_file(dirfd, name, &st, err);
+	if (f->fd < 0)
+		return -1;
+	f->size = f->len = (uint64_t)st.st_size;
+	f->mtime = st.st_mtim.tv_sec;
+	return 0;
+}
+
 int file_message_open(int dirfd, const char *name, enum file_lead lead, struct file_message *out,
 		      struct err *err)
 {
-	struct file_message f = FILE_MESSAGE_NONE;
-	struct stat st;
-
-	f.fd = fd_open_file(dirfd, name, &st, err);
-	if (f.fd < 0) {
+	if (begin(out, dirfd, name, err) != 0) {
 		err->scope = SCOPE_MESSAGE;
 		return -1;
 	}
-	f.size = f.len = (uint64_t)st.st_size;
-	f.mtime = st.st_mtim.tv_sec;
-	if (look(&f, lead, err) != 0) {
-		file_message_close(&f);
-		err_prefix(err, "'%s'", name);
-		if (err->code != ERR_CANTCREAT) /* no room for the spool file spoils the run */
-			err->scope = SCOPE_MESSAGE;
-		return -1;
-	}
-	*out = f;
-	return 0;
+	if (look(out, lead, err) == 0)
+		return 0;
+	file_message_close(out);
+	err_prefix(err, "'%s'", name);
+	if (err->code != ERR_CANTCREAT) /* no room for the spool file spoils the run */
+		err->scope = SCOPE_MESSAGE;
+	return -1;
 }
 
 void file_message_close(struct file_message *f)
@@ -194,6 +200,8 @@ void file_message_close(struct file_message *f)
 void file_message_fill(const struct file_message *f, struct message *out)
 {
 	out->body = (struct body){ .fd = f->fd, .off = f->off, .len = f->len };
+	if (f->room_len == f->off + f->len)
+		out->body.bytes = f->room + f->off;
 	out->canon.eol = f->eol;
 	out->arrival = (struct arrival){ false, f->from_line, TIME_NONE, f->mtime };
 	out->state = f->damaged ? STATE_TRUNCATED : STATE_WHOLE;
@@ -332,20 +340,6 @@ static char *put_part(char *at, struct slice s)
 	return at + s.len;
 }
 
-static char *put_number(char *at, uint64_t n, unsigned base)
-{
-	static const char digits[] = "0123456789abcdef";
-	char reversed[20];
-	size_t len = 0;
-
-	do
-		reversed[len++] = digits[n % base];
-	while ((n /= base) != 0);
-	while (len > 0)
-		*at++ = reversed[--len];
-	return at;
-}
-
 /* By hand and not by printf: this runs for each of some 100,000 files a second. */
 char *file_locator_write(struct arena *a, const char *dir, const char *sub, struct slice name,
 			 const struct file_message *f, const struct canon_rules *rules)
@@ -364,14 +358,14 @@ char *file_locator_write(struct arena *a, const char *dir, const char *sub, stru
 		at = put_part(at, parts[i]);
 	}
 	*at++ = '@';
-	at = put_number(at, f->size, 10);
+	at = text_put_number(at, f->size, 10);
 	*at++ = '+';
-	at = put_number(at, f->off, 10);
+	at = text_put_number(at, f->off, 10);
 	*at++ = ':';
 	if (f->packed)
 		*at++ = 'z';
 	*at++ = rules->eol == EOL_CR ? 'c' : 'l';
-	at = put_number(at, rules->strip, 16);
+	at = text_put_number(at, rules->strip, 16);
 	*at = 0;
 	return text;
 }
@@ -471,26 +465,20 @@ static int has_changed(const struct file_locator *l, struct err *err)
 int file_locator_open(const struct file_locator *l, int rootfd, struct file_message *f,
 		      struct message *out, struct err *err)
 {
-	struct file_message own = FILE_MESSAGE_NONE;
-	struct stat st;
-
-	own.fd = fd_open_file(rootfd, l->path, &st, err);
-	if (own.fd < 0) {
+	if (begin(f, rootfd, l->path, err) != 0) {
 		err->code = ERR_CHANGED;
 		err->scope = SCOPE_MESSAGE;
 		return -1;
 	}
-	own.size = own.len = (uint64_t)st.st_size;
-	if (own.size == l->size && l->packed && unpack(&own, err) != 0) {
-		file_message_close(&own);
+	if (f->size == l->size && l->packed && unpack(f, err) != 0) {
+		file_message_close(f);
 		return -1;
 	}
-	if (own.size != l->size || own.len < l->off) {
-		file_message_close(&own);
+	if (f->size != l->size || f->len < l->off) {
+		file_message_close(f);
 		return has_changed(l, err);
 	}
-	out->body = (struct body){ .fd = own.fd, .off = l->off, .len = own.len - l->off };
+	out->body = (struct body){ .fd = f->fd, .off = l->off, .len = f->len - l->off };
 	out->canon = l->rules;
-	*f = own;
 	return 0;
 }

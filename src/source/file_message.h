@@ -7,7 +7,8 @@
 
 #include "message/message.h"
 
-#define FILE_HEAD_LEN 4096 /* first bytes of a file that are looked at */
+#define FILE_HEAD_LEN ((size_t)4 << 10)	 /* first bytes of a file that are looked at */
+#define FILE_ROOM     ((size_t)16 << 10) /* most messages fit in: they are read once and not twice */
 
 /* What stands before the message and does not belong to it. */
 enum file_lead {
@@ -27,6 +28,8 @@ struct file_message {
 	uint32_t repairs; /* NOTE_ZONE_UNKNOWN */
 	bool packed;	  /* fd is a spool file: Dovecot's zlib plugin packs single messages */
 	bool damaged;	  /* packed, and only a part could be unpacked */
+	size_t room_len;
+	char room[FILE_ROOM]; /* first bytes of fd; of a short message, all of them */
 };
 
 #define FILE_MESSAGE_NONE                                                                          \
@@ -35,13 +38,14 @@ struct file_message {
 	}
 
 /* Open `name` below `dirfd` and look at its start. 0, or -1 with SCOPE_MESSAGE: it cannot be read
- * (sys_errno ENOENT when it is gone), or it is no mail but of another format. Close with
- * file_message_close(). */
+ * (sys_errno ENOENT when it is gone), or it is no mail but of another format; *out is closed then.
+ * Close with file_message_close(). */
 int file_message_open(int dirfd, const char *name, enum file_lead lead, struct file_message *out,
 		      struct err *err);
 void file_message_close(struct file_message *f); /* does nothing when it is not open */
 
-/* Set body, canon.eol, arrival (not trusted), state and repairs of *out, which is otherwise zero.
+/* Set body (with its bytes, if they are here), canon.eol, arrival (not trusted), state and repairs
+ * of *out, which is otherwise zero.
  */
 void file_message_fill(const struct file_message *f, struct message *out);
 
@@ -67,7 +71,8 @@ int file_locator_read(const char *locator, struct arena *a, struct file_locator 
 		      struct err *err);
 
 /* Open what a locator names, below `rootfd`, and fill body and canon of *out; *f holds the
- * descriptor. ERR_CHANGED when the file is gone (sys_errno ENOENT) or has another size. */
+ * descriptor, closed on failure. ERR_CHANGED when the file is gone (sys_errno ENOENT) or has
+ * another size. */
 int file_locator_open(const struct file_locator *l, int rootfd, struct file_message *f,
 		      struct message *out, struct err *err);
 

@@ -552,18 +552,25 @@ static const char quoting_letters[] = {
 	[QUOTING_NONE] = 'n', [QUOTING_MBOXO] = 'o', [QUOTING_MBOXRD] = 'd'
 };
 
-/* One is made for each message: formatted once, into room that is surely enough. */
+/* By hand and not by printf: one is made for each message. The room is surely enough. */
 static char *make_locator(const struct mbox_file *f, const struct message *m, struct arena *a)
 {
-	size_t name_len = strlen(f->escaped), room = name_len + sizeof("@+:lnffffffff") + 2 * 20;
-	char *out = arena_alloc(a, room);
+	size_t name_len = strlen(f->escaped);
+	char *out = arena_alloc(a, name_len + sizeof("@+:lnffffffff") + 2 * 20), *at = out;
 
 	if (!out)
 		return NULL;
-	memcpy(out, f->escaped, name_len);
-	snprintf(out + name_len, room - name_len, "@%" PRIu64 "+%" PRIu64 ":%c%c%" PRIx32,
-		 m->body.off, m->body.len, eol_letters[m->canon.eol],
-		 quoting_letters[m->canon.quoting], m->canon.strip);
+	memcpy(at, f->escaped, name_len);
+	at += name_len;
+	*at++ = '@';
+	at = text_put_number(at, m->body.off, 10);
+	*at++ = '+';
+	at = text_put_number(at, m->body.len, 10);
+	*at++ = ':';
+	*at++ = eol_letters[m->canon.eol];
+	*at++ = quoting_letters[m->canon.quoting];
+	at = text_put_number(at, m->canon.strip, 16);
+	*at = '\0';
 	return out;
 }
 
