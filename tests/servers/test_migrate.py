@@ -10,7 +10,7 @@ import rig
 
 class Migration(rig.ServerTest):
     """What every server setup must pass; the classes below run it with others."""
-    folder_prefix = ""
+    prefix = separator = None  # where they are not options of the server
 
     def generate(self, **options):
         settings = {"messages": 120, "seed": 5, "folders": 5, "median": 2000, "mean": 6000}
@@ -22,8 +22,10 @@ class Migration(rig.ServerTest):
     def renamed(self, row):
         """Where the server shows the folder."""
         if row["folder"] != "INBOX":
-            name = row["folder"].replace("/", self.server_options.get("separator", "/"))
-            row["folder"] = self.server_options.get("prefix", "") + name
+            options = self.server_options
+            separator = self.separator or options.get("separator", "/")
+            row["folder"] = ((self.prefix or options.get("prefix", "")) +
+                             row["folder"].replace("/", separator))
         return row
 
     def run_store(self, kind, *options, status=rig.OK):
@@ -288,6 +290,21 @@ class InMaildirs(Migration):
 
 class WithNamespacePrefix(Migration):
     server_options = {"prefix": "INBOX.", "separator": "."}
+
+
+class OnCyrus(Migration):
+    server_kind = "cyrus"
+    prefix, separator = "INBOX.", "."
+
+
+class OnCyrusBesideInbox(Migration):
+    server_kind = "cyrus"
+    server_options = {"layout": "alternative"}
+
+
+class OnCourier(Migration):
+    server_kind = "courier"
+    prefix, separator = "INBOX.", "."
 
 
 class InOneFileStorage(Migration):

@@ -16,7 +16,7 @@ import mailboxes
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("MAILHOIST", TOP / "build/dev/mailhoist")).resolve()
 RELEASE = TOP / "build/release/mailhoist"
-DOVECOT = TOP / "tests/servers/dovecot.sh"
+SERVERS = TOP / "tests/servers"
 TIMEOUT = 300  # seconds that one run of the program may take at most
 
 # Exit statuses (the man page's EXIT STATUS).
@@ -51,27 +51,32 @@ def scratch(memory=True):
 
 
 class Server:
-    """A throw-away Dovecot; options are those of tests/servers/dovecot.sh, in lower case."""
+    """A throw-away server: dovecot, cyrus or courier; options are those of tests/servers/KIND.sh, in
+    lower case."""
 
-    def __init__(self, folder, **options):
-        self.folder = pathlib.Path(folder)
-        environment = {"DOVECOT_" + key.upper(): str(value) for key, value in options.items()}
-        done = subprocess.run([DOVECOT, "start", self.folder], env=os.environ | environment,
+    def __init__(self, folder, kind="dovecot", **options):
+        self.folder, self.script = pathlib.Path(folder), SERVERS / f"{kind}.sh"
+        environment = {f"{kind.upper()}_{key.upper()}": str(value) for key, value in options.items()}
+        done = subprocess.run([self.script, "start", self.folder], env=os.environ | environment,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode != 0:
-            raise RuntimeError(f"dovecot.sh: {done.stdout}{done.stderr}")
+            raise RuntimeError(f"{kind}.sh: {done.stdout}{done.stderr}")
         lines = (self.folder / "server.env").read_text().splitlines()
         settings = dict(line.split("=", 1) for line in lines)
         self.host, self.password = settings["IMAP_HOST"], settings["IMAP_PASSWORD"]
         self.port, self.tls_port = int(settings["IMAP_PORT"]), int(settings["IMAPS_PORT"])
         self.ca = settings["IMAP_CA"]
-        self.pop3_port, self.pop3s_port = int(settings["POP3_PORT"]), int(settings["POP3S_PORT"])
+        self.pop3_port = int(settings.get("POP3_PORT", 0))
+        self.pop3s_port = int(settings.get("POP3S_PORT", 0))
+        self.users = settings["IMAP_USERS"].split() if "IMAP_USERS" in settings else None
 
     def stop(self):
-        subprocess.run([DOVECOT, "stop", self.folder], check=False, stdin=subprocess.DEVNULL)
+        subprocess.run([self.script, "stop", self.folder], check=False, stdin=subprocess.DEVNULL)
 
     def new_user(self):
-        """Every user name is an account of its own."""
+        """With Dovecot every user name is an account of its own; the others have a list."""
+        if self.users is not None:
+            return self.users.pop(0)
         return f"user{next(_user_numbers)}x{os.getpid()}"
 
     def url(self, user, port=None, prefix=""):
@@ -161,7 +166,8 @@ class ProgramTest(unittest.TestCase):
 
 
 class ServerTest(ProgramTest):
-    """With one Dovecot for all tests of the class, and a fresh account for each test."""
+    """With one server for all tests of the class, and a fresh account for each test."""
+    server_kind = "dovecot"
     server_options = {}
 
     @classmethod
@@ -170,8 +176,18 @@ class ServerTest(ProgramTest):
         cls.server_folder = scratch()
         folder = cls.server_folder.__enter__()
         cls.addClassCleanup(cls.server_folder.__exit__, None, None, None)
-        cls.server = Server(folder / "dovecot", **cls.server_options)
+        if cls.server_kind != "dovecot":
+            cls.unpack()
+        cls.server = Server(folder / cls.server_kind, cls.server_kind, **cls.server_options)
         cls.addClassCleanup(cls.server.stop)
+
+    @classmethod
+    def unpack(cls):
+        """The packages of the other servers come from the network, once."""
+        done = subprocess.run([SERVERS / "unpack.sh", cls.server_kind], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            raise unittest.SkipTest(f"no {cls.server_kind} here: {done.stderr.strip()}")
 
     def setUp(self):
         super().setUp()
