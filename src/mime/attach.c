@@ -163,6 +163,16 @@ static enum encoding choose_encoding(struct composer *c, const char *type,
 	return kind == ENCODING_QP && count.awkward > 0 ? ENCODING_BASE64 : kind;
 }
 
+/* PidTagAttachSize counts the other properties too, among them a small picture: in real stores
+ * 85 to 4,000 octets. */
+#define OVERHEAD_MAX 32768
+
+static bool is_short(const struct mapi_attachment *att)
+{
+	return att->size != MAPI_NONE && att->size > OVERHEAD_MAX &&
+	       (uint64_t)att->size - OVERHEAD_MAX > att->data.len;
+}
+
 static void write_data(struct composer *c, const struct mapi_attachment *att, const char *type,
 		       struct slice name, bool is_inline)
 {
@@ -180,7 +190,7 @@ static void write_data(struct composer *c, const struct mapi_attachment *att, co
 	compose_encoding(c, kind);
 	outlet_adds(&c->out, "\r\n");
 	compose_stream(c, blob_reader_start(&c->blob, &att->data), kind);
-	if (c->blob.base.damaged)
+	if (c->blob.base.damaged || is_short(att))
 		c->fidelity |= FIDELITY_ATTACHMENT_TRUNCATED;
 	if (att->missing)
 		c->fidelity |= att->data.len > 0 ? FIDELITY_ATTACHMENT_TRUNCATED

@@ -4,9 +4,11 @@
 #include "mime/parts.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #include "mime/attach.h"
 #include "mime/body.h"
+#include "mime/report.h"
 
 void multipart_open(struct composer *c, struct multipart *m, const char *subtype,
 		    const char *params)
@@ -50,16 +52,21 @@ void part_write_head(struct composer *c, const char *type, struct slice file_nam
 
 /* ---- the plan ---- */
 
+#define NO_ROW SIZE_MAX
+
 struct plan {
 	const struct entity *e;
 	struct bodies bodies;
+	bool calendar;
 	size_t n_inline, n_files;
 	bool has_embedded;
+	const struct report *report; /* or NULL */
+	size_t status, original;     /* rows of attachments that are parts of the report */
 };
 
-static bool has_body(const struct plan *p)
+static size_t n_bodies(const struct plan *p)
 {
-	return p->bodies.text != BODY_NONE || p->bodies.html != BODY_NONE;
+	return (size_t)(p->bodies.text != BODY_NONE) + (p->bodies.html != BODY_NONE) + p->calendar;
 }
 
 #define ATTACH_RENDERED 4 /* attRenderedInBody of PidTagAttachFlags */
@@ -74,19 +81,40 @@ static bool is_inline(const struct plan *p, const struct mapi_attachment *att)
 	       refs_has(&p->bodies.refs, slice_str(att->content_location));
 }
 
-static void plan_attachments(struct composer *c, struct plan *p)
+/* The invitation as it was received, attached: then we make none. */
+static bool is_calendar(const struct mapi_attachment *att)
+{
+	return att->mime_type != NULL && (strcasecmp(att->mime_type, "text/calendar") == 0 ||
+					  strcasecmp(att->mime_type, "application/ics") == 0);
+}
+
+static void plan_attachment(struct plan *p, const struct mapi_attachment *att, size_t row)
+{
+	p->has_embedded = p->has_embedded || att->method == MAPI_ATTACH_EMBEDDED;
+	p->calendar = p->calendar && !is_calendar(att);
+	if (p->report && p->status == NO_ROW && report_is_status(p->report, att))
+		p->status = row;
+	else if (p->report && p->original == NO_ROW && att->method == MAPI_ATTACH_EMBEDDED)
+		p->original = row;
+	else if (is_inline(p, att))
+		p->n_inline++;
+	else
+		p->n_files++;
+}
+
+static void plan_parts(struct composer *c, const struct entity *e, struct plan *p)
 {
 	struct mapi_attachment att;
 	struct attachments it;
 
-	attachments_start(&it, c, p->e->item);
-	while (attachments_next(&it, &att)) {
-		if (is_inline(p, &att))
-			p->n_inline++;
-		else
-			p->n_files++;
-		p->has_embedded = p->has_embedded || att.method == MAPI_ATTACH_EMBEDDED;
-	}
+	p->e = e;
+	p->report = report_of_class(e->item->message_class);
+	p->status = p->original = NO_ROW;
+	p->calendar = calendar_due(e);
+	bodies_plan(c, e, &p->bodies);
+	attachments_start(&it, c, e->item);
+	while (attachments_next(&it, &att))
+		plan_attachment(p, &att, it.row - 1);
 	attachments_release(&it);
 }
 
@@ -101,7 +129,8 @@ static void write_attachments(struct composer *c, const struct plan *p, struct m
 
 	attachments_start(&it, c, p->e->item);
 	while (attachments_next(&it, &att)) {
-		if (is_inline(p, &att) != inlines)
+		if (is_inline(p, &att) != inlines || it.row - 1 == p->status ||
+		    it.row - 1 == p->original)
 			continue;
 		if (m != NULL)
 			multipart_next(c, m);
@@ -110,29 +139,38 @@ static void write_attachments(struct composer *c, const struct plan *p, struct m
 	attachments_release(&it);
 }
 
+static void write_bodies(struct composer *c, const struct plan *p, struct multipart *m)
+{
+	if (m != NULL && p->bodies.text != BODY_NONE)
+		multipart_next(c, m);
+	if (p->bodies.text != BODY_NONE)
+		body_write_text(c, p->e, &p->bodies);
+	if (m != NULL && p->bodies.html != BODY_NONE)
+		multipart_next(c, m);
+	if (p->bodies.html != BODY_NONE)
+		body_write_html(c, p->e, &p->bodies);
+	if (m != NULL && p->calendar)
+		multipart_next(c, m);
+	if (p->calendar)
+		calendar_write(c, p->e);
+}
+
 static void write_alternative(struct composer *c, const struct plan *p)
 {
 	struct multipart m;
 
-	if (p->bodies.html == BODY_NONE) {
-		body_write_text(c, p->e, &p->bodies);
-		return;
-	}
-	if (p->bodies.text == BODY_NONE) {
-		body_write_html(c, p->e, &p->bodies);
+	if (n_bodies(p) == 1) {
+		write_bodies(c, p, NULL);
 		return;
 	}
 	multipart_open(c, &m, "alternative", "");
-	multipart_next(c, &m);
-	body_write_text(c, p->e, &p->bodies);
-	multipart_next(c, &m);
-	body_write_html(c, p->e, &p->bodies);
+	write_bodies(c, p, &m);
 	multipart_close(c, &m);
 }
 
 static void write_related(struct composer *c, const struct plan *p)
 {
-	bool alternative = p->bodies.text != BODY_NONE;
+	bool alternative = n_bodies(p) > 1;
 	struct multipart m;
 
 	if (p->n_inline == 0) {
@@ -147,14 +185,64 @@ static void write_related(struct composer *c, const struct plan *p)
 	multipart_close(c, &m);
 }
 
+/* The attachment of one row, as a part of the report. */
+static void write_row(struct composer *c, const struct plan *p, struct multipart *m, size_t row)
+{
+	struct mapi_attachment att;
+	struct attachments it;
+
+	attachments_start(&it, c, p->e->item);
+	it.row = row;
+	if (attachments_next(&it, &att)) {
+		multipart_next(c, m);
+		if (row == p->status)
+			report_write_stored(c, p->report, &att);
+		else
+			attachment_write(c, p->e, &att, false);
+	}
+	attachments_release(&it);
+}
+
+static void write_report(struct composer *c, const struct plan *p)
+{
+	struct multipart m;
+	char params[80];
+
+	snprintf(params, sizeof(params), "; report-type=%s", p->report->type);
+	multipart_open(c, &m, "report", params);
+	multipart_next(c, &m);
+	if (n_bodies(p) > 0)
+		write_related(c, p);
+	else
+		report_write_text(c, p->report);
+	if (p->status != NO_ROW) {
+		write_row(c, p, &m, p->status);
+	} else {
+		multipart_next(c, &m);
+		report_write_status(c, p->e, p->report);
+	}
+	if (p->original != NO_ROW)
+		write_row(c, p, &m, p->original);
+	multipart_close(c, &m);
+}
+
+/* What people see, without the files. */
+static void write_shown(struct composer *c, const struct plan *p)
+{
+	if (p->report != NULL)
+		write_report(c, p);
+	else
+		write_related(c, p);
+}
+
 static void write_mixed(struct composer *c, const struct plan *p)
 {
 	struct multipart m;
 
 	multipart_open(c, &m, "mixed", "");
-	if (has_body(p)) {
+	if (n_bodies(p) > 0 || p->report != NULL) {
 		multipart_next(c, &m);
-		write_related(c, p);
+		write_shown(c, p);
 	}
 	if (p->bodies.attach_rtf) {
 		multipart_next(c, &m);
@@ -174,26 +262,26 @@ void parts_write(struct composer *c, const struct entity *e)
 {
 	struct plan *p = arena_alloc(c->scratch, sizeof(*p));
 	size_t files;
+	bool shown;
 
 	if (p == NULL) {
 		c->out.failed = true;
 		err_nomem(&c->out.err);
 		return;
 	}
-	p->e = e;
-	bodies_plan(c, e, &p->bodies);
-	plan_attachments(c, p);
+	plan_parts(c, e, p);
 	if (p->has_embedded && e->depth == 0)
 		c->eight_bit = embedded_eight_bit(c, e->item, 0);
 	files = p->n_files + p->bodies.attach_rtf;
+	shown = n_bodies(p) > 0 || p->report != NULL;
 	outlet_adds(&c->out, "MIME-Version: 1.0\r\n");
-	if (!has_body(p))
+	if (n_bodies(p) == 0)
 		c->fidelity |= FIDELITY_NO_BODY;
-	if (files + has_body(p) == 0)
+	if (files == 0 && !shown)
 		write_nothing(c);
 	else if (files == 0)
-		write_related(c, p);
-	else if (files == 1 && !has_body(p))
+		write_shown(c, p);
+	else if (files == 1 && !shown)
 		write_attachments(c, p, NULL, false);
 	else
 		write_mixed(c, p);

@@ -22,6 +22,10 @@ void multipart_close(struct composer *c, struct multipart *m);
 /* MIME-Version, Content-* and the body of an item. */
 void parts_write(struct composer *c, const struct entity *e);
 
+/* Does a text/calendar part belong to it? And writing it (calendar.c). */
+bool calendar_due(const struct entity *e);
+void calendar_write(struct composer *c, const struct entity *e);
+
 /* Content-Type and Content-Disposition of a file. */
 void part_write_head(struct composer *c, const char *type, struct slice file_name, bool is_inline);
 

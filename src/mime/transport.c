@@ -85,16 +85,20 @@ bool transport_keeps(const struct header_field *field)
 	       !slice_istarts(field->name, SLICE_LIT("Content-"));
 }
 
-/* A line without its end, cut where it is too long: before a blank where there is one. */
-static void write_line(struct composer *c, struct slice line)
+/* A line without its end, behind `used` octets that stand already, cut where it is too long: before
+ * a blank where there is one. */
+static void write_line(struct composer *c, struct slice line, size_t used)
 {
-	while (line.len > LINE_LIMIT) {
-		size_t n = LINE_LIMIT;
+	size_t room = used < LINE_LIMIT / 2 ? LINE_LIMIT - used : LINE_LIMIT / 2;
 
-		while (n > LINE_LIMIT / 2 && line.ptr[n] != ' ' && line.ptr[n] != '\t')
+	while (line.len > room) {
+		size_t n = room;
+
+		while (n > room / 2 && line.ptr[n] != ' ' && line.ptr[n] != '\t')
 			n--;
-		if (n == LINE_LIMIT / 2)
-			n = LINE_LIMIT - 1;
+		if (n == room / 2)
+			n = room - 1;
+		room = LINE_LIMIT - 1;
 		outlet_add_slice(&c->out, slice_head(line, n));
 		outlet_adds(&c->out, line.ptr[n] == ' ' || line.ptr[n] == '\t' ? "\r\n" : "\r\n ");
 		line = slice_from(line, n);
@@ -119,8 +123,8 @@ void transport_write(struct composer *c, const struct header_field *field)
 	rest = slice_from(rest, (size_t)(field->value.ptr - rest.ptr));
 	if (!slice_line(&rest, &line))
 		line = slice_head(rest, 0);
-	write_line(c, line);
+	write_line(c, line, field->name.len + 1);
 	while (slice_line(&rest, &line))
 		if (slice_trim(line).len > 0)
-			write_line(c, line);
+			write_line(c, line, 0);
 }

@@ -239,22 +239,32 @@ static void add_quoted(struct buf *b, struct slice s)
 	buf_addc(b, '"');
 }
 
+/* A quoted-string; a long one is folded at its blanks (RFC 5322 3.2.4). */
+static void add_quoted_phrase(struct hfield *f, struct slice s)
+{
+	struct buf quoted = BUF_INIT(2 * TEXT_LIMIT);
+
+	add_quoted(&quoted, s);
+	if (quoted.len <= QUOTED_MAX)
+		hfield_token(f, buf_slice(&quoted));
+	else
+		add_tokens(f, buf_slice(&quoted));
+	buf_release(&quoted);
+}
+
 void hfield_phrase(struct hfield *f, struct slice utf8)
 {
-	struct buf clean = BUF_INIT(TEXT_LIMIT), quoted = BUF_INIT(4 * QUOTED_MAX);
+	struct buf clean = BUF_INIT(TEXT_LIMIT);
 	struct slice s;
 
 	word_add_clean(&clean, utf8);
 	s = buf_slice(&clean);
-	if (!harmless(s) || s.len > QUOTED_MAX) {
+	if (!harmless(s))
 		add_words(f, s);
-	} else if (is_phrase(s)) {
+	else if (is_phrase(s))
 		add_tokens(f, s);
-	} else {
-		add_quoted(&quoted, s);
-		hfield_token(f, buf_slice(&quoted));
-	}
-	buf_release(&quoted);
+	else
+		add_quoted_phrase(f, s);
 	buf_release(&clean);
 }
 
