@@ -92,7 +92,7 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c build/fuzz/libmailhoist.a
 # scripts/check.sh FLAVOUR SUITE... runs the suites one after the other, sums them up, and fails
 # when any of them failed. Only the building is parallel.
 built = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
-TESTED = unit mailhoist tools/pst_dump
+TESTED = unit mailhoist tools/pst_dump tools/pst_mime
 check: ## all tests
 	@$(built) $(TESTED:%=build/dev/%) build/release/mailhoist $(FUZZERS)
 	@scripts/check.sh dev unit fuzz cli pst servers crash
