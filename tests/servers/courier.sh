@@ -74,7 +74,7 @@ inside() { chroot "$root" /usr/bin/env -i "${environment[@]}" "$@"; }
 
 # ---- accounts ----
 hash=$(openssl passwd -6 "$password")
-users=$(seq -f 'user%g' 60)
+users=$(seq -s ' ' -f 'user%g' 60)
 owner=65534
 chown $owner:$owner "$root/mail" 2>/dev/null || owner=0
 : >"$dir/userdb"
@@ -156,7 +156,7 @@ IMAP_HOST=127.0.0.1
 IMAP_PORT=$port
 IMAPS_PORT=$tls
 IMAP_PASSWORD=$password
-IMAP_USERS=$(echo $users)
+IMAP_USERS=$users
 IMAP_CA=$dir/certs/ca.pem
 IMAP_CERTS=$dir/certs
 ENV

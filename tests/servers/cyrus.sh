@@ -15,7 +15,7 @@ here=$(dirname "$(readlink -f "$0")")
 [ $# -eq 2 ] || die "usage: cyrus.sh start|stop DIR"
 action=$1 dir=$(readlink -m "$2")
 password=hoist-test-secret
-users=$(seq -f 'user%g' 60)
+users=$(seq -s ' ' -f 'user%g' 60)
 
 stop() {
     local pid
@@ -130,7 +130,7 @@ IMAP_HOST=127.0.0.1
 IMAP_PORT=$port
 IMAPS_PORT=$tls
 IMAP_PASSWORD=$password
-IMAP_USERS=$(echo $users)
+IMAP_USERS=$users
 IMAP_CA=$dir/certs/ca.pem
 IMAP_CERTS=$dir/certs
 ENV
