@@ -6,14 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* Error texts quote folder names and server replies: nothing of them may steer a terminal. */
 static void defuse(char *text)
 {
-	for (unsigned char *p = (unsigned char *)text; *p; p++) {
-		if (*p < 0x20 || *p == 0x7f)
-			*p = '?';
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) /* C1 controls in UTF-8 */
-			p[0] = p[1] = '?';
+	struct slice rest = slice_str(text);
+
+	while (rest.len > 0) {
+		uint32_t c;
+		size_t n = utf8_decode(rest, &c);
+
+		/* octets that are no UTF-8 stay: they are no controls of any terminal's */
+		if (n > 0 && text_steers(c))
+			memset(text, '?', n);
+		text += n ? n : 1;
+		rest = slice_from(rest, n ? n : 1);
 	}
 }
 

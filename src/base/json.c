@@ -97,7 +97,7 @@ static void add_string(struct buf *b, struct slice s)
 		if (n == 0) {
 			buf_adds(b, "\xef\xbf\xbd");
 			n = 1;
-		} else if (c < 0xa0) { /* C1 controls: escaped, so that no terminal acts on them */
+		} else if (text_steers(c)) { /* escaped, so that no terminal acts on them */
 			buf_addf(b, "\\u%04x", (unsigned)c);
 		} else {
 			buf_add(b, s.ptr, n);

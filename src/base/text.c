@@ -116,8 +116,7 @@ void utf8_add_lossy(struct buf *b, struct slice s)
 	}
 }
 
-/* Characters that could change how the rest of a line is shown. */
-static bool steers(uint32_t c)
+bool text_steers(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
 	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
@@ -138,7 +137,7 @@ void text_add_safe(struct buf *b, struct slice s, size_t max_width)
 	while (s.len > 0) {
 		uint32_t c;
 		size_t n = utf8_decode(s, &c);
-		bool bad = n == 0 || steers(c);
+		bool bad = n == 0 || text_steers(c);
 		size_t w = bad ? 1 : (size_t)columns(c);
 
 		if (max_width && !marked && width + w + 3 > max_width) {

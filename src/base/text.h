@@ -23,6 +23,10 @@ void utf8_add(struct buf *b, uint32_t c);
 /* Append `s` as valid UTF-8: invalid bytes become U+FFFD. */
 void utf8_add_lossy(struct buf *b, struct slice s);
 
+/* Controls, line separators and marks of direction: characters that could change how the rest of a
+ * line is shown. */
+bool text_steers(uint32_t c);
+
 /* Append `s` for a terminal or text report: C0, DEL, C1, bidirectional controls and
  * invalid bytes become '?'; at most `max_width` columns (0: no limit), then "...". */
 void text_add_safe(struct buf *b, struct slice s, size_t max_width);

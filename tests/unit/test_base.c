@@ -20,6 +20,10 @@ Test(base, err_text_is_one_safe_line)
 	cr_expect_eq(err_set(&err, ERR_FORMAT, SCOPE_FOLDER, RETRY_LATER, "a\nb\x1b[31m\xc2\x9b"),
 		     -1);
 	cr_expect_str_eq(err.text, "a?b?[31m??");
+	err_set(&err, ERR_FORMAT, SCOPE_FOLDER, RETRY_LATER,
+		"a\xe2\x80\xae"
+		"b\xff\xc3\xa4");
+	cr_expect_str_eq(err.text, "a???b\xff\xc3\xa4");
 	cr_expect_eq(err.scope, SCOPE_FOLDER);
 	cr_expect_eq(err.retry, RETRY_LATER);
 }
@@ -259,7 +263,7 @@ Test(base, json)
 	json_bool(&j, true);
 	json_close(&j, ']');
 	json_key(&j, "text");
-	json_string(&j, SLICE_LIT("\"\\\n\x01\x7f\xff\xc2\x85\xc3\xa4"));
+	json_string(&j, SLICE_LIT("\"\\\n\x01\x7f\xff\xc2\x85\xc3\xa4\xe2\x80\xae\xe2\x81\xa6"));
 	json_key(&j, "hex");
 	json_hex(&j, bytes, 2);
 	json_key(&j, "time");
@@ -272,5 +276,6 @@ Test(base, json)
 	json_close(&j, '}');
 	cr_expect_str_eq(buf_cstr(&out),
 			 "{\"list\":[1,null,true],\"text\":\"\\\"\\\\\\n\\u0001\\u007f\xef\xbf\xbd"
-			 "\\u0085\xc3\xa4\",\"hex\":\"00ab\",\"time\":null,\"empty\":{},\"n\":-1}");
+			 "\\u0085\xc3\xa4\\u202e\\u2066\",\"hex\":\"00ab\",\"time\":null,\"empty\":"
+			 "{},\"n\":-1}");
 }
