@@ -33,7 +33,8 @@ static int rows_add(struct buf *rows, const struct list_row *row, struct err *er
 	if (!rows->failed)
 		return 0;
 	return err_set(err, ERR_LIMIT, SCOPE_ACCOUNT, RETRY_NEVER,
-		       "the account has more than %d folders", FOLDERS_MAX);
+		       "the account has more than %d folders, which is as many as mailhoist takes",
+		       FOLDERS_MAX);
 }
 
 /* A pattern is always quoted, so that nothing in it is taken for more than its letters. */
@@ -246,6 +247,26 @@ int session_list_one(struct session *s, const char *wire_name, struct arena *a,
 
 /* ---- STATUS ---- */
 
+/* Does a STATUS response tell of the mailbox that was asked for? A server may tell of others
+ * unasked. Letters in any case, since servers spell names as they like; names with blanks may lack
+ * quotes. */
+static bool status_is_of(const struct response *r, struct slice wire_name)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT(COMMAND_MAX);
+	struct lexer l = lexer_of(r->rest);
+	struct token token;
+	struct slice behind;
+
+	if (!lex_token(&l, &token))
+		return false;
+	if (token.kind == TOKEN_QUOTED || token.kind == TOKEN_LITERAL)
+		return slice_ieq(token_text(&token, &text), wire_name);
+	if (!slice_istarts(r->rest, wire_name))
+		return false;
+	behind = slice_trim(slice_from(r->rest, wire_name.len));
+	return behind.len > 0 && behind.ptr[0] == '(';
+}
+
 int session_status(struct session *s, const char *wire_name, struct folder_status *out,
 		   struct err *err)
 {
@@ -261,9 +282,10 @@ int session_status(struct session *s, const char *wire_name, struct folder_statu
 				: "(UIDVALIDITY UIDNEXT MESSAGES)");
 	if (command_start(s, VERB_STATUS, &args, err) < 0)
 		return -1;
-	while ((got = command_next(s, &r, err)) > 0)
-		if (response_is(&r, "STATUS"))
+	while ((got = command_next(s, &r, err)) > 0) {
+		if (response_is(&r, "STATUS") && status_is_of(&r, slice_str(wire_name)))
 			told = etpan_status(s->etpan, &r, &status) || told;
+	}
 	if (got < 0)
 		return -1;
 	if (r.status != STATUS_OK)

@@ -290,6 +290,14 @@ static void note_untagged(struct session *s, const struct response *r)
 	}
 }
 
+/* "[ALERT] words": for the user. */
+static void pass_alert(struct session *s, const struct response *r)
+{
+	if (s->alert && (r->kind == RESPONSE_TAGGED || r->kind == RESPONSE_STATUS) &&
+	    response_has_code(r, "ALERT"))
+		s->alert(s->alert_context, response_words(r, &s->scratch));
+}
+
 /* True when the response is the command's; otherwise the books are kept. */
 static bool sort_out(struct session *s, const struct response *r)
 {
@@ -362,6 +370,7 @@ static int take_frame(struct session *s, struct frame *frame, struct response *r
 		hide(s, r);
 	else
 		trace(s, "S: ", frame->bytes);
+	pass_alert(s, r);
 	return sort_out(s, r);
 }
 
@@ -562,6 +571,8 @@ static int session_new(const struct session_options *options, struct session **o
 	s->selected_arena = (struct arena)ARENA_INIT(SELECTED_MAX);
 	buf_init(&s->scratch, FRAME_KEEP_MAX + 1024);
 	s->secret = options->secret;
+	s->alert = options->alert;
+	s->alert_context = options->alert_context;
 	s->read_only = options->read_only;
 	s->timeout_ms = options->timeout_ms;
 	s->trace_fd = options->trace_fd;

@@ -50,6 +50,10 @@ struct session_options {
 		*mechanism; /* NULL: the best of both; or "PLAIN", "LOGIN", "SCRAM-SHA-256", ... */
 	struct secret_source secret;
 	const char *ca_file, *tls_fingerprint;
+	/* What the server wants people to read (RFC 3501 7.1 ALERT), as one safe line; may be NULL.
+	 */
+	void (*alert)(void *context, const char *text);
+	void *alert_context;
 	bool read_only; /* only commands that cannot change anything are written */
 	int timeout_ms; /* without progress; 0: the defaults (connect 30 s, greeting 60 s,
 			   continuation 120 s, reply 300 s + size / 20 kB/s) */

@@ -77,6 +77,8 @@ struct session {
 
 	const char *host;
 	struct secret_source secret;
+	void (*alert)(void *context, const char *text);
+	void *alert_context;
 	struct slice guarded; /* the password while logging in: what repeats it is not shown */
 	bool read_only;
 	int timeout_ms;

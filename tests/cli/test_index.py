@@ -2,7 +2,7 @@
 import sqlite3
 
 import rig
-from memserver import MemServer
+from memserver import Hangup, MemServer
 
 MAIL = b"From: a@b.example\r\nDate: Mon, 1 Mar 2004 09:00:00 +0000\r\nSubject: %d\r\n" \
        b"Message-ID: <%d@b.example>\r\n\r\ntext %d\r\n"
@@ -22,6 +22,28 @@ class NoModseq(Condstore):
         if "CHANGEDSINCE" in command.rest:
             command = command._replace(rest="nonsense")
         return super().do_uid(line, command)
+
+
+class Words(rig.ProgramTest):
+    def test_alerts_are_shown_once(self):
+        """At each login, as servers do it; here the line is lost in between."""
+        class Alerting(MemServer):
+            greeting = "* OK [ALERT] The disk is \u202enearly full"
+
+            def do_examine(self, line, command):
+                if len(self.commands("EXAMINE")) == 1:
+                    raise Hangup
+                super().do_examine(line, command)
+
+        source = self.folder / "mail"
+        for name in ("cur", "new", "tmp"):
+            (source / name).mkdir(parents=True)
+        with Alerting() as server:
+            server.put("INBOX", mail(1))
+            result = self.hoist("plan", source, "--to", server.url(), "--state", self.state,
+                                password="x", env={"MAILHOIST_HURRY": "1"})
+            self.assertEqual(server.connections, 2)
+            self.assertEqual(result.err.count("The disk is ?nearly full"), 1, result.err)
 
 
 class Flags(rig.ProgramTest):

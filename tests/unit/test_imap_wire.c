@@ -77,6 +77,13 @@ static int tell_secret(void *context, char *secret, size_t size, struct err *err
 	return snprintf(secret, size, "sec\"ret");
 }
 
+static void show_alert(void *context, const char *text)
+{
+	struct actor *a = context;
+
+	buf_addf(&a->results, "alert: %s\n", text);
+}
+
 static bool has_word(char **words, const char *word)
 {
 	for (; *words; words++)
@@ -94,6 +101,8 @@ static int do_open(struct actor *a, char **words, struct err *err)
 		.security = has_word(words, "starttls") ? SECURITY_STARTTLS : SECURITY_PLAIN,
 		.user = "alice",
 		.secret = { tell_secret, a },
+		.alert = show_alert,
+		.alert_context = a,
 		.read_only = has_word(words, "ro"),
 		.timeout_ms = TIMEOUT_MS,
 		.trace_fd = -1,
