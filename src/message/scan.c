@@ -216,6 +216,10 @@ int scanner_run(struct scanner *s, struct message *m, int64_t now, struct arena 
 {
 	struct header_facts facts;
 
+	/* A file of its own, and nothing in it: what some program has lost, not a message. */
+	if (m->body.off == 0 && m->body.len == 0)
+		return err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER,
+			       "the file is empty (0 octets)");
 	if (read_all(s, m, err) != 0)
 		return -1;
 	if (keyer_run(s->keyer, buf_slice(&s->header), &m->keys, m->essence, &facts, err) != 0)

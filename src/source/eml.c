@@ -478,7 +478,7 @@ static int end_folder(struct eml *e, struct err *err)
 
 	if (f->empty)
 		notices_add(e->notices, NOTICE_DAMAGED, f->empty, f->location,
-			    "files without a single byte; servers refuse such messages");
+			    "files without a single byte; they are no messages");
 	fd_cleanup(&f->fd);
 	return status;
 }

@@ -1015,7 +1015,7 @@ static void notice_folder(struct maildir *m)
 			"again when no program works in it");
 	if (f->empty)
 		notices_add(m->notices, NOTICE_DAMAGED, f->empty, at,
-			    "files without a single byte; servers refuse such messages");
+			    "files without a single byte; they are no messages");
 	if (f->shorter)
 		notices_add(m->notices, NOTICE_DAMAGED, f->shorter, at,
 			    "files shorter than their names say: perhaps cut off");

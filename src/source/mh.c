@@ -613,7 +613,7 @@ static int end_folder(struct mh *m, struct err *err)
 
 	if (f->empty)
 		notices_add(m->notices, NOTICE_DAMAGED, f->empty, f->location,
-			    "files without a single byte; servers refuse such messages");
+			    "files without a single byte; they are no messages");
 	fd_cleanup(&f->fd);
 	return status;
 }

@@ -114,6 +114,15 @@ class Recovery(rig.ProgramTest):
             self.assertIn("UIDNEXT", result.err)
             self.assertHas(server)
 
+    def test_empty_file(self):
+        """No message: it does not become two octets on the server."""
+        self.write(HEAD + b"\r\ntext\r\n", b"")
+        with MemServer() as server:
+            result = self.run_to(server, rig.REFUSED)
+            self.assertHas(server, HEAD + b"\r\ntext\r\n")
+            self.assertIn("empty", result.out)
+            self.assertRegex(result.out, "2 found = 1 uploaded.* 1 failed")
+
     def test_no_uids_told(self):
         """Without UIDPLUS every message is found by its fields; equal ones by their bodies."""
         messages = [HEAD + b"\r\ntext %03d\r\n" % i for i in range(5)]
