@@ -288,7 +288,7 @@ static int note_blind(struct transfer *t, const struct remote_folder *f, const s
 static int connect_again(struct transfer *t, uint32_t attempt, const struct err *cause,
 			 struct err *err)
 {
-	if (!transfer_line_lost(cause) || attempt >= transfer_limits(t).retry_max) {
+	if (!transfer_line_lost(cause) || attempt >= transfer_tries(t, cause)) {
 		*err = *cause;
 		return -1;
 	}

@@ -16,6 +16,10 @@ struct transfer_options transfer_limits(const struct transfer *t);
 /* The pause before attempt number `attempt` (0 first). */
 uint32_t transfer_backoff_ms(const struct transfer *t, uint32_t attempt);
 
+/* How often to try again after an error that may pass by: fewer times where the server talks
+ * nonsense. */
+uint32_t transfer_tries(const struct transfer *t, const struct err *err);
+
 /* True for an error after which connecting again can help. */
 bool transfer_line_lost(const struct err *err);
 

@@ -122,7 +122,6 @@ static int recover_folders(struct transfer *t, uint64_t *resolved, struct err *e
 
 int recover(struct transfer *t, struct err *err)
 {
-	struct transfer_options o = transfer_limits(t);
 	uint64_t resolved = 0; /* folders */
 
 	if (journal_doubts_refresh(t->journal, t->run, err) < 0)
@@ -136,7 +135,7 @@ int recover(struct transfer *t, struct err *err)
 			got = session_unselect(t->session, err);
 		if (got == 0)
 			break;
-		if (!transfer_line_lost(err) || attempt >= o.retry_max)
+		if (!transfer_line_lost(err) || attempt >= transfer_tries(t, err))
 			return -1;
 		t->lost_at_ms = time_monotonic_ms();
 		progress_note(t->progress, "%s; connecting again", err->text);

@@ -492,7 +492,6 @@ static int resolve_all(struct resolving *r, struct err *err)
 int resolve(struct transfer *t, struct err *err)
 {
 	CLEANUP(resolving_release) struct resolving r;
-	struct transfer_options o = transfer_limits(t);
 
 	if (resolving_init(&r, t, err) < 0)
 		return -1;
@@ -508,7 +507,8 @@ int resolve(struct transfer *t, struct err *err)
 
 		struct err second = ERR_INIT;
 
-		if (commit(&r, &second) < 0 || !transfer_line_lost(err) || attempt >= o.retry_max)
+		if (commit(&r, &second) < 0 || !transfer_line_lost(err) ||
+		    attempt >= transfer_tries(t, err))
 			return -1;
 		progress_note(t->progress, "%s; connecting again", err->text);
 		if (transfer_pause(t, transfer_backoff_ms(t, attempt), err) < 0)

@@ -11,6 +11,8 @@
 #include "base/stop.h"
 #include "transfer/internal.h"
 
+#define NONSENSE_TRIES 4 /* 15 s: a server that does not speak IMAP will not learn it soon */
+
 struct transfer_options transfer_limits(const struct transfer *t)
 {
 	struct transfer_options o = t->options ? *t->options : (struct transfer_options){ 0 };
@@ -63,6 +65,13 @@ uint32_t transfer_backoff_ms(const struct transfer *t, uint32_t attempt)
 	return ms < o.retry_most_ms ? (uint32_t)ms : o.retry_most_ms;
 }
 
+uint32_t transfer_tries(const struct transfer *t, const struct err *err)
+{
+	uint32_t most = transfer_limits(t).retry_max;
+
+	return err->code == ERR_PROTOCOL && most > NONSENSE_TRIES ? NONSENSE_TRIES : most;
+}
+
 bool transfer_line_lost(const struct err *err)
 {
 	return err->code == ERR_CONNECT || err->code == ERR_EOF || err->code == ERR_TIMEOUT ||
@@ -77,8 +86,6 @@ bool transfer_folder_shut(const struct err *err)
 
 int transfer_connect(struct transfer *t, struct err *err)
 {
-	struct transfer_options o = transfer_limits(t);
-
 	if (t->session && !session_is_dead(t->session))
 		return 0;
 	transfer_disconnect(t);
@@ -92,7 +99,7 @@ int transfer_connect(struct transfer *t, struct err *err)
 		t->session = NULL;
 		if (err->retry == RETRY_NEVER || err->code == ERR_INTERRUPTED)
 			return -1;
-		if (attempt >= o.retry_max)
+		if (attempt >= transfer_tries(t, err))
 			break;
 		progress_note(t->progress, "%s; trying again in %u s", err->text,
 			      (ms + 999) / 1000);

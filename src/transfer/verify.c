@@ -516,8 +516,6 @@ static int absorb(struct verifying *v, struct err *err)
 /* One folder, over new connections if the line is lost. What is done is in the journal. */
 static int verify_patiently(struct verifying *v, struct err *err)
 {
-	struct transfer_options o = transfer_limits(v->t);
-
 	for (uint32_t attempt = 0;; attempt++) {
 		struct err second = ERR_INIT;
 
@@ -525,7 +523,8 @@ static int verify_patiently(struct verifying *v, struct err *err)
 			return -1;
 		if ((v->level == VERIFY_NONE ? absorb(v, err) : verify_folder(v, err)) == 0)
 			return 0;
-		if (commit(v, &second) < 0 || !transfer_line_lost(err) || attempt >= o.retry_max)
+		if (commit(v, &second) < 0 || !transfer_line_lost(err) ||
+		    attempt >= transfer_tries(v->t, err))
 			return -1;
 		progress_note(v->t->progress, "%s; connecting again", err->text);
 		if (transfer_pause(v->t, transfer_backoff_ms(v->t, attempt), err) < 0)

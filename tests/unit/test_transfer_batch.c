@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "transfer/batch.h"
+#include "transfer/internal.h"
 
 static const struct transfer_options options = {
 	.batch_messages = 3,
@@ -103,4 +104,17 @@ Test(transfer, flag_set_hash)
 	cr_expect_neq(flag_set_hash(&none), flag_set_hash(&seen));
 	cr_expect_neq(flag_set_hash(&ab), flag_set_hash(&a_b));
 	cr_expect_eq(flag_set_hash(&ab), flag_set_hash(&ab));
+}
+
+/* A server that does not answer may come back; one that talks nonsense is given half a minute. */
+Test(transfer, patience)
+{
+	struct transfer t = { 0 };
+	struct err nonsense = { .code = ERR_PROTOCOL }, lost = { .code = ERR_CONNECT };
+	uint64_t ms = 0;
+
+	for (uint32_t i = 0; i < transfer_tries(&t, &nonsense); i++)
+		ms += transfer_backoff_ms(&t, i);
+	cr_expect(ms <= 30000, "%lu ms", (unsigned long)ms);
+	cr_expect_gt(transfer_tries(&t, &lost), transfer_tries(&t, &nonsense));
 }
