@@ -19,6 +19,8 @@ int exit_status_of(const struct err *err)
 	case ERR_UNAVAILABLE: /* for now (too many connections), or for good? */
 		return err->retry == RETRY_LATER ? EXIT_TRY_LATER : EXIT_UNAVAILABLE;
 	case ERR_REFUSED:
+	case ERR_LIMIT: /* more than we can do: that nothing was read or written is another matter
+			 */
 		return EXIT_UNAVAILABLE;
 	case ERR_INTERNAL:
 	case ERR_READONLY:
@@ -28,7 +30,6 @@ int exit_status_of(const struct err *err)
 	case ERR_CANTCREAT:
 		return EXIT_CANNOT_CREATE;
 	case ERR_IO:
-	case ERR_LIMIT:
 		return EXIT_IO;
 	case ERR_TEMPFAIL:
 	case ERR_BUSY:

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +15,8 @@
 #include <unistd.h>
 
 #include "base/stop.h"
+
+#define SEE_OFF_MS 50 /* between two looks whether the command has ended */
 
 struct secret {
 	const struct options *options;
@@ -88,36 +92,55 @@ static ssize_t read_line(int fd, char *out, size_t size)
 	return (ssize_t)len;
 }
 
-/* Let the rest of a command's output run out, so that it does not die of SIGPIPE. */
-static void drain(int fd)
+/* The command has ended, of itself or by a signal to us: *status. Until then the rest of its output
+ * is read, so that it does not die of SIGPIPE; but what it leaves behind in the background may hold
+ * the pipe for ever. */
+static void see_off(pid_t pid, int fd, int *status)
 {
 	char rest[512];
+	struct pollfd out = { fd, POLLIN, 0 };
 
-	while (read(fd, rest, sizeof(rest)) > 0)
-		;
+	while (!stop_requested()) {
+		pid_t ended = waitpid(pid, status, WNOHANG);
+
+		if (ended != 0 && !(ended < 0 && errno == EINTR))
+			break;
+		if (poll(&out, 1, SEE_OFF_MS) > 0 && read(fd, rest, sizeof(rest)) <= 0) {
+			while (waitpid(pid, status, 0) < 0 && errno == EINTR && !stop_requested())
+				;
+			break;
+		}
+	}
 	explicit_bzero(rest, sizeof(rest));
+}
+
+/* In the child: as a shell would start it. We ignore SIGPIPE, which programs inherit. */
+static _Noreturn void run_command(const char *command, int out)
+{
+	signal(SIGPIPE, SIG_DFL);
+	dup2(out, STDOUT_FILENO);
+	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	_exit(127);
 }
 
 static int from_command(const char *command, char *out, size_t size, struct err *err)
 {
-	int ends[2], status = 0;
+	int ends[2], status = -1;
 	ssize_t len;
 	pid_t pid;
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return err_sys(err, ERR_CONFIG, SCOPE_ACCOUNT, errno, "--password-command");
 	pid = fork();
-	if (pid == 0) {
-		dup2(ends[1], STDOUT_FILENO);
-		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-		_exit(127);
-	}
+	if (pid == 0)
+		run_command(command, ends[1]);
 	close(ends[1]);
 	len = pid < 0 ? -1 : read_line(ends[0], out, size);
-	drain(ends[0]);
+	if (pid > 0)
+		see_off(pid, ends[0], &status);
 	close(ends[0]);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	if (stop_check(err) < 0)
+		return -1;
 	if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER,
 			       "--password-command failed (status %d)",

@@ -1,4 +1,8 @@
 """Logging in: where the password comes from, where it never goes, and servers that say no."""
+import os
+import signal
+import time
+
 import fakeserver
 import gen_mail
 import rig
@@ -38,6 +42,20 @@ class Passwords(rig.ServerTest):
         result = self.plan("--password-command", "exit 3", status=None)
         self.assertEqual(result.status, 78, str(result))
         self.assertIn("--password-command", result.err)
+
+    def test_command_that_leaves_something_behind(self):
+        """It holds the pipe, but is not waited for."""
+        begun = time.monotonic()
+        self.plan("--password-command", f"sleep 60 2>/dev/null & echo $! >'{self.folder}/pid'; cat '{self.secret}'")
+        self.assertLess(time.monotonic() - begun, 30)
+        os.kill(int((self.folder / "pid").read_text()), signal.SIGTERM)
+
+    def test_command_with_the_usual_signals(self):
+        result = self.plan("--password-command", f"kill -PIPE $$; cat '{self.secret}'", status=None)
+        self.assertEqual(result.status, 78, str(result))
+
+    def test_command_that_says_more(self):
+        self.plan("--password-command", f"cat '{self.secret}'; yes | head -100000")
 
     def test_file_that_is_missing(self):
         result = self.plan("--password-file", self.folder / "no", status=None)

@@ -159,6 +159,7 @@ Test(cli, exit_statuses)
 		{ ERR_CANTCREAT, 73 }, { ERR_IO, 74 },	    { ERR_TEMPFAIL, 75 },
 		{ ERR_CONNECT, 10 },   { ERR_TIMEOUT, 10 }, { ERR_TLS, 12 },
 		{ ERR_AUTH, 16 },      { ERR_QUOTA, 113 },  { ERR_BUSY, 75 },
+		{ ERR_LIMIT, 69 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
