@@ -136,6 +136,8 @@ static int set_up(struct migration *m, struct err *err)
 	m->transfer.options = &m->limits;
 	m->transfer.connect = &m->account.connect;
 	m->transfer.sources = m->sources;
+	m->transfer.pop_states = m->options->pop_states;
+	m->transfer.n_pop_states = m->options->n_pop_states;
 	m->transfer.no_uidl = m->options->no_uidl || m->kind == RUN_VERIFY;
 	m->transfer.progress = &m->progress;
 	m->transfer.whole_bodies = m->kind == RUN_VERIFY && m->options->verify == VERIFY_FULL;

@@ -46,6 +46,7 @@ enum option_id {
 	OPT_PREFIX,
 	OPT_DUPLICATE_INTO_FOLDERS,
 	OPT_KEEP_DUPLICATES,
+	OPT_POP_STATE,
 	OPT_NO_UIDL,
 	OPT_FILE,
 	OPT_FLAGS,
@@ -110,6 +111,8 @@ static const struct {
 	{ OPT_KEEP_DUPLICATES, "keep-duplicates", NULL, ON_SERVER_SOURCES,
 	  "upload identical messages of one folder as often as they are found" },
 
+	{ OPT_POP_STATE, "pop-state", "FILE", ON_SERVER_SOURCES,
+	  "what getmail, mpop, fetchmail or Thunderbird has fetched by POP; may be repeated" },
 	{ OPT_NO_UIDL, "no-uidl", NULL, ON_SERVER_SOURCES,
 	  "do not use POP's UIDLs to find messages on the server; compare contents alone" },
 	{ OPT_FILE, "file", "HOW", ON_FILERS,
@@ -418,6 +421,11 @@ static int set_option(struct options *o, enum option_id id, const char *value, s
 		break;
 	case OPT_KEEP_DUPLICATES:
 		o->keep_duplicates = true;
+		break;
+	case OPT_POP_STATE:
+		if (o->n_pop_states == POP_STATES_MAX)
+			return usage(err, "too many --pop-state options", NULL);
+		o->pop_states[o->n_pop_states++] = value;
 		break;
 	case OPT_NO_UIDL:
 		o->no_uidl = true;

@@ -11,7 +11,8 @@
 #include "source/source.h"
 #include "transfer/transfer.h"
 
-#define MAPS_MAX 256 /* --map options */
+#define MAPS_MAX       256 /* --map options */
+#define POP_STATES_MAX 64  /* --pop-state options */
 
 enum command {
 	COMMAND_NONE,
@@ -41,6 +42,8 @@ struct options {
 	/* sources */
 	struct source_options source;
 	bool include_partial;
+	const char *pop_states[POP_STATES_MAX];
+	size_t n_pop_states;
 	bool no_uidl;
 
 	/* server */

@@ -3,6 +3,8 @@
  */
 #include "cli/saved_plan.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -22,6 +24,22 @@ static const struct {
 	{ "no_uidl", offsetof(struct options, no_uidl) },
 };
 #define N_SWITCHES (sizeof(switches) / sizeof(switches[0]))
+
+/* Absolute, for a later run from elsewhere. */
+static int write_paths(struct json *j, const char *const *paths, size_t n, struct err *err)
+{
+	json_open(j, '[');
+	for (size_t i = 0; i < n; i++) {
+		char *path = realpath(paths[i], NULL);
+
+		if (!path)
+			return err_sys(err, ERR_NOINPUT, SCOPE_RUN, errno, "'%s'", paths[i]);
+		json_cstr(j, path);
+		free(path);
+	}
+	json_close(j, ']');
+	return 0;
+}
 
 int saved_plan_write(const struct options *o, const struct source_set *sources, struct buf *out,
 		     struct err *err)
@@ -48,6 +66,9 @@ int saved_plan_write(const struct options *o, const struct source_set *sources, 
 	for (size_t i = 0; i < o->n_maps; i++)
 		json_cstr(&j, o->maps[i]);
 	json_close(&j, ']');
+	json_key(&j, "pop_states");
+	if (write_paths(&j, o->pop_states, o->n_pop_states, err) != 0)
+		return -1;
 	for (size_t i = 0; i < N_SWITCHES; i++) {
 		json_key(&j, switches[i].name);
 		json_bool(&j, *(const bool *)((const char *)o + switches[i].offset));
@@ -115,6 +136,8 @@ static int read_member(struct json_reader *r, struct slice key, struct arena *a,
 		return read_list(r, a, specs, SOURCE_SET_MAX, &o->n_operands, err);
 	if (slice_eq(key, SLICE_LIT("maps")))
 		return read_list(r, a, o->maps, MAPS_MAX, &o->n_maps, err);
+	if (slice_eq(key, SLICE_LIT("pop_states")))
+		return read_list(r, a, o->pop_states, POP_STATES_MAX, &o->n_pop_states, err);
 	if (json_reader_next(r, &t, err) <= 0)
 		return damaged(err);
 	if (slice_eq(key, SLICE_LIT("to")))
@@ -155,6 +178,7 @@ int saved_plan_read(const char *json, struct arena *a, struct options *o, struct
 	o->to = NULL; /* what the command line had there is the number of the plan */
 	o->n_operands = 0;
 	o->n_maps = 0;
+	o->n_pop_states = 0;
 	json_reader_init(&r, slice_str(json));
 	while ((got = json_reader_next(&r, &t, err)) > 0) {
 		char *key;

@@ -139,6 +139,7 @@ static int clear_run(struct journal *j, int64_t run, struct err *err)
 		"   AND u.line = l.id))",
 		"DELETE FROM notice WHERE run = ?",
 		"DELETE FROM run_target WHERE run = ?",
+		"DELETE FROM pop_leftover WHERE run = ?",
 		"UPDATE run SET pruned = 1 WHERE id = ?",
 	};
 

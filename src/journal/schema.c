@@ -122,6 +122,10 @@ static const char *const tables[] = {
 	" fate INTEGER NOT NULL,"	  /* enum pop_fate */
 	" remote INTEGER) WITHOUT ROWID", /* the message of INBOX; NULL: not known */
 	"CREATE INDEX pop_uidl_remote ON pop_uidl(remote) WHERE remote IS NOT NULL",
+	/* Fetched once, not here any more, but still on the server: told, never touched. */
+	"CREATE TABLE pop_leftover ("
+	" run INTEGER NOT NULL, remote INTEGER NOT NULL, uidl TEXT NOT NULL,"
+	" size INTEGER NOT NULL, internaldate INTEGER, PRIMARY KEY (run, remote)) WITHOUT ROWID",
 	/* What the POP3 server says: its messages in their order. */
 	"CREATE TABLE pop_list ("
 	" seq INTEGER PRIMARY KEY, uidl TEXT NOT NULL, size INTEGER NOT NULL,"

@@ -205,7 +205,7 @@ static int prepare(struct journal *j, int64_t run, const void *context, struct e
 		return -1;
 	if (match_seek_candidates(j, run, options, err) < 0)
 		return -1;
-	return options->no_uidl ? 0 : match_uidl_join(j, run, options, err);
+	return match_uidl_join(j, run, options, err);
 }
 
 int match_prepare(struct journal *j, int64_t run, const struct match_options *options,
@@ -437,7 +437,9 @@ static int finish(struct journal *j, int64_t run, const void *unused, struct err
 	sqlite3_bind_int64(st, 1, run);
 	sqlite3_bind_int64(st, 2, keep);
 	fault_point("match-finish");
-	return db_run(db, st, err);
+	if (db_run(db, st, err) < 0)
+		return -1;
+	return match_uidl_leftovers(j, run, err);
 }
 
 int match_finish(struct journal *j, int64_t run, struct err *err)

@@ -4,7 +4,7 @@
  *   uidl_verdict  a format: how many messages, how many sampled, how many of these wrong
  *   uidl_size     sizes and dates of INBOX
  */
-#include "match/uidl.h"
+#include "match/uidl_private.h"
 
 #include <string.h>
 
@@ -91,14 +91,8 @@ static int listed(struct db *db, const char *uidl, int64_t *remote, struct err *
 	return 1;
 }
 
-struct meaning {
-	int64_t remote; /* 0: none */
-	enum uidl_format format;
-	bool alien;
-};
-
-static int meaning_of(struct db *db, const struct uidl_place *p, const char *uidl,
-		      struct meaning *out, struct err *err)
+int uidl_meaning_of(struct db *db, const struct uidl_place *p, const char *uidl,
+		    struct uidl_meaning *out, struct err *err)
 {
 	int got = listed(db, uidl, &out->remote, err);
 	uint32_t uid;
@@ -136,9 +130,9 @@ int match_uidl_promising(struct journal *j, const struct uidl_place *p, uint32_t
 	int n = 0, got = -1;
 
 	while (st && n < UIDL_WORTH && (got = db_step(db, st, err)) > 0) {
-		struct meaning m;
+		struct uidl_meaning m;
 
-		if (meaning_of(db, p, (const char *)sqlite3_column_text(st, 1), &m, err) < 0) {
+		if (uidl_meaning_of(db, p, (const char *)sqlite3_column_text(st, 1), &m, err) < 0) {
 			sqlite3_reset(st);
 			return -1;
 		}
@@ -153,7 +147,7 @@ int match_uidl_promising(struct journal *j, const struct uidl_place *p, uint32_t
 
 /* ---- pairs ---- */
 
-static int add_pair(struct db *db, int64_t item, const struct meaning *m, struct err *err)
+static int add_pair(struct db *db, int64_t item, const struct uidl_meaning *m, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(db,
 				   "INSERT OR IGNORE INTO uidl_pair(remote, item, format)"
@@ -183,9 +177,9 @@ static int fill_pairs(struct db *db, const struct uidl_place *p, uint32_t first,
 	if (!st)
 		return -1;
 	while ((got = db_step(db, st, err)) > 0) {
-		struct meaning m;
+		struct uidl_meaning m;
 
-		if (meaning_of(db, p, (const char *)sqlite3_column_text(st, 1), &m, err) < 0)
+		if (uidl_meaning_of(db, p, (const char *)sqlite3_column_text(st, 1), &m, err) < 0)
 			break;
 		*alien += m.alien && m.remote == 0;
 		if (m.remote >= least && add_pair(db, sqlite3_column_int64(st, 0), &m, err) < 0)
@@ -456,6 +450,17 @@ static int forget_old_verdicts(struct db *db, const struct uidl_place *p, struct
 			   p, err);
 }
 
+static int join(struct journal *j, const struct uidl_place *p, const struct match_options *options,
+		uint64_t alien, struct err *err)
+{
+	struct db *db = journal_db(j);
+
+	if (forget_old_verdicts(db, p, err) < 0 || choose_samples(db, p, err) < 0 ||
+	    find_believed(db, p, err) < 0 || add_candidates(db, p->run, options, err) < 0)
+		return -1;
+	return tell_verdicts(j, p->run, err) < 0 ? -1 : tell_alien(j, p->run, alien, err);
+}
+
 int match_uidl_join(struct journal *j, int64_t run, const struct match_options *options,
 		    struct err *err)
 {
@@ -466,11 +471,15 @@ int match_uidl_join(struct journal *j, int64_t run, const struct match_options *
 
 	if (got <= 0)
 		return got;
-	if (forget_old_verdicts(db, &p, err) < 0 || fill_pairs(db, &p, 1, &alien, err) < 0 ||
-	    choose_samples(db, &p, err) < 0 || find_believed(db, &p, err) < 0 ||
-	    add_candidates(db, run, options, err) < 0)
+	if (fill_pairs(db, &p, 1, &alien, err) < 0 ||
+	    (!options->no_uidl && join(j, &p, options, alien, err) < 0))
 		return -1;
-	return tell_verdicts(j, run, err) < 0 ? -1 : tell_alien(j, run, alien, err);
+	return match_states_join(db, &p, err);
+}
+
+int match_uidl_leftovers(struct journal *j, int64_t run, struct err *err)
+{
+	return tables(journal_db(j), err) < 0 ? -1 : match_find_leftovers(journal_db(j), run, err);
 }
 
 static int forget_joined(struct db *db, struct err *err)

@@ -57,9 +57,15 @@ int match_uidl_drop_unread(struct journal *j, const struct uidl_place *p, uint64
 			   struct err *err);
 
 /* Every row has its header fields now: what the join proves becomes a candidate that needs no
- * comparing (MATCH_UIDL), and a notice says what came of it ("uidl-join"). */
+ * comparing (MATCH_UIDL), and a notice says what came of it ("uidl-join"); not with no_uidl. The
+ * UIDLs of state files find their messages either way: they are about flags and what is missing
+ * here, not about matching. */
 int match_uidl_join(struct journal *j, int64_t run, const struct match_options *options,
 		    struct err *err);
+
+/* From match_finish(): messages that state files of POP programs say were fetched, that are in
+ * INBOX still and not in the sources any more, go into the journal (pop_leftover). */
+int match_uidl_leftovers(struct journal *j, int64_t run, struct err *err);
 
 /* What earlier runs took from UIDLs counts no more: matches, and index rows whose header was never
  * read (such a folder is read again as a whole). Outside a transaction, before the index. */

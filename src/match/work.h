@@ -52,6 +52,12 @@ int match_work_exists(struct journal *j, struct err *err);
 	" OR " target_ " IN (SELECT folder FROM perishing)))"
 _Static_assert(FLAG_DELETED == 8, "as in MATCH_STANDS");
 
+/* SQL: is it proven that POP fetched the item `i`, whose copy in INBOX is `remote`? Its store says
+ * so, or a POP program's state file. */
+#define MATCH_POP_FETCHED(remote_)                                                                 \
+	"(i.pop_fetched OR EXISTS (SELECT 1 FROM pop_uidl s WHERE s.remote = " remote_             \
+	" AND s.fate IN (0, 1)))"
+
 /* SQL: is the message `remote` of the server one that we put there ourselves? (A UID of another
  * UIDVALIDITY is another message.) */
 #define MATCH_OURS(remote_, key_)                                                                  \

@@ -9,6 +9,13 @@
 
 #define UIDL_MAX 255 /* RFC 1939 allows 70 octets; servers with file names as UIDLs give more */
 
+/* What a POP program did with a message of its server. */
+enum pop_fate {
+	POP_FETCHED,   /* all of it, and left it there */
+	POP_DELETED,   /* the user has deleted it here; it was, or is still to be deleted there */
+	POP_BEGINNING, /* only its header or first lines */
+};
+
 /* Can `text` be a UIDL: 1 to UIDL_MAX octets from 0x21 to 0x7E (RFC 1939 7)? */
 bool uidl_ok(struct slice text);
 

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "journal/notice.h"
+#include "journal/pop.h"
 #include "report/query.h"
 
 #define OUTPUT_LIMIT ((size_t)64 << 20)
@@ -221,6 +222,30 @@ static int put_notices(struct writer *w, struct err *err)
 	return got;
 }
 
+static int put_leftovers(struct writer *w, struct err *err)
+{
+	struct pop_leftover l = { 0 };
+	int got;
+
+	json_key(&w->json, "deleted_here");
+	json_open(&w->json, '[');
+	while ((got = journal_leftover_next(w->journal, w->run, l.id, &w->arena, &l, err)) > 0) {
+		json_open(&w->json, '{');
+		put_text(&w->json, "folder", l.folder);
+		put_number(&w->json, "uid", l.uid);
+		put_text(&w->json, "uidl", l.uidl);
+		put_number(&w->json, "size", l.size);
+		json_key(&w->json, "internaldate");
+		json_time(&w->json, l.internaldate);
+		json_close(&w->json, '}');
+		arena_reset(&w->arena);
+		if (fd_flush(w->options->fd, &w->out, false, err) != 0)
+			return -1;
+	}
+	json_close(&w->json, ']');
+	return got;
+}
+
 static int put_all(struct writer *w, struct err *err)
 {
 	json_init(&w->json, &w->out);
@@ -231,7 +256,7 @@ static int put_all(struct writer *w, struct err *err)
 		return -1;
 	if (w->options->verbose && put_lines(w, "not_sent", LINES_NOT_SENT, err) != 0)
 		return -1;
-	if (put_renamings(w, err) != 0 || put_notices(w, err) != 0)
+	if (put_renamings(w, err) != 0 || put_notices(w, err) != 0 || put_leftovers(w, err) != 0)
 		return -1;
 	json_close(&w->json, '}');
 	buf_addc(&w->out, '\n');

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "journal/notice.h"
+#include "journal/pop.h"
 #include "report/query.h"
 
 #define OUTPUT_LIMIT ((size_t)64 << 20)
@@ -353,6 +354,41 @@ static int put_notices(struct writer *w, struct err *err)
 	return got;
 }
 
+/* What the user has deleted here, and POP has left on the server: his to decide. */
+static int put_leftovers(struct writer *w, struct err *err)
+{
+	struct pop_leftover l = { 0 };
+	uint64_t n, bytes;
+	int got;
+
+	if (journal_leftover_count(w->journal, w->run.id, &n, &bytes, err) < 0)
+		return -1;
+	if (n == 0)
+		return 0;
+	buf_addf(&w->out, "\nDeleted here, but still on the server (left alone): %llu, ",
+		 (unsigned long long)n);
+	text_add_size(&w->out, bytes);
+	buf_adds(&w->out, w->options->verbose ? "\n" : "; --verbose lists them\n");
+	if (!w->options->verbose)
+		return 0;
+	while ((got = journal_leftover_next(w->journal, w->run.id, l.id, &w->arena, &l, err)) > 0) {
+		buf_adds(&w->out, "  '");
+		text_add_safe(&w->out, slice_str(l.folder), 0);
+		buf_addf(&w->out, "', UID %u, ", l.uid);
+		if (l.internaldate != TIME_NONE) {
+			time_add_rfc3339(&w->out, l.internaldate);
+			buf_adds(&w->out, ", ");
+		}
+		text_add_size(&w->out, l.size);
+		buf_adds(&w->out, ", UIDL ");
+		text_add_safe(&w->out, slice_str(l.uidl), 0);
+		buf_addc(&w->out, '\n');
+		if (flush(w, err) != 0)
+			return -1;
+	}
+	return got;
+}
+
 static int put_all(struct writer *w, int64_t run, struct err *err)
 {
 	struct balance total;
@@ -369,6 +405,7 @@ static int put_all(struct writer *w, int64_t run, struct err *err)
 		return -1;
 	put_balance(w, &total);
 	if (put_reasons(w, err) != 0 || put_renamings(w, err) != 0 || put_notices(w, err) != 0 ||
+	    put_leftovers(w, err) != 0 ||
 	    put_lines(w, "\nRefused or failed:\n", LINES_REFUSED, err) != 0 ||
 	    put_lines(w, "\nDifferences that verification found:\n", LINES_DIFFERS, err) != 0)
 		return -1;

@@ -130,6 +130,13 @@ int source_next_notice(struct source *s, struct arena *a, struct notice *out)
 	return head_of(s)->ops->next_notice(s, a, out);
 }
 
+int source_next_pop_state(struct source *s, struct arena *a, const char **path, struct err *err)
+{
+	const struct source_ops *ops = head_of(s)->ops;
+
+	return ops->next_pop_state ? ops->next_pop_state(s, a, path, err) : 0;
+}
+
 void source_close(struct source *s)
 {
 	if (s)

@@ -86,6 +86,11 @@ struct source_ops {
 	/* 1 and a notice, or 0. */
 	int (*next_notice)(struct source *s, struct arena *a, struct notice *out);
 
+	/* Files beside the store in which the program keeps what POP told it (pop_state.h): 1 and a
+	 * path (in the arena), 0, -1. NULL: this kind knows of none. */
+	int (*next_pop_state)(struct source *s, struct arena *a, const char **path,
+			      struct err *err);
+
 	void (*close)(struct source *s);
 };
 
@@ -112,6 +117,7 @@ int source_next_message(struct source *s, struct arena *a, struct message *out, 
 int source_find(struct source *s, const char *locator, struct arena *a, struct message *out,
 		struct err *err);
 int source_next_notice(struct source *s, struct arena *a, struct notice *out);
+int source_next_pop_state(struct source *s, struct arena *a, const char **path, struct err *err);
 void source_close(struct source *s); /* NULL does nothing */
 
 #endif

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "source/file_message.h"
 #include "source/kinds.h"
@@ -41,6 +42,7 @@ struct thunderbird {
 	struct arena scratch;	 /* of a message that may not be delivered */
 
 	size_t next;		  /* of layout.folders */
+	size_t next_account;	  /* of layout.accounts, for their state files */
 	struct tb_folder *folder; /* being read, or NULL */
 	struct reader reader;
 	enum pass pass;
@@ -539,6 +541,25 @@ static int next_notice(struct source *s, struct arena *a, struct notice *out)
 	return notices_next(from_source(s)->notices, a, out);
 }
 
+/* Each POP account keeps its own. */
+static int next_pop_state(struct source *s, struct arena *a, const char **path, struct err *err)
+{
+	struct thunderbird *t = from_source(s);
+
+	while (t->next_account < t->layout.n_accounts) {
+		const struct tb_account *account = t->layout.accounts[t->next_account++];
+		const char *file = tb_path(a, account->dir, "popstate.dat");
+
+		if (!file)
+			return err_nomem(err);
+		if (account->kind == TB_FEEDS || access(file, F_OK) != 0)
+			continue;
+		*path = file;
+		return 1;
+	}
+	return 0;
+}
+
 const struct source_ops source_thunderbird = {
 	.kind = "thunderbird",
 	.summary = "Thunderbird: a profile, the directory of profiles.ini, or an account folder",
@@ -548,5 +569,6 @@ const struct source_ops source_thunderbird = {
 	.next_message = next_message,
 	.find = find,
 	.next_notice = next_notice,
+	.next_pop_state = next_pop_state,
 	.close = close_source,
 };

@@ -17,7 +17,9 @@
 #include "base/stop.h"
 #include "base/text.h"
 #include "message/keys.h"
+#include "journal/pop.h"
 #include "message/scan.h"
+#include "source/pop_state.h"
 #include "transfer/internal.h"
 
 #define ITEMS_PER_COMMIT   1000
@@ -330,6 +332,73 @@ static int gather_source(struct gathering *g, size_t i, struct err *err)
 	return journal_commit(g->t->journal, err);
 }
 
+/* ---- state files of POP programs ---- */
+
+static int read_pop_state(struct gathering *g, const char *path, struct err *err)
+{
+	struct pop_state *state;
+	struct pop_entry entry;
+	int got;
+
+	if (pop_state_open(path, &state, err) < 0)
+		return -1;
+	while ((got = pop_state_next(state, &entry, err)) > 0)
+		if (journal_pop_add(g->t->journal, entry.uidl, entry.fate, err) < 0) {
+			got = -1;
+			break;
+		}
+	pop_state_close(state);
+	return got;
+}
+
+/* Those that lie beside the stores. One that cannot be read is missed, but needed by nobody. */
+static int read_states_found(struct gathering *g, struct source *source, struct err *err)
+{
+	const char *path;
+	int got;
+
+	for (;;) {
+		struct err cause = ERR_INIT;
+
+		arena_reset(&g->folder_arena);
+		got = source_next_pop_state(source, &g->folder_arena, &path, err);
+		if (got <= 0)
+			return got;
+		if (read_pop_state(g, path, &cause) == 0)
+			continue;
+		if (cause.scope >= SCOPE_ACCOUNT) {
+			*err = cause;
+			return -1;
+		}
+		if (transfer_notice(g->t, 0, "pop-state", 1, path, cause.text, err) < 0)
+			return -1;
+	}
+}
+
+static int read_pop_states(struct gathering *g, struct err *err)
+{
+	if (journal_pop_clear(g->t->journal, err) < 0)
+		return -1;
+	for (size_t i = 0; i < source_set_count(g->t->sources); i++)
+		if (read_states_found(g, source_set_get(g->t->sources, i), err) < 0)
+			return -1;
+	for (size_t i = 0; i < g->t->n_pop_states; i++)
+		if (read_pop_state(g, g->t->pop_states[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int gather_pop_states(struct gathering *g, struct err *err)
+{
+	if (journal_begin(g->t->journal, err) < 0)
+		return -1;
+	if (read_pop_states(g, err) < 0) {
+		journal_rollback(g->t->journal);
+		return -1;
+	}
+	return journal_commit(g->t->journal, err);
+}
+
 int gather(struct transfer *t, struct err *err)
 {
 	CLEANUP(gathering_release) struct gathering g;
@@ -340,5 +409,5 @@ int gather(struct transfer *t, struct err *err)
 		if (gather_source(&g, i, err) < 0)
 			return -1;
 	}
-	return 0;
+	return gather_pop_states(&g, err);
 }

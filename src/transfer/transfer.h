@@ -65,10 +65,12 @@ struct transfer_tally {
 struct transfer {
 	struct journal *journal;
 	int64_t run;
-	const struct session_options *connect;	/* also for connecting again */
-	struct session *session;		/* the one at work: NULL until transfer_connect();
-						 * closed by transfer_disconnect() */
-	struct source_set *sources;		/* the caller's */
+	const struct session_options *connect; /* also for connecting again */
+	struct session *session;	       /* the one at work: NULL until transfer_connect();
+						* closed by transfer_disconnect() */
+	struct source_set *sources;	       /* the caller's */
+	const char *const *pop_states;	       /* paths of POP programs' state files */
+	size_t n_pop_states;
 	const struct transfer_options *options; /* NULL: all defaults */
 	const struct progress *progress;	/* may be NULL */
 	bool no_uidl; /* read INBOX without the help of UIDLs, and what was read by them again */

@@ -62,6 +62,32 @@ class PopLife(rig.ServerTest):
 
 
 class Thunderbird(PopLife):
+    def leftovers(self, *options):
+        result = self.run_to_server("plan", self.store, *options)
+        found = re.search(r"(?m)^Deleted here, but still on the server .*: (\d+),", result.out)
+        return int(found[1]) if found else 0
+
+    def test_deleted_here_but_still_there(self):
+        self.live()
+        before = self.server.dump(self.user)
+        self.assertEqual(self.leftovers(), self.deleted)
+        self.assertEqual(self.leftovers("--no-uidl"), self.deleted)
+        result = self.run_to_server("plan", self.store, "--verbose")
+        listed = re.findall(r"(?m)^  'INBOX', UID \d+, .*, UIDL [0-9a-f]{16}$", result.out)
+        self.assertEqual(len(listed), self.deleted)
+        result = self.run_to_server("run", self.store, "--format", "json")
+        self.assertEqual(len(json.loads(result.out)["deleted_here"]), self.deleted)
+        after = {(row["folder"], row["uid"]) for row in self.server.dump(self.user)}
+        self.assertLessEqual({(row["folder"], row["uid"]) for row in before}, after)
+
+    def test_no_state_file(self):
+        self.live()
+        (self.store / "popstate.dat").unlink()
+        self.assertEqual(self.leftovers(), 0)
+        (self.store / "popstate.dat").write_text("nonsense\n")
+        self.assertEqual(self.leftovers(), 0)
+        self.assertIn("no state file of a POP program", self.report())
+
     def test_uidl_join(self):
         self.live()
         plan = self.plan()
@@ -85,6 +111,50 @@ class Thunderbird(PopLife):
         self.hoist("verify", self.store, *self.to(), "--format", "json", "--trace", self.trace,
                    password=self.server.password, status=rig.DIFFERS)
         self.assertGreater(self.headers_asked(), self.kept)
+
+
+class Fetchers(PopLife):
+    """The real programs, each with a store and a state file of its own."""
+
+    def fetch(self, program, fetch, count=40):
+        if not pop_life.have(program):
+            self.skipTest(f"{program} is not installed (scripts/install-deps test)")
+        arrived = pop_life.new_mail(count, 11)
+        pop_life.arrive(self.server, self.user, arrived)
+        store, state = fetch(self.server, self.user, self.folder / program)
+        messages = sorted(store.glob("new/*"))
+        self.assertEqual(len(messages), len(arrived))
+        for path in messages[::3]:
+            path.unlink()
+        pop_life.arrive(self.server, self.user, pop_life.new_mail(5, 12))
+        return store, state, len(messages[::3])
+
+    def check(self, store, state, deleted, level):
+        """At least three in four at the level."""
+        plan = self.plan("--pop-state", state, store=store)
+        self.assertGreaterEqual(self.levels(plan).get(level, 0), 0.75 * len(plan))
+        self.assertEqual({row["action"] for row in plan.values()}, {"present"})
+        result = self.run_to_server("plan", store, "--pop-state", state)
+        self.assertIn(f"Deleted here, but still on the server (left alone): {deleted},", result.out)
+
+    def test_getmail(self):
+        """It writes the UIDL into its Received line. A header that is not as Python would write it
+        is written anew, so that sizes differ: then contents are compared."""
+        self.check(*self.fetch("getmail", pop_life.fetch_by_getmail), level="uidl")
+
+    def test_mpop(self):
+        """It keeps UIDLs in its state file alone: contents are compared."""
+        self.check(*self.fetch("mpop", pop_life.fetch_by_mpop), level="dress")
+
+    def test_state_file_that_is_none(self):
+        store = pop_life.maildir(self.folder / "Maildir")
+        (store / "cur/1.a.b:2,").write_text("From: a@b.example\n\nx\n")
+        wrong = self.folder / "wrong"
+        wrong.write_text("nothing of the kind\n")
+        self.run_to_server("plan", store, "--pop-state", self.folder / "gone", status=rig.NOINPUT)
+        result = self.run_to_server("plan", store, "--pop-state", wrong, status=None)
+        self.assertNotEqual(result.status, rig.OK)
+        self.assertIn("no state file of a POP program", result.err)
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def fetch_by_mpop(server, user, home):
                   f"password {server.password}\ntls off\nauth user\nkeep on\n"
                   f"delivery maildir {target}\nuidls_file {state}\n")
     rc.chmod(0o600)
-    run(["mpop", "-f", rc, "-q", "a"], home)
+    run(["mpop", "-C", rc, "-q", "a"], home)
     return target, state
 
 
