@@ -43,11 +43,15 @@ struct cached {
 	size_t len;
 };
 
-/* What libpst may read: one block. */
+/* What libpst may read: one block. Each gets a place of its own in an imaginary file, so that
+ * nothing stdio still has of the last one is taken for it. */
 struct served {
 	const char *bytes;
 	size_t len, at;
+	uint64_t base;
 };
+#define SERVED_STEP   (1u << 20)
+#define SERVED_BUFFER 4096
 
 struct ndb {
 	int fd;
@@ -58,9 +62,10 @@ struct ndb {
 	bool sorted;
 	struct cached cache[CACHE_SETS][CACHE_WAYS];
 	uint64_t tick;
-	uint64_t odd_trailers;
+	bool odd_trailer; /* one was met, and said */
 	uint8_t *raw, *inflated;
 	struct served served;
+	char stdio[SERVED_BUFFER];
 	pst_file pf;
 	pst_index_ll entry;
 };
@@ -309,8 +314,19 @@ static int bad_block(struct err *err, const struct block *b, const char *what)
 		       (uint64_t)b->at * BLOCK_UNIT, what);
 }
 
+static void say_odd_trailer(struct ndb *n, const struct block *b)
+{
+	if (!n->odd_trailer)
+		damage_add(n->damages, 0, 0,
+			   "block 0x%" PRIx64
+			   " has a wrong signature; its checksum holds, so it is "
+			   "read (so are others like it)",
+			   b->bid);
+	n->odd_trailer = true;
+}
+
 /* Read it with its trailer into n->raw, and verify it. A wrong signature or length alone does no
- * harm where the checksum holds: counted. */
+ * harm where the checksum holds: it is said once. */
 static int read_raw(struct ndb *n, const struct block *b, struct err *err)
 {
 	enum pst_format format = n->header.format;
@@ -333,8 +349,13 @@ static int read_raw(struct ndb *n, const struct block *b, struct err *err)
 	if ((bid & ~(uint64_t)1) != b->bid)
 		return bad_block(err, b, "another block lies there");
 	if (get16(trailer) != b->len || get16(trailer + 2) != signature(at, bid))
-		n->odd_trailers++;
+		say_odd_trailer(n, b);
 	return 0;
+}
+
+static void serve(struct ndb *n, const uint8_t *bytes, size_t len)
+{
+	n->served = (struct served){ (const char *)bytes, len, 0, n->served.base + SERVED_STEP };
 }
 
 /* 4K stores: a block that is longer inflated than stored is a zlib stream. */
@@ -343,12 +364,12 @@ static int inflate_raw(struct ndb *n, const struct block *b, struct err *err)
 	uLongf len = b->whole;
 
 	if (b->whole <= b->len) {
-		n->served = (struct served){ (const char *)n->raw, b->len, 0 };
+		serve(n, n->raw, b->len);
 		return 0;
 	}
 	if (uncompress(n->inflated, &len, n->raw, b->len) != Z_OK || len != b->whole)
 		return bad_block(err, b, "cannot be inflated");
-	n->served = (struct served){ (const char *)n->inflated, b->whole, 0 };
+	serve(n, n->inflated, b->whole);
 	return 0;
 }
 
@@ -366,9 +387,9 @@ static int serve_seek(void *cookie, off64_t *to, int whence)
 {
 	struct served *s = cookie;
 
-	if (whence != SEEK_SET || *to < 0 || (uint64_t)*to > s->len)
+	if (whence != SEEK_SET || (uint64_t)*to < s->base || (uint64_t)*to > s->base + s->len)
 		return -1;
-	s->at = (size_t)*to;
+	s->at = (size_t)((uint64_t)*to - s->base);
 	return 0;
 }
 
@@ -378,7 +399,9 @@ static int decrypt(struct ndb *n, const struct block *b, char **out, struct err 
 	char *bytes = NULL;
 	size_t len = n->served.len, got;
 
-	n->entry = (pst_index_ll){ .i_id = b->bid, .size = len, .inflated_size = len };
+	n->entry = (pst_index_ll){
+		.i_id = b->bid, .offset = n->served.base, .size = len, .inflated_size = len
+	};
 	n->pf.i_table = &n->entry;
 	n->pf.i_count = n->pf.i_capacity = 1;
 	clearerr(n->pf.fp);
@@ -449,7 +472,7 @@ static int init_libpst(struct ndb *n, struct err *err)
 	n->pf.fp = fopencookie(&n->served, "r", serve);
 	if (!n->pf.fp)
 		return err_nomem(err);
-	setvbuf(n->pf.fp, NULL, _IONBF, 0);
+	setvbuf(n->pf.fp, n->stdio, _IOFBF, sizeof(n->stdio));
 	n->pf.encryption = (unsigned char)n->header.encryption;
 	n->pf.ind_type = (unsigned char)n->header.version;
 	n->pf.do_read64 = n->header.format == PST_ANSI ? 0 : 1; /* 4K blocks are inflated here */

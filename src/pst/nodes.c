@@ -87,6 +87,13 @@ static int index_parents(struct nodes *s, struct err *err)
 	return 0;
 }
 
+static void say_gap(struct damages *damages, const struct btree_gap *gap, const char *why)
+{
+	damage_add(damages, 0, 0, "%s: the nodes %" PRIx64 " to %" PRIx64 " are lost", why,
+		   gap->from, gap->to);
+	damage_unknown(damages);
+}
+
 static int walk(struct nodes *s, struct btree *t, const struct ndb *n, struct damages *damages,
 		struct err *err)
 {
@@ -104,9 +111,7 @@ static int walk(struct nodes *s, struct btree *t, const struct ndb *n, struct da
 			return -1;
 		}
 		if (got < 0)
-			damage_add(damages, 0, 0,
-				   "%s: the nodes %" PRIx64 " to %" PRIx64 " are lost", bad.text,
-				   gap.from, gap.to);
+			say_gap(damages, &gap, bad.text);
 	}
 	return 0;
 }

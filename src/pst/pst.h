@@ -47,6 +47,8 @@ struct pst_damage {
 	uint32_t nid;	  /* of the folder or item concerned; 0: the store */
 	uint64_t lost;	  /* items of folder `nid` that are known to have been there and cannot be
 			     delivered; 0: nothing is lost by this alone */
+	bool unknown;	  /* items may be lost by it, and nobody can tell how many: a page of the
+			     node index. Tables of folders may still tell: then as `lost` */
 	const char *text; /* one line for the user */
 };
 int pst_next_damage(struct pst *p, struct arena *a, struct pst_damage *out); /* 1 or 0 */

@@ -44,7 +44,22 @@ void utf16_to_utf8(struct slice in, bool last, struct buf *out, size_t *used, ui
 	if (!to)
 		return;
 	while (i < units) {
-		uint32_t c = get16(in.ptr + 2 * i);
+		uint64_t four;
+		uint32_t c;
+
+		/* Most text is ASCII: four units at a time, none of them NUL or above 0x7f. */
+		while (i + 4 <= units) {
+			four = get64(in.ptr + 2 * i);
+			if ((four & 0xff80ff80ff80ff80) ||
+			    ((four - 0x0001000100010001) & 0x8000800080008000))
+				break;
+			for (int k = 0; k < 4; k++, four >>= 16)
+				*to++ = (char)four;
+			i += 4;
+		}
+		if (i == units)
+			break;
+		c = get16(in.ptr + 2 * i);
 
 		if (c == 0)
 			break;
@@ -91,6 +106,11 @@ static struct slice before_nul(struct slice in, bool utf16, bool *ended, uint32_
 {
 	size_t width = utf16 ? 2 : 1, n = 0;
 
+	if (!utf16) {
+		const char *nul = in.len ? memchr(in.ptr, '\0', in.len) : NULL;
+
+		n = nul ? (size_t)(nul - in.ptr) : in.len;
+	}
 	while (n + width <= in.len && (in.ptr[n] || (utf16 && in.ptr[n + 1])))
 		n += width;
 	if (n + width > in.len)

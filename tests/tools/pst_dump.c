@@ -64,13 +64,14 @@ static void hex(struct json *j, const char *key, struct slice s)
 /* Read all of it; its digest. -1: an error, reported in the line. */
 static int64_t consume(struct dump *d, const struct mapi_blob *b, uint8_t sha[20])
 {
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	EVP_MD_CTX *md = sha ? EVP_MD_CTX_new() : NULL;
 	struct err err = ERR_INIT;
 	static char piece[65536];
 	uint64_t off = 0;
 	size_t got = 0;
 
-	EVP_DigestInit_ex(md, EVP_sha1(), NULL);
+	if (sha)
+		EVP_DigestInit_ex(md, EVP_sha1(), NULL);
 	while (off < b->len) {
 		if (b->read(b, off, piece, sizeof(piece), &got, &err) < 0)
 			break;
@@ -80,7 +81,8 @@ static int64_t consume(struct dump *d, const struct mapi_blob *b, uint8_t sha[20
 			EVP_DigestUpdate(md, piece, got);
 		off += got;
 	}
-	EVP_DigestFinal_ex(md, sha ? sha : (uint8_t[20]){ 0 }, NULL);
+	if (sha)
+		EVP_DigestFinal_ex(md, sha, NULL);
 	EVP_MD_CTX_free(md);
 	d->bytes += off;
 	if (off == b->len)
