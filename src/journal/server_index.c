@@ -199,6 +199,11 @@ static int unite(struct journal *j, int64_t from, int64_t into, struct err *err)
 		" WHERE outcome IN (0, 8) AND id IN (SELECT u.line FROM upload u JOIN upload v ON"
 		" v.folder = ?2"
 		"  AND v.sha256 = u.sha256 AND v.copy = u.copy WHERE u.folder = ?1)",
+		/* What has been stored stays known, as one more copy: it is final (DESIGN 4.6). */
+		"UPDATE upload SET copy = copy + 1 + (SELECT max(v.copy) FROM upload v"
+		" WHERE v.folder IN (?1, ?2) AND v.sha256 = upload.sha256)"
+		" WHERE folder = ?1 AND state IN (2, 3) AND EXISTS (SELECT 1 FROM upload v"
+		" WHERE v.folder = ?2 AND v.sha256 = upload.sha256 AND v.copy = upload.copy)",
 		"DELETE FROM upload WHERE folder = ?1 AND EXISTS (SELECT 1 FROM upload v"
 		" WHERE v.folder = ?2 AND v.sha256 = upload.sha256 AND v.copy = upload.copy)",
 		"UPDATE upload SET folder = ?2 WHERE folder = ?1",

@@ -343,6 +343,47 @@ Test(journal, doubts_survive_the_process)
 	bench_release(&b);
 }
 
+/* The folder that a message was stored in is gone, and its name now leads to another one, where the
+ * same message is to go: what was stored stays known, what is to go goes. */
+Test(journal, a_name_that_leads_elsewhere_now)
+{
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(1 << 20);
+	struct message m[2] = { message_of("0", "a", "a", "1", 100),
+				message_of("1", "b", "b", "2", 100) };
+	struct remote_folder old, other, made = { .wire_name = "x", .name = "x", .separator = '/' };
+	struct upload u[2];
+	struct bench b;
+	int64_t cursor = 0, into, united, stored, all;
+
+	bench_init(&b);
+	start_run(&b, RUN_RUN);
+	add_store(&b, "/mail", "one", ROLE_NONE, m, 1);
+	plan_now(&b);
+	yes(journal_target_next(b.j, b.run, 0, &a, &old, &err));
+	ok(journal_folder_created(b.j, b.run, old.id, &old, &into, &err));
+	cr_assert(journal_uploads_next(b.j, b.run, old.id, 2, &a, u, &cursor, &err) == 1);
+	ok(journal_mark_inflight(b.j, &u[0].id, 1, 7, 1, &err));
+	ok(journal_mark_stored(b.j, &u[0].id, 1, 7, 1, &err));
+	ok(journal_folders_begin(b.j, &err));
+	ok(journal_folders_end(b.j, &err)); /* gone */
+
+	start_run(&b, RUN_RUN);
+	add_store(&b, "/other", "one", ROLE_NONE, m + 1, 1);
+	add_store(&b, "/mail", "two", ROLE_NONE, m, 1);
+	plan_now(&b);
+	yes(journal_target_next(b.j, b.run, old.id, &a, &other, &err));
+	ok(journal_folder_created(b.j, b.run, other.id, &made, &into, &err));
+	ok(journal_folder_created(b.j, b.run, old.id, &made, &united, &err));
+	cr_expect_eq(united, into);
+	ok(db_int(journal_db(b.j), "SELECT count(*) FROM upload WHERE state = 2", &stored, &err));
+	ok(db_int(journal_db(b.j), "SELECT count(*) FROM upload", &all, &err));
+	cr_expect(stored == 1 && all == 3, "%lld stored of %lld", (long long)stored,
+		  (long long)all);
+	cursor = 0;
+	cr_expect_eq(journal_uploads_next(b.j, b.run, into, 2, &a, u, &cursor, &err), 2);
+	bench_release(&b);
+}
+
 Test(journal, two_names_that_become_one_folder)
 {
 	CLEANUP(arena_release) struct arena a = ARENA_INIT(1 << 20);
