@@ -81,7 +81,8 @@ int lane_fail_message(struct lane *l, const struct upload *u, const struct err *
 
 /* ---- the batch ---- */
 
-static int halve(struct lane *l, struct batch *b, struct err *err)
+/* `tries`: what each half has behind it. */
+static int halve(struct lane *l, struct batch *b, uint32_t tries, struct err *err)
 {
 	struct batch *second = batch_split(b, b->n / 2);
 
@@ -89,8 +90,8 @@ static int halve(struct lane *l, struct batch *b, struct err *err)
 		batch_free(b);
 		return err_nomem(err);
 	}
-	b->tries = 0;
-	second->tries = 0;
+	b->tries = tries;
+	second->tries = tries;
 	lane_requeue(l, second);
 	lane_requeue(l, b);
 	return 0;
@@ -172,11 +173,11 @@ static int server_trouble(struct lane *l, struct batch *b, const char *text, str
 		b->uploaded_before = l->t->tally.uploaded;
 	if (++b->tries <= SERVER_TRIES)
 		return pause_lane(l, b, text);
-	if (b->n > 1)
-		return halve(l, b, err);
-	if (l->t->tally.uploaded == b->uploaded_before && l->queue.n > 0 &&
-	    b->tries <= SERVER_TRIES + 1) {
-		lane_requeue_last(l, b); /* let the others go first */
+	if (b->n > 1) /* it has been given its time: the halves get none of their own */
+		return halve(l, b, SERVER_TRIES, err);
+	if (l->queue.n > 0 && b->tries <= SERVER_TRIES + 1) { /* let the others go first */
+		b->uploaded_before = l->t->tally.uploaded;
+		lane_requeue_last(l, b);
 		return 0;
 	}
 	if (l->t->tally.uploaded == b->uploaded_before)
@@ -268,7 +269,7 @@ static int react(struct lane *l, struct batch *b, enum refusal refusal, const ch
 		break;
 	}
 	if (b->n > 1)
-		return halve(l, b, err);
+		return halve(l, b, 0, err);
 	if (refusal == REFUSAL_QUOTA)
 		return stop_for_later(l, b, ERR_QUOTA, "the account is full", text);
 	if (refusal == REFUSAL_FLAGS)

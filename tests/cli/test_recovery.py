@@ -27,7 +27,7 @@ class Single(Losing):
     capabilities = "IMAP4rev1 LITERAL+ UIDPLUS UNSELECT"
 
 
-class Recovery(rig.ProgramTest):
+class Uploading(rig.ProgramTest):
     def setUp(self):
         super().setUp()
         self.source = self.folder / "mail"
@@ -47,6 +47,8 @@ class Recovery(rig.ProgramTest):
         self.assertEqual(collections.Counter(server.bodies("INBOX")), collections.Counter(messages),
                          str(self.result))
 
+
+class Recovery(Uploading):
     def test_all_stored(self):
         messages = [HEAD + b"\r\ntext %03d\r\n" % i for i in range(5)]
         self.write(*messages)
@@ -165,3 +167,34 @@ class Recovery(rig.ProgramTest):
             result = self.run_to(server, None)
             self.assertHas(server, *messages)
             self.assertIn("cannot be told", result.err)
+
+
+class ServerTrouble(Uploading):
+    """"Internal error": for one message, or for all."""
+    def trouble(self, accepts):
+        class Troubled(MemServer):
+            def accept_message(self, folder, data):
+                if not accepts(data):
+                    raise Refuse("[SERVERBUG] Internal error occurred")
+                return data
+
+        messages = [HEAD + b"\r\ntext %03d\r\n" % i for i in range(12)]
+        self.write(*messages)
+        return Troubled(), [m for m in messages if accepts(m)]
+
+    def test_for_one_message(self):
+        """Wherever it stands in the batch, it is found and the others go up."""
+        for bad in (0, 5, 11):
+            with self.subTest(bad=bad):
+                self.state = self.folder / f"state-{bad}"
+                server, good = self.trouble(lambda data: b"text %03d" % bad not in data)
+                with server:
+                    self.run_to(server, rig.REFUSED)
+                    self.assertHas(server, *good)
+
+    def test_for_all(self):
+        server, _ = self.trouble(lambda data: False)
+        with server:
+            self.run_to(server, rig.TEMPFAIL)
+            self.assertHas(server)
+            self.assertLess(len(server.commands("APPEND")), 60)
