@@ -19,7 +19,7 @@
 
 #define PAGE_ARENA_MAX (16u << 20)
 #define NAME_ARENA_MAX (1u << 20)
-#define PASSES_MAX     3 /* over a target: the server says OK, and nothing has come */
+#define PASSES_MAX     3 /* over a target: the server refuses, or says OK, and nothing has come */
 #define POLL_MS	       500
 #define STOP_GRACE_MS  15000 /* after a signal: for the answers to what has been sent */
 
@@ -276,7 +276,8 @@ static int refused(struct filing *f, const struct append_result *r, struct err *
 		f->throttled = true;
 		return 0;
 	default:
-		f->give_up = true;
+		/* One that has vanished spoils a whole COPY (RFC 5530 EXPUNGEISSUED): look again.
+		 */
 		snprintf(f->reason, sizeof(f->reason), "the server refused to copy it: %s",
 			 r->text);
 		return 0;
@@ -477,12 +478,10 @@ static int file_target(struct filing *f, enum filing_method method, struct err *
 {
 	int got;
 
-	f->target_ready = f->give_up = false;
+	f->target_ready = false;
+	snprintf(f->reason, sizeof(f->reason), "the server has not copied it");
 	for (int pass = 0;; pass++) {
-		if (pass == PASSES_MAX && !f->give_up) {
-			f->give_up = true;
-			snprintf(f->reason, sizeof(f->reason), "the server has not copied it");
-		}
+		f->give_up = pass >= PASSES_MAX;
 		got = file_pass(f, method, err);
 		if (got <= 0)
 			return got;

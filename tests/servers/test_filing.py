@@ -4,9 +4,15 @@ import re
 
 import popbox
 import rig
+from faultproxy import FaultProxy
 
 
 class Filing(rig.ServerTest):
+    server_options = {"extra": "ssl = no"}
+
+    def to(self, **more):
+        return ["--to", self.server.plain_url(self.user, **more), "--state", self.state]
+
     def setUp(self):
         super().setUp()
         self.life = popbox.Leftovers()
@@ -86,10 +92,64 @@ class Filing(rig.ServerTest):
                           if row["size"] == len(mail.data)].count("Work"), 0)
 
 
+    def test_leftovers_that_vanish_meanwhile_are_uploaded(self):
+        """The old client removes what it has fetched, between the plan and the copy."""
+        family = [m for m in self.life.mails if m.folder == "Family"
+                  and m.data not in self.life.local_only]
+        work = [m for m in self.life.mails if m.folder == "Work"
+                and m.data not in self.life.local_only]
+        before_look, before_copy, moved = family[:4] + work[:2], family[6], work[3]
+        gone = {m.data for m in [*before_look, before_copy, moved]}
+
+        def remove(mails, into=None):
+            client = self.server.connect(self.user)
+            client.select("INBOX")
+            for mail in mails:
+                uid = self.uids[mail.data]
+                if into:
+                    client.create(into)
+                    client.uid("COPY", uid, into)
+                client.uid("STORE", uid, "+FLAGS", r"(\Deleted)")
+            client.expunge()
+            client.logout()
+
+        def first():
+            remove(before_look)
+            remove([moved], into="Elsewhere")
+
+        self.uids = {}
+        for row in self.server.dump(self.user, content=True):
+            self.uids[row["data"]] = str(row["uid"])
+        for how in ("copy", "move"):
+            with self.subTest(how=how):
+                with FaultProxy(self.server.port, before={
+                        b" CREATE ": first,
+                        b" UID COPY " if self.copies(how) else b" UID MOVE ":
+                            lambda: remove([before_copy])}) as proxy:
+                    self.hoist("run", self.source, "--file", how, *self.to(port=proxy.port),
+                               password=self.server.password)
+                    self.assertFalse(proxy.before, "all has happened")
+                expected = self.life.expected(gone=gone, moved=how == "move" and self.can_move)
+                found = [row for row in self.account() if row["folder"] != "Elsewhere"]
+                self.assertMailboxes(expected, found)
+                self.assertIn("leftover-gone", json.dumps(self.report()["reasons"]))
+            self.user = self.server.new_user()
+            self.state = self.folder / "another"
+            self.fill()
+
+    can_move = True
+
+    def copies(self, how):
+        return how == "copy"
+
+
 class FilingWithoutMove(Filing):
     """COPY, then \\Deleted and UID EXPUNGE of exactly the originals."""
-    server_options = {"extra": "imap_capability = IMAP4rev1 LITERAL+ SASL-IR UIDPLUS MULTIAPPEND "
+    server_options = {"extra": "ssl = no\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR UIDPLUS MULTIAPPEND "
                                "NAMESPACE UNSELECT SPECIAL-USE"}
+
+    def copies(self, how):
+        return True
 
     def test_others_marks_are_left_alone(self):
         client = self.server.connect(self.user)
@@ -103,7 +163,12 @@ class FilingWithoutMove(Filing):
 
 class FilingWithoutUidplus(Filing):
     """What cannot be taken away is copied; what was copied where, the index tells."""
-    server_options = {"extra": "imap_capability = IMAP4rev1 LITERAL+ SASL-IR NAMESPACE UNSELECT"}
+    server_options = {"extra": "ssl = no\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR NAMESPACE UNSELECT"}
+
+    can_move = False
+
+    def copies(self, how):
+        return True
 
     def test_moves(self):
         result = self.run_it("--file", "move")

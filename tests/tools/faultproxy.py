@@ -12,6 +12,8 @@
 
 A fault fires once; octets read beyond the cut are thrown away. As a module: FaultProxy(port, cut_up=9)
 is a context manager with .port, .moved["up"], .moved["down"] (octets relayed), .fired, .connections.
+FaultProxy(port, before={b" UID COPY ": act}) calls act() once, before the first octets from the client
+that hold these words go on: for what others do to the account at that very moment.
 """
 import argparse
 import queue
@@ -25,8 +27,9 @@ class FaultProxy:
     CHUNK = 1 << 16
 
     def __init__(self, to, listen=0, cut_up=None, cut_down=None, how="rst", refuse_after=False,
-                 delay=0.0):
+                 delay=0.0, before=None):
         self.to, self.how, self.refuse_after, self.delay = to, how, refuse_after, delay
+        self.before = dict(before or {})
         self.limit = {"up": cut_up, "down": cut_down}
         self.moved = {"up": 0, "down": 0}
         self.fired = False
@@ -94,6 +97,8 @@ class FaultProxy:
                 if cut:
                     data, self.fired = data[:left], True
                 self.moved[way] += len(data)
+            for words in [w for w in self.before if way == "up" and w in data]:
+                self.before.pop(words)()
             try:
                 sink.sendall(data)
             except OSError:
