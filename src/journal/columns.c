@@ -50,6 +50,7 @@ const char *reason_text(const char *code)
 		{ REASON_STORED_GONE, "was uploaded by an earlier run, and has been moved or"
 				      " deleted on the server since; it is not sent again" },
 		{ REASON_ELSEWHERE, "is on the server in another folder" },
+		{ REASON_WHOLE, "is whole on the server; here is only its beginning" },
 		{ REASON_UNFILED, "lies unfiled on the server, which can file it without an"
 				  " upload" },
 		{ REASON_LEFTOVER_GONE, "was to be filed by the server, but its copy there has"

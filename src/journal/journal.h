@@ -256,6 +256,7 @@ const char *match_level_name(enum match_level level);
 	"stored-gone"		     /* ... and since deleted or moved: final, not sent again      \
 				      */
 #define REASON_ELSEWHERE "elsewhere" /* on the server in another folder */
+#define REASON_WHOLE	 "whole"     /* incomplete here, whole on the server */
 #define REASON_UNFILED	 "unfiled"   /* in INBOX, or in no folder but All Mail */
 #define REASON_LEFTOVER_GONE                                                                       \
 	"leftover-gone" /* was to be filed, but the server's copy vanished or changed meanwhile */
@@ -321,7 +322,7 @@ struct upload {
 	bool has_keys; /* false: it was sent under older rules, which made other keys */
 	uint8_t essence[KEY_LEN];
 	const char *message_id, *subject, *from;
-	bool ours; /* of journal_present_next(): false for what somebody else put there */
+	bool ours; /* its octets are those that are here: we uploaded it, nobody copied it */
 	enum upload_state state;
 	int64_t seq;			    /* order of submission; 0: never submitted */
 	uint32_t uidvalidity, base_uidnext; /* when it was submitted */

@@ -331,7 +331,7 @@ static int mark_all(struct journal *j, const int64_t *uploads, size_t n, const c
 /* Why it was uploaded although it seemed to be there is worth telling afterwards, too. */
 #define KEEP_REASON                                                                                \
 	"iif(reason IN ('" REASON_OTHER_BODY "', '" REASON_PERISHING "', '" REASON_UNFILED         \
-	"', '" REASON_LEFTOVER_GONE "'), reason, '')"
+	"', '" REASON_LEFTOVER_GONE "', '" REASON_WHOLE "'), reason, '')"
 
 /* Outcome 2 (present) stays: the run found it stored by an earlier one. */
 static const char line_uploaded[] =

@@ -24,6 +24,7 @@ struct seeker {
 	int64_t item, target;
 	uint8_t sha256[SHA256_LEN], key[KEY_LEN], ident[KEY_LEN], fields[KEY_LEN];
 	bool has_id;
+	bool partial;	   /* the server's whole copy is larger */
 	bool not_ours;	   /* leave out what we uploaded */
 	uint64_t sizes[4]; /* as sent, and as servers are known to store it */
 	size_t n_sizes;
@@ -184,6 +185,8 @@ static int by_ident(struct seeker *s, struct found *out, struct err *err)
  * the same text to somebody else. */
 static enum match_level level_of(const struct seeker *s, const struct found *f)
 {
+	if (s->partial && (!f->fields_agree || f->size < s->sizes[0]))
+		return MATCH_NONE;
 	if (!s->has_id)
 		return f->fields_agree ? MATCH_DRESS : MATCH_NONE;
 	if (!f->fields_agree)
@@ -337,7 +340,7 @@ static int seek(struct seeker *s, struct err *err)
 	} else if (propose_all(s, list, n, &proposed, err) < 0) {
 		return -1;
 	}
-	return proposed > 0 ? 0 : seek_across(s, &proposed, err);
+	return proposed > 0 || s->partial ? 0 : seek_across(s, &proposed, err);
 }
 
 static void read_item(struct seeker *s, sqlite3_stmt *st)
@@ -353,6 +356,7 @@ static void read_item(struct seeker *s, sqlite3_stmt *st)
 	read_blob(st, 6, s->fields, KEY_LEN);
 	set_sizes(s, (uint64_t)sqlite3_column_int64(st, 7), (uint64_t)sqlite3_column_int64(st, 8),
 		  (uint64_t)sqlite3_column_int64(st, 9));
+	s->partial = sqlite3_column_int(st, 11) != 0;
 	s->not_ours = decided || s->options->keep_duplicates;
 }
 
@@ -364,7 +368,8 @@ static sqlite3_stmt *items_to_match(struct seeker *s, struct err *err)
 	sqlite3_stmt *st = db_stmt(
 		s->db,
 		"SELECT w.item, w.target, w.sha256, i.has_id, i.key, i.ident, i.fields, i.wire_len,"
-		" i.cr_count, i.cr_cr_lf_count, w.state FROM work w CROSS JOIN item i ON i.id ="
+		" i.cr_count, i.cr_cr_lf_count, w.state, i.state = 1 FROM work w CROSS JOIN item i "
+		"ON i.id ="
 		" w.item"
 		" WHERE (w.state IS NULL OR w.state IN (0, 4, 5)) AND (?1 OR (w.copy = 0"
 		" AND NOT EXISTS (SELECT 1 FROM candidate c CROSS JOIN remote r ON r.id = c.remote"

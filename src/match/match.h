@@ -44,7 +44,8 @@ struct match_options {
 	bool distrust_journal; /* verify: what we once stored counts only if it is still indexed */
 };
 
-/* Fills the candidates of a run. */
+/* Fills the candidates of a run. An incomplete message may be any larger one with equal `fields`.
+ */
 int match_prepare(struct journal *j, int64_t run, const struct match_options *options,
 		  struct err *err);
 
@@ -62,6 +63,7 @@ struct match_candidate {
 	uint32_t repairs;
 	uint8_t essence[KEY_LEN];
 	bool has_id;
+	bool partial; /* only the beginning is here: the server's whole copy is the same message */
 	/* the server's */
 	int64_t folder;
 	const char *wire_name;

@@ -24,9 +24,8 @@
 #define MATCH_LEFT_OUT                                                                             \
 	"(CASE WHEN i.state = 3 AND NOT :deleted THEN '" REASON_DELETED "'"                        \
 	" WHEN (i.state = 4 OR s.role = 8) AND NOT :outbox THEN '" REASON_OUTBOX "'"               \
-	" WHEN (i.state = 5 OR s.role = 10) AND NOT :feeds THEN '" REASON_FEED "'"                 \
-	" WHEN i.state = 1 AND NOT :partial THEN '" REASON_PARTIAL "' END)"
-_Static_assert(STATE_PARTIAL == 1 && STATE_DELETED == 3 && STATE_OUTBOX == 4 && STATE_FEED == 5 &&
+	" WHEN (i.state = 5 OR s.role = 10) AND NOT :feeds THEN '" REASON_FEED "' END)"
+_Static_assert(STATE_DELETED == 3 && STATE_OUTBOX == 4 && STATE_FEED == 5 &&
 		       STATE_UNREADABLE == 6 && ROLE_OUTBOX == 8 && ROLE_FEEDS == 10,
 	       "as in MATCH_LEFT_OUT");
 void match_bind_includes(sqlite3_stmt *st, const struct match_options *options);

@@ -219,7 +219,8 @@ _Static_assert(ROLE_INBOX == 1 && ROLE_ALL == 9, "as in UNFILED");
 	" WHEN " FILEABLE " THEN iif(" IN_SAVED_PLAN ", 6, 4)"                                     \
 	" WHEN w.remote IS NOT NULL AND NOT :into THEN 2"                                          \
 	" WHEN w.blocked THEN 5"                                                                   \
-	" WHEN NOT " IN_SAVED_PLAN " THEN 4 ELSE 0 END AS action,"                                 \
+	" WHEN i.state = 1 AND NOT :partial THEN 4"                                                \
+	" WHEN NOT " IN_SAVED_PLAN " THEN 4 ELSE 0 END AS action, i.state = 1 AS partial,"         \
 	" " UNFILED " AS unfiled"                                                                  \
 	" FROM run_store x CROSS JOIN store s ON s.id = x.store"                                   \
 	" CROSS JOIN folder t ON t.id = x.target"                                                  \
@@ -240,8 +241,10 @@ _Static_assert(ROLE_INBOX == 1 && ROLE_ALL == 9, "as in UNFILED");
 	"    WHERE r.id = (d.target << 32) + d.uid)) THEN '" REASON_STORED_GONE                    \
 	"' ELSE '" REASON_STORED "' END"                                                           \
 	" WHEN 2 THEN iif(:unfiled AND d.unfiled, '" REASON_UNFILED "', '" REASON_ELSEWHERE "')"   \
-	" WHEN 3 THEN '" REASON_DUPLICATE "' WHEN 6 THEN '" REASON_UNFILED "'"                     \
-	" WHEN 4 THEN coalesce(d.left_out, iif(:only, '" REASON_NOT_IN_PLAN "', NULL))"            \
+	" WHEN 3 THEN '" REASON_DUPLICATE "' WHEN 6 THEN iif(d.partial, '" REASON_WHOLE            \
+	"', '" REASON_UNFILED "')"                                                                 \
+	" WHEN 4 THEN coalesce(d.left_out, iif(d.partial AND NOT :partial, '" REASON_PARTIAL       \
+	"', '" REASON_NOT_IN_PLAN "'))"                                                            \
 	" WHEN 5 THEN iif(d.unreadable, '" REASON_UNREADABLE "', '" REASON_UNDECIDED "')"          \
 	" ELSE CASE WHEN :verify THEN iif(d.perishes, '" REASON_PERISHING "', '" REASON_MISSING    \
 	"')"                                                                                       \

@@ -7,7 +7,8 @@
  * header is fetched too: it tells whether only transport fields were added
  * (MATCH_DRESS) or the message looks different but has the same body (MATCH_WEAK).
  * Where only one of the two has a Message-ID, To and Cc must be equal too: one text
- * sent to many is many messages. An empty body proves nothing: without a Message-ID
+ * sent to many is many messages. Of a message that is incomplete here the server's
+ * must begin with what is here. An empty body proves nothing: without a Message-ID
  * the headers must then agree. A message without any header is compared as a whole.
  */
 #include <inttypes.h>
@@ -78,12 +79,14 @@ static int resolving_init(struct resolving *r, struct transfer *t, struct err *e
 /* ---- groups ---- */
 
 /* What the server is asked for. */
-enum question { ASK_SAMPLE, ASK_BODY, ASK_WHOLE };
+enum question { ASK_SAMPLE, ASK_BODY, ASK_WHOLE, ASK_BEGINNING };
 
 static enum question question_of(const struct resolving *r, const struct match_candidate *c)
 {
 	if (c->repairs & NOTE_NO_HEADER)
 		return ASK_WHOLE;
+	if (c->partial && c->level != MATCH_CONTENT)
+		return ASK_BEGINNING;
 	return c->level == MATCH_CONTENT && !r->t->whole_bodies ? ASK_SAMPLE : ASK_BODY;
 }
 
@@ -98,7 +101,7 @@ static bool fits(const struct resolving *r, const struct match_candidate *c)
 	const struct match_candidate *first = &r->group[0].c;
 
 	if (r->n == GROUP_MAX || c->folder != first->folder ||
-	    question_of(r, c) != question_of(r, first))
+	    question_of(r, c) != question_of(r, first) || question_of(r, c) == ASK_BEGINNING)
 		return false;
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->group[i].c.uid == c->uid)
@@ -204,7 +207,19 @@ static int compare_answer(struct resolving *r, struct asked *a, uint64_t total, 
 		return 0;
 	if (!wanted.header && !has_body(&a->c) && total <= CONTENT_EMPTY_MAX)
 		same = true;
+	if (question_of(r, &a->c) == ASK_BEGINNING && !has_body(&a->c))
+		same = true;
 	a->verdict = got == 0 ? VERDICT_UNKNOWN : same ? VERDICT_SAME : VERDICT_OTHER;
+	return 0;
+}
+
+/* How much of the body; 0: all of it. */
+static uint64_t octets_of(enum question question, const struct match_candidate *c)
+{
+	if (question == ASK_SAMPLE)
+		return MATCH_SAMPLE;
+	if (question == ASK_BEGINNING)
+		return has_body(c) ? c->wire_len - c->header_len : 1;
 	return 0;
 }
 
@@ -219,7 +234,7 @@ static int compare_bodies(struct resolving *r, struct err *err)
 	enum question question = question_of(r, &r->group[0].c);
 
 	if (session_fetch_start(r->t->session, uids, r->n, question == ASK_WHOLE ? "" : "TEXT",
-				question == ASK_SAMPLE ? MATCH_SAMPLE : 0, err) < 0)
+				octets_of(question, &r->group[0].c), err) < 0)
 		return -1;
 	while ((got = session_fetch_next(r->t->session, &chunk, err)) > 0) {
 		struct asked *a = asked_by_uid(r, chunk.uid);

@@ -143,6 +143,62 @@ class Filing(rig.ServerTest):
         return how == "copy"
 
 
+class Incomplete(rig.ServerTest):
+    """Thunderbird fetched only the beginnings: the server's whole messages are filed in their place."""
+    server_options = {"extra": "ssl = no"}
+    HEAD = (b"From: a@b.example\r\nTo: reader@home.example\r\nSubject: long %d\r\n"
+            b"Date: Mon, 1 Mar 2004 09:00:00 +0000\r\nMessage-ID: <long%d@b.example>\r\n")
+    LINES = [b"line %d of a long message\r\n" % n for n in range(400)]
+
+    def setUp(self):
+        super().setUp()
+        self.profile = self.folder / "pop.example.org"
+        self.profile.mkdir()
+        (self.profile / "Inbox").write_bytes(b"")
+        (self.profile / "Inbox.msf").write_bytes(b"// <!-- <mdb:mork:z v=\"1.4\"/> -->\n")
+        (self.profile / "popstate.dat").write_bytes(b"# POP3 State File\n*pop.example.org me\n")
+        self.work = b""
+
+    def whole(self, number):
+        return self.HEAD % (number, number) + b"\r\n" + b"".join(self.LINES)
+
+    def stub(self, number, lines=20, mark=0x401, text=None):
+        head = (self.HEAD % (number, number)).replace(b"\r\n", b"\n")
+        body = b"".join(text or self.LINES[:lines]).replace(b"\r\n", b"\n")
+        self.work += (b"From - Mon Mar  1 10:00:00 2004\nX-Mozilla-Status: %04x\n"
+                      b"X-Mozilla-Status2: 00000000\n" % mark + head + b"\n" + body + b"\n")
+
+    def run_it(self, *options):
+        (self.profile / "Work").write_bytes(self.work)
+        (self.profile / "Work.msf").write_bytes(b"// <!-- <mdb:mork:z v=\"1.4\"/> -->\n")
+        self.hoist("run", f"thunderbird:{self.profile}", *options, "--to",
+                   self.server.plain_url(self.user), "--state", self.state,
+                   password=self.server.password)
+        return [(row["folder"], row["data"]) for row in self.server.dump(self.user, content=True)]
+
+    def test_the_whole_one_is_filed(self):
+        self.server.append(self.user, "INBOX", self.whole(1))
+        self.server.append(self.user, "INBOX", self.whole(2))
+        self.stub(1)
+        self.stub(2, lines=0)
+        found = self.run_it()
+        self.assertEqual(sorted(found), sorted([("INBOX", self.whole(1)), ("INBOX", self.whole(2)),
+                                                ("Work", self.whole(1)), ("Work", self.whole(2))]))
+        self.assertEqual(self.run_it(), found, "a second run has nothing to do")
+
+    def test_one_that_the_server_has_not(self):
+        self.stub(3)
+        self.assertEqual(self.run_it(), [])
+        found = self.run_it("--include-partial")
+        self.assertEqual([folder for folder, _ in found], ["Work"])
+
+    def test_another_message_is_not_filed_in_its_place(self):
+        """Its beginning is another, whatever its Message-ID says."""
+        self.server.append(self.user, "INBOX", self.whole(4))
+        self.stub(4, text=[b"quite another beginning\r\n"] * 20)
+        self.assertEqual(self.run_it(), [("INBOX", self.whole(4))])
+
+
 class FilingWithoutMove(Filing):
     """COPY, then \\Deleted and UID EXPUNGE of exactly the originals."""
     server_options = {"extra": "ssl = no\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR UIDPLUS MULTIAPPEND "
