@@ -5,8 +5,6 @@
  */
 #include "mime/state.h"
 
-#include <string.h>
-
 #include "message/mutf7.h"
 #include "mime/fields.h"
 
@@ -22,17 +20,19 @@
 #define FLAG_STATUS_FLAGGED 2
 #define IMPORTANCE_HIGH	    2
 
-#define KEYWORD_MAX 100 /* octets; some servers refuse longer ones */
+#define KEYWORD_MAX 50 /* octets; servers refuse longer ones */
 
 static bool bit(int32_t value, int32_t mask)
 {
 	return value != MAPI_NONE && (value & mask) != 0;
 }
 
-/* What an atom of IMAP cannot hold (RFC 3501 9, flag-keyword). */
+/* What every server takes, and our writer sends (session_keyword_ok()): much less than an atom of
+ * IMAP may hold (RFC 3501 9, flag-keyword). */
 static bool is_keyword_char(unsigned char u)
 {
-	return u > 0x20 && u < 0x7f && strchr("(){%*\"\\]", u) == NULL;
+	return (u >= '0' && u <= '9') || (u >= 'A' && u <= 'Z') || (u >= 'a' && u <= 'z') ||
+	       u == '$' || u == '_' || u == '.' || u == '-';
 }
 
 static bool is_keyword(struct slice s)
