@@ -351,3 +351,24 @@ int pst_next_item_nid(struct pst *p, uint32_t after, uint32_t *nid, struct err *
 		*nid = node->nid;
 	return node != NULL;
 }
+
+bool pst_next_message_nid(const struct pst *p, uint32_t after, uint32_t *nid)
+{
+	const struct nodes *s = &p->nodes;
+	size_t low = 0, high = s->n;
+
+	while (low < high) { /* the first node above `after` */
+		size_t mid = low + (high - low) / 2;
+
+		if (s->list[mid].nid <= after)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	while (low < s->n && nid_type(s->list[low].nid) != NID_MESSAGE)
+		low++;
+	if (low == s->n)
+		return false;
+	*nid = s->list[low].nid;
+	return true;
+}

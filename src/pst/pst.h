@@ -78,6 +78,10 @@ int pst_next_folder(struct pst *p, struct arena *a, struct pst_folder *out, stru
  * 0 (the end). Items with hidden nodes (associated) are not listed. */
 int pst_next_item_nid(struct pst *p, uint32_t after, uint32_t *nid, struct err *err);
 
+/* NIDs of all items of the store, whatever their folder, ascending, above `after`: true, false (the
+ * end). Does not disturb the iteration over folders. */
+bool pst_next_message_nid(const struct pst *p, uint32_t after, uint32_t *nid);
+
 /* The item at `nid` (any folder's). Its texts lie in `a`; its blobs are valid until the next
  * pst_item_open(). -1 with SCOPE_MESSAGE: it cannot be read, the text says why. */
 int pst_item_open(struct pst *p, uint32_t nid, struct arena *a, struct mapi_item *out,
