@@ -219,6 +219,8 @@ static void bind_item(sqlite3_stmt *st, int64_t store, const struct message *m,
 	sqlite3_bind_int(st, 26, m->pop_fetched);
 	db_bind_u64(st, 27, m->pop_lead_len);
 	db_bind_u64(st, 28, m->pop_path_len);
+	sqlite3_bind_int(st, 29, m->rebuilt);
+	sqlite3_bind_int64(st, 30, m->fidelity);
 }
 
 int journal_item_add(struct journal *j, int64_t store, const struct message *m, struct err *err)
@@ -237,8 +239,8 @@ int journal_item_add(struct journal *j, int64_t store, const struct message *m, 
 		     " nul_count, cr_count, cr_cr_lf_count, internaldate, date_source, date, flags,"
 		     " keywords, repairs, has_id, key, ident, fields, essence, message_id, subject,"
 		     " sender, sha_head, uidl, pop_fetched, pop_lead,"
-		     " pop_path) VALUES"
-		     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		     " pop_path, rebuilt, fidelity) VALUES"
+		     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		     err);
 	if (!st)
 		return -1;
@@ -446,4 +448,21 @@ int journal_notice_next(struct journal *j, int64_t run, int64_t *after, struct a
 	*after = id;
 	*out = n;
 	return 1;
+}
+
+int journal_notices_grave(struct journal *j, int64_t run, uint64_t *out, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   "SELECT count(*) FROM notice WHERE run = ? AND kind IN"
+				   " ('" NOTICE_KIND_LOST "', '" NOTICE_KIND_INTEGRITY "')",
+				   err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, run);
+	if (one_row(j, st, err) < 0)
+		return -1;
+	*out = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return 0;
 }

@@ -437,6 +437,7 @@ enum line_filter {
 	LINES_REFUSED,	/* outcome refused or failed */
 	LINES_DIFFERS,	/* verification found something */
 	LINES_NOT_SENT, /* elsewhere, excluded */
+	LINES_FIDELITY, /* composed, and not as they once were */
 	LINES_OPEN,
 };
 struct line {
@@ -445,7 +446,9 @@ struct line {
 	const char *locator, *message_id, *subject, *from;
 	enum message_state state;
 	uint32_t repairs;
-	bool has_sha256; /* false: unreadable */
+	bool rebuilt;
+	uint32_t fidelity; /* enum fidelity */
+	bool has_sha256;   /* false: unreadable */
 	uint8_t sha256[SHA256_LEN];
 	uint64_t size; /* wire_len */
 	int64_t internaldate;

@@ -16,6 +16,8 @@ static const char *filter_sql(enum line_filter filter)
 		return "l.verified = 2";
 	case LINES_NOT_SENT:
 		return "l.action IN (2, 4)";
+	case LINES_FIDELITY:
+		return "i.fidelity <> 0";
 	case LINES_OPEN:
 		return "l.outcome IN (0, 8)";
 	case LINES_ALL:
@@ -36,7 +38,8 @@ int journal_lines_begin(struct journal *j, int64_t run, enum line_filter filter,
 		" l.reason, coalesce(l.text, i.reason), l.remote & 4294967295,"
 		" s.kind, s.source, s.location, s.folder, s.role, s.found, t.id, t.name, c.name,"
 		" i.locator, i.message_id, i.subject, i.sender, i.state, i.repairs, i.sha256,"
-		" i.internaldate, i.date_source, i.flags, i.keywords, w.locator"
+		" i.internaldate, i.date_source, i.flags, i.keywords, w.locator,"
+		" i.rebuilt, i.fidelity"
 		" FROM run r JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
 		" JOIN item i ON i.id = l.item JOIN store s ON s.id = l.store"
 		" LEFT JOIN folder t ON t.id = l.target LEFT JOIN folder c ON c.id = l.remote >> 32"
@@ -110,6 +113,8 @@ static void read_message(sqlite3_stmt *st, struct arena *a, struct line *l)
 	l->date_source = (enum date_source)sqlite3_column_int(st, 28);
 	l->flags.system = (uint32_t)sqlite3_column_int64(st, 29);
 	keywords_split(a, db_text(a, st, 30), &l->flags);
+	l->rebuilt = sqlite3_column_int(st, 32) != 0;
+	l->fidelity = (uint32_t)sqlite3_column_int64(st, 33);
 }
 
 int journal_lines_next(struct journal *j, struct line_cursor *cursor, struct arena *a,

@@ -7,6 +7,11 @@
 
 #include "journal/journal.h"
 
+/* The kinds that keep a run from being a full success: messages that were in a store and could not
+ * be had, and stores that contradict themselves. */
+#define NOTICE_KIND_LOST      "lost"
+#define NOTICE_KIND_INTEGRITY "integrity"
+
 struct run_notice {
 	const char *kind; /* stable short name: "expunged", "source-error", "folder-blind" */
 	uint64_t count;
@@ -20,6 +25,9 @@ int journal_notice_add(struct journal *j, int64_t run, int64_t store, const stru
 
 /* A store that was not read again keeps what its last scan noticed: copied to this run. */
 int journal_notices_keep(struct journal *j, int64_t run, int64_t store, struct err *err);
+
+/* How many notices of the two kinds above a run has. */
+int journal_notices_grave(struct journal *j, int64_t run, uint64_t *out, struct err *err);
 
 /* The notices of a run in order: pass the last id (0 first); it is advanced. 1, 0, -1. */
 int journal_notice_next(struct journal *j, int64_t run, int64_t *after, struct arena *a,

@@ -80,6 +80,8 @@ static const char *const tables[] = {
 	" uidl TEXT,"				   /* POP's name for it; NULL: not known */
 	" pop_fetched INTEGER NOT NULL DEFAULT 0," /* 1: the store proves that POP fetched it */
 	" pop_lead INTEGER NOT NULL DEFAULT 0,"	   /* octets that the fetcher put on top, */
+	" rebuilt INTEGER NOT NULL DEFAULT 0,"	   /* 1: composed from a store without its octets */
+	" fidelity INTEGER NOT NULL DEFAULT 0,"	   /* enum fidelity: what it lacks */
 	" pop_path INTEGER NOT NULL DEFAULT 0,"	   /* and of a Return-Path above these */
 	" reason TEXT)",			   /* unreadable: why */
 	"CREATE INDEX item_uidl ON item(uidl) WHERE uidl IS NOT NULL",

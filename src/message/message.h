@@ -157,6 +157,10 @@ struct message {
 	/* The store proves that POP fetched the message: the server's copy was marked as read by
 	 * that, whatever the user did. */
 	bool pop_fetched;
+	/* Composed from a store that has no original bytes (Outlook): the same message elsewhere
+	 * has other ones. */
+	bool rebuilt;
+	uint32_t fidelity; /* enum fidelity: what the composed one lacks */
 
 	/* from the scan */
 	uint64_t wire_len;   /* octets of the canonical bytes */

@@ -3,6 +3,8 @@
  */
 #include "report/facts.h"
 
+#include "message/fidelity.h"
+
 static void put_flags(struct json *j, const struct flag_set *flags)
 {
 	json_key(j, "flags");
@@ -25,6 +27,15 @@ static void put_repairs(struct json *j, uint32_t repairs)
 	for (unsigned i = 0; i < REPAIR_COUNT; i++)
 		if (repairs & UINT32_C(1) << i)
 			json_cstr(j, repair_name(UINT32_C(1) << i));
+	json_close(j, ']');
+}
+
+void facts_write_fidelity(struct json *j, uint32_t fidelity)
+{
+	json_open(j, '[');
+	for (unsigned i = 0; i < FIDELITY_COUNT; i++)
+		if (fidelity & UINT32_C(1) << i)
+			json_cstr(j, fidelity_name(UINT32_C(1) << i));
 	json_close(j, ']');
 }
 
@@ -58,4 +69,6 @@ void facts_write(struct json *j, const struct message_facts *m)
 	json_key(j, "state");
 	json_cstr(j, state_name(m->state));
 	put_repairs(j, m->repairs);
+	json_key(j, "fidelity");
+	facts_write_fidelity(j, m->fidelity);
 }

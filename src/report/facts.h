@@ -21,9 +21,13 @@ struct message_facts {
 	const struct flag_set *flags;
 	enum message_state state;
 	uint32_t repairs;
+	uint32_t fidelity; /* enum fidelity */
 };
 
 /* Write the fields of *m into an object that is open. */
 void facts_write(struct json *j, const struct message_facts *m);
+
+/* The names of the bits, as an array. */
+void facts_write_fidelity(struct json *j, uint32_t fidelity);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "journal/notice.h"
 #include "journal/pop.h"
+#include "report/facts.h"
 #include "report/query.h"
 
 #define OUTPUT_LIMIT ((size_t)64 << 20)
@@ -159,7 +160,8 @@ static void put_line(struct json *j, const struct line *line)
 	json_close(j, '}');
 }
 
-static int put_lines(struct writer *w, const char *key, enum line_filter filter, struct err *err)
+static int put_lines(struct writer *w, const char *key, enum line_filter filter,
+		     void (*put)(struct json *j, const struct line *line), struct err *err)
 {
 	struct line_cursor cursor;
 	struct line line;
@@ -170,7 +172,7 @@ static int put_lines(struct writer *w, const char *key, enum line_filter filter,
 	if (journal_lines_begin(w->journal, w->run, filter, &cursor, err) != 0)
 		return -1;
 	while ((got = journal_lines_next(w->journal, &cursor, &w->arena, &line, err)) > 0) {
-		put_line(&w->json, &line);
+		put(&w->json, &line);
 		arena_reset(&w->arena);
 		if (fd_flush(w->options->fd, &w->out, false, err) != 0) {
 			got = -1;
@@ -180,6 +182,42 @@ static int put_lines(struct writer *w, const char *key, enum line_filter filter,
 	journal_lines_end(&cursor);
 	json_close(&w->json, ']');
 	return got;
+}
+
+static void put_fidelity_line(struct json *j, const struct line *line)
+{
+	json_open(j, '{');
+	put_text(j, "source", line->store.source);
+	put_folder(j, &line->store);
+	put_text(j, "locator", line->locator);
+	put_text(j, "message_id", line->message_id);
+	put_text(j, "subject", line->subject);
+	put_text(j, "outcome", outcome_name(line->outcome));
+	json_key(j, "fidelity");
+	facts_write_fidelity(j, line->fidelity);
+	json_close(j, '}');
+}
+
+/* What composed messages lack: by class, and every message. */
+static int put_fidelity(struct writer *w, struct err *err)
+{
+	struct fidelity_counts counts;
+
+	if (query_fidelity(w->journal, w->run, &counts, err) != 0)
+		return -1;
+	json_key(&w->json, "fidelity");
+	json_open(&w->json, '{');
+	put_number(&w->json, "messages", counts.messages);
+	json_key(&w->json, "classes");
+	json_open(&w->json, '{');
+	for (unsigned i = 0; i < FIDELITY_COUNT; i++)
+		if (counts.of[i] > 0)
+			put_number(&w->json, fidelity_name(UINT32_C(1) << i), counts.of[i]);
+	json_close(&w->json, '}');
+	if (put_lines(w, "lines", LINES_FIDELITY, put_fidelity_line, err) != 0)
+		return -1;
+	json_close(&w->json, '}');
+	return 0;
 }
 
 static int put_renamings(struct writer *w, struct err *err)
@@ -251,10 +289,12 @@ static int put_all(struct writer *w, struct err *err)
 	json_init(&w->json, &w->out);
 	json_open(&w->json, '{');
 	if (put_run(w, err) != 0 || put_folders(w, err) != 0 || put_reasons(w, err) != 0 ||
-	    put_lines(w, "refused", LINES_REFUSED, err) != 0 ||
-	    put_lines(w, "differs", LINES_DIFFERS, err) != 0)
+	    put_lines(w, "refused", LINES_REFUSED, put_line, err) != 0 ||
+	    put_lines(w, "differs", LINES_DIFFERS, put_line, err) != 0)
 		return -1;
-	if (w->options->verbose && put_lines(w, "not_sent", LINES_NOT_SENT, err) != 0)
+	if (w->options->verbose && put_lines(w, "not_sent", LINES_NOT_SENT, put_line, err) != 0)
+		return -1;
+	if (put_fidelity(w, err) != 0)
 		return -1;
 	if (put_renamings(w, err) != 0 || put_notices(w, err) != 0 || put_leftovers(w, err) != 0)
 		return -1;

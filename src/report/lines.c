@@ -24,6 +24,7 @@ static void put_line(struct json *j, const struct line *line)
 		.flags = &line->flags,
 		.state = line->state,
 		.repairs = line->repairs,
+		.fidelity = line->fidelity,
 	};
 
 	json_open(j, '{');

@@ -37,6 +37,34 @@ int reasons_next(struct journal *j, struct reason_query *q, struct arena *a,
 	return out->reason ? 1 : err_nomem(err);
 }
 
+int query_fidelity(struct journal *j, int64_t run, struct fidelity_counts *out, struct err *err)
+{
+	struct fidelity_counts counts = { 0 };
+	sqlite3_stmt *st =
+		db_stmt(journal_db(j),
+			"SELECT i.fidelity, count(*) FROM run r"
+			" JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
+			" JOIN item i ON i.id = l.item WHERE r.id = ?1 AND i.fidelity <> 0"
+			" GROUP BY 1",
+			err);
+	int got;
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, run);
+	while ((got = db_step(journal_db(j), st, err)) > 0) {
+		uint32_t bits = (uint32_t)sqlite3_column_int64(st, 0);
+		uint64_t n = (uint64_t)sqlite3_column_int64(st, 1);
+
+		counts.messages += n;
+		for (unsigned i = 0; i < FIDELITY_COUNT; i++)
+			if (bits & UINT32_C(1) << i)
+				counts.of[i] += n;
+	}
+	*out = counts;
+	return got;
+}
+
 void query_folder_name(struct buf *out, const struct store_info *store)
 {
 	for (size_t i = 0; i < store->depth; i++) {

@@ -5,6 +5,7 @@
 #define MAILHOIST_REPORT_QUERY_H
 
 #include "journal/journal.h"
+#include "message/fidelity.h"
 
 /* Lines of a run by outcome and reason, in the order of outcomes. */
 struct reason_count {
@@ -20,6 +21,14 @@ struct reason_query {
 int reasons_begin(struct journal *j, int64_t run, struct reason_query *out, struct err *err);
 int reasons_next(struct journal *j, struct reason_query *q, struct arena *a,
 		 struct reason_count *out, struct err *err); /* 1, 0, -1 */
+
+/* Composed messages of a run that are not as they once were: all of them, and by class (one message
+ * may be in several). */
+struct fidelity_counts {
+	uint64_t messages;
+	uint64_t of[FIDELITY_COUNT]; /* by the number of the bit */
+};
+int query_fidelity(struct journal *j, int64_t run, struct fidelity_counts *out, struct err *err);
 
 /* The folder path of a store, joined with '/'. */
 void query_folder_name(struct buf *out, const struct store_info *store);

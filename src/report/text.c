@@ -284,7 +284,8 @@ static void put_line(struct writer *w, const struct line *line)
 	buf_addc(&w->out, '\n');
 }
 
-static int put_lines(struct writer *w, const char *head, enum line_filter filter, struct err *err)
+static int put_lines(struct writer *w, const char *head, enum line_filter filter,
+		     void (*put)(struct writer *w, const struct line *line), struct err *err)
 {
 	struct line_cursor cursor;
 	struct line line;
@@ -297,7 +298,7 @@ static int put_lines(struct writer *w, const char *head, enum line_filter filter
 		if (!any)
 			buf_adds(&w->out, head);
 		any = true;
-		put_line(w, &line);
+		put(w, &line);
 		if (flush(w, err) != 0) {
 			got = -1;
 			break;
@@ -305,6 +306,45 @@ static int put_lines(struct writer *w, const char *head, enum line_filter filter
 	}
 	journal_lines_end(&cursor);
 	return got;
+}
+
+/* ---- fidelity ---- */
+
+static void put_fidelity_line(struct writer *w, const struct line *line)
+{
+	buf_adds(&w->out, "  ");
+	text_add_safe(&w->out, slice_str(line->locator), 0);
+	buf_adds(&w->out, "\n    \"");
+	text_add_safe(&w->out, slice_str(line->subject ? line->subject : ""), TEXT_WIDTH);
+	buf_adds(&w->out, "\"\n");
+	for (unsigned i = 0; i < FIDELITY_COUNT; i++)
+		if (line->fidelity & UINT32_C(1) << i)
+			buf_addf(&w->out, "    %s\n", fidelity_text(UINT32_C(1) << i));
+}
+
+/* What composed messages lack; each message only when asked for, as most mail that was sent from
+ * Outlook never had a transport header. */
+static int put_fidelity(struct writer *w, struct err *err)
+{
+	struct fidelity_counts counts;
+
+	if (query_fidelity(w->journal, w->run.id, &counts, err) != 0)
+		return -1;
+	if (counts.messages == 0)
+		return 0;
+	buf_addf(&w->out,
+		 "\nFidelity: %llu messages from Outlook are not all that they once were:\n",
+		 (unsigned long long)counts.messages);
+	for (unsigned i = 0; i < FIDELITY_COUNT; i++)
+		if (counts.of[i] > 0) {
+			put_count(&w->out, counts.of[i]);
+			buf_addf(&w->out, "  %s\n", fidelity_text(UINT32_C(1) << i));
+		}
+	if (w->options->verbose)
+		return put_lines(w, "\nMessages that are not all that they once were:\n",
+				 LINES_FIDELITY, put_fidelity_line, err);
+	buf_adds(&w->out, "            (--verbose names them)\n");
+	return 0;
 }
 
 /* ---- the rest ---- */
@@ -406,11 +446,14 @@ static int put_all(struct writer *w, int64_t run, struct err *err)
 	put_balance(w, &total);
 	if (put_reasons(w, err) != 0 || put_renamings(w, err) != 0 || put_notices(w, err) != 0 ||
 	    put_leftovers(w, err) != 0 ||
-	    put_lines(w, "\nRefused or failed:\n", LINES_REFUSED, err) != 0 ||
-	    put_lines(w, "\nDifferences that verification found:\n", LINES_DIFFERS, err) != 0)
+	    put_lines(w, "\nRefused or failed:\n", LINES_REFUSED, put_line, err) != 0 ||
+	    put_lines(w, "\nDifferences that verification found:\n", LINES_DIFFERS, put_line,
+		      err) != 0)
+		return -1;
+	if (put_fidelity(w, err) != 0)
 		return -1;
 	if (w->options->verbose &&
-	    put_lines(w, "\nNot uploaded on purpose:\n", LINES_NOT_SENT, err) != 0)
+	    put_lines(w, "\nNot uploaded on purpose:\n", LINES_NOT_SENT, put_line, err) != 0)
 		return -1;
 	return fd_flush(w->options->fd, &w->out, true, err);
 }

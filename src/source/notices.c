@@ -37,12 +37,16 @@ static uint32_t hash_of(enum notice_kind kind, const char *location)
 	return h;
 }
 
+/* `text` NULL: whatever it says. */
 static struct notice *find(struct notices *n, enum notice_kind kind, const char *location,
-			   uint32_t hash)
+			   const char *text)
 {
+	uint32_t hash = hash_of(kind, location);
+
 	for (size_t i = n->n; i-- > n->taken;)
 		if (n->hash[i] == hash && n->list[i].kind == kind &&
-		    strcmp(n->list[i].location, location) == 0)
+		    strcmp(n->list[i].location, location) == 0 &&
+		    (!text || strcmp(n->list[i].text, text) == 0))
 			return &n->list[i];
 	return NULL;
 }
@@ -70,24 +74,45 @@ static struct notice *append(struct notices *n, enum notice_kind kind, const cha
 	return new;
 }
 
+static void add(struct notices *n, struct notice *at, enum notice_kind kind, uint64_t count,
+		const char *location, const char *text)
+{
+	if (!at)
+		at = append(n, kind, location, text);
+	if (!at && n->n > n->taken) {
+		at = &n->list[n->n - 1];
+		if (kind == NOTICE_LOST || kind == NOTICE_INTEGRITY)
+			at->kind = kind; /* what counts for the exit status is not drowned */
+	}
+	if (at)
+		at->count += count;
+}
+
 void notices_add(struct notices *n, enum notice_kind kind, uint64_t count, const char *location,
 		 const char *fmt, ...)
 {
-	char text[TEXT_MAX];
-	struct notice *at;
+	struct notice *at = find(n, kind, location, NULL);
+	char text[TEXT_MAX] = "";
 	va_list args;
 
-	at = find(n, kind, location, hash_of(kind, location));
 	if (!at) {
 		va_start(args, fmt);
 		vsnprintf(text, sizeof(text), fmt, args);
 		va_end(args);
-		at = append(n, kind, location, text);
 	}
-	if (!at && n->n > n->taken)
-		at = &n->list[n->n - 1];
-	if (at)
-		at->count += count;
+	add(n, at, kind, count, location, text);
+}
+
+void notices_tell(struct notices *n, enum notice_kind kind, uint64_t count, const char *location,
+		  const char *fmt, ...)
+{
+	char text[TEXT_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	add(n, find(n, kind, location, text), kind, count, location, text);
 }
 
 int notices_next(struct notices *n, struct arena *a, struct notice *out)

@@ -23,6 +23,10 @@ void notices_free(struct notices *n);
 void notices_add(struct notices *n, enum notice_kind kind, uint64_t count, const char *location,
 		 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* The same, but only the same text is summed up: for places of which several things are told. */
+void notices_tell(struct notices *n, enum notice_kind kind, uint64_t count, const char *location,
+		  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
 /* As source_ops.next_notice; texts are copied into the arena. A drained list starts over. */
 int notices_next(struct notices *n, struct arena *a, struct notice *out);
 

@@ -21,6 +21,8 @@ struct source_options {
 				 their own below theirs (STATE_DELETED otherwise stays a count) */
 	bool include_outbox;
 	bool include_feeds;
+	bool recovered;		 /* messages whose folder is gone, in a "Recovered" folder */
+	const char *address_map; /* NULL, or a file: from Exchange addresses to mail addresses */
 };
 
 /* Folder path as UTF-8 components; texts belong to the arena given to next_folder(). */
@@ -51,6 +53,10 @@ enum notice_kind {
 	NOTICE_DAMAGED,	     /* truncated, NUL tail, ... */
 	NOTICE_NAME,	     /* a folder's real name is not known */
 	NOTICE_NOT_CARRIED,  /* something of another format lies there */
+	NOTICE_NOT_MAIL,     /* contacts, appointments and the like: n of them */
+	NOTICE_LOST,	  /* n messages that were there and cannot be delivered: a run with such a
+			   * notice is no full success */
+	NOTICE_INTEGRITY, /* what the store says of itself does not agree; nor is this */
 };
 struct notice {
 	enum notice_kind kind;

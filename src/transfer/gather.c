@@ -90,6 +90,12 @@ static const char *notice_name(enum notice_kind kind)
 		return "name";
 	case NOTICE_NOT_CARRIED:
 		return "not-carried";
+	case NOTICE_NOT_MAIL:
+		return "not-mail";
+	case NOTICE_LOST:
+		return NOTICE_KIND_LOST;
+	case NOTICE_INTEGRITY:
+		return NOTICE_KIND_INTEGRITY;
 	}
 	return "notice";
 }

@@ -182,7 +182,8 @@ static void put(const char *name, const char *content)
 	"user_pref(\"mail.server." id ".userName\", \"me\");\n"                                    \
 	"user_pref(\"mail.server." id ".directory-rel\", \"[ProfD]Mail/" host "\");\n"
 
-static const struct source_options none, all = { true, true, true };
+static const struct source_options none,
+	all = { .include_deleted = true, .include_outbox = true, .include_feeds = true };
 
 /* ---- the fixture ---- */
 
