@@ -15,6 +15,7 @@
 #include "cli/exit_status.h"
 #include "cli/progress.h"
 #include "cli/saved_plan.h"
+#include "journal/notice.h"
 #include "plan/plan.h"
 #include "report/report.h"
 
@@ -207,8 +208,9 @@ static int carry_out(struct migration *m, struct err *err)
 
 /* ---- the end ---- */
 
-/* The exit status of a run whose steps all came to their end. */
-static int status_of_balance(const struct migration *m, const struct balance *b)
+/* The exit status of a run whose steps all came to their end. `grave`: notices of what a store has
+ * lost. */
+static int status_of_balance(const struct migration *m, const struct balance *b, uint64_t grave)
 {
 	const struct transfer_tally *tally = &m->transfer.tally;
 
@@ -225,7 +227,7 @@ static int status_of_balance(const struct migration *m, const struct balance *b)
 				   : b->outcome[OUTCOME_UPLOADED] + b->outcome[OUTCOME_FILED]))
 		return EXIT_DIFFERS; /* the server did not let us look at all of them */
 	if (b->outcome[OUTCOME_REFUSED] > 0 || b->outcome[OUTCOME_FAILED] > 0 ||
-	    tally->source_errors > 0)
+	    tally->source_errors > 0 || grave > 0)
 		return EXIT_REFUSED;
 	return EXIT_OK;
 }
@@ -254,12 +256,14 @@ static int end_run(struct migration *m, const struct err *failed, struct err *er
 {
 	struct transfer *t = &m->transfer;
 	struct balance b;
+	uint64_t grave;
 	int status;
 
 	journal_rollback(t->journal); /* of a step that failed in mid-transaction */
-	if (journal_balance(t->journal, t->run, 0, &b, err) != 0)
+	if (journal_balance(t->journal, t->run, 0, &b, err) != 0 ||
+	    journal_notices_grave(t->journal, t->run, &grave, err) != 0)
 		return -1;
-	status = failed ? exit_status_of(failed) : status_of_balance(m, &b);
+	status = failed ? exit_status_of(failed) : status_of_balance(m, &b, grave);
 	if (journal_run_finish(t->journal, t->run, status, err) != 0)
 		return -1;
 	if (m->planned && print_report(m, err) != 0)

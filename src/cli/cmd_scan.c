@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/exit_status.h"
 #include "cli/progress.h"
+#include "message/fidelity.h"
 #include "message/scan.h"
 #include "report/facts.h"
 
@@ -19,6 +20,7 @@
 
 struct counts {
 	uint64_t messages, bytes, seen, deleted, partial, unreadable, no_id;
+	uint64_t not_faithful, fidelity[FIDELITY_COUNT];
 };
 
 struct scan {
@@ -53,6 +55,9 @@ static void count(struct counts *c, const struct message *m)
 		c->no_id++;
 	c->messages++;
 	c->bytes += m->wire_len;
+	c->not_faithful += m->fidelity != 0;
+	for (unsigned i = 0; i < FIDELITY_COUNT; i++)
+		c->fidelity[i] += m->fidelity >> i & 1;
 }
 
 static void add_counts(struct counts *to, const struct counts *c)
@@ -64,6 +69,9 @@ static void add_counts(struct counts *to, const struct counts *c)
 	to->partial += c->partial;
 	to->unreadable += c->unreadable;
 	to->no_id += c->no_id;
+	to->not_faithful += c->not_faithful;
+	for (unsigned i = 0; i < FIDELITY_COUNT; i++)
+		to->fidelity[i] += c->fidelity[i];
 }
 
 static int print_message(struct scan *s, const char *kind, const struct source_folder *folder,
@@ -83,6 +91,7 @@ static int print_message(struct scan *s, const char *kind, const struct source_f
 		.flags = &m->flags,
 		.state = m->state,
 		.repairs = m->repairs,
+		.fidelity = m->fidelity,
 	};
 	struct json j;
 
@@ -200,6 +209,8 @@ static void show_notices(struct scan *s, struct source *source)
 		arena_reset(&s->message_arena);
 		if (source_next_notice(source, &s->message_arena, &n) <= 0)
 			return;
+		if ((n.kind == NOTICE_LOST || n.kind == NOTICE_INTEGRITY) && s->status == EXIT_OK)
+			s->status = EXIT_REFUSED;
 		if (n.count > 1)
 			progress_note(&s->progress, "%s: %s (%llu)",
 				      n.location ? n.location : s->spec, n.text,
@@ -249,6 +260,19 @@ static void print_head(struct scan *s)
 		 "seen", "deleted", "partial", "unread.", "size");
 }
 
+/* What messages composed from Outlook's items lack. */
+static void print_fidelity(struct scan *s)
+{
+	if (s->total.not_faithful == 0)
+		return;
+	buf_addf(&s->out, "\n%llu messages from Outlook are not all that they once were:\n",
+		 (unsigned long long)s->total.not_faithful);
+	for (unsigned i = 0; i < FIDELITY_COUNT; i++)
+		if (s->total.fidelity[i])
+			buf_addf(&s->out, "%10llu  %s\n", (unsigned long long)s->total.fidelity[i],
+				 fidelity_text(UINT32_C(1) << i));
+}
+
 static int scan_all(struct scan *s, struct err *err)
 {
 	const struct options *o = s->options;
@@ -264,6 +288,8 @@ static int scan_all(struct scan *s, struct err *err)
 	}
 	if (o->format == FORMAT_TEXT)
 		print_row(&s->out, SLICE_LIT("total"), &s->total);
+	if (o->format == FORMAT_TEXT)
+		print_fidelity(s);
 	if (s->status == EXIT_OK && s->total.unreadable)
 		s->status = EXIT_REFUSED;
 	progress_view_end(&s->view);

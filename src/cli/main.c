@@ -4,12 +4,15 @@
  */
 #include <locale.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
+#include "source/pst_worker.h"
 
 /* No secret may end up in a core dump, nor be read by another process of the same user. (The leak
  * detector of test builds has to trace its own process.) */
@@ -65,6 +68,17 @@ static int run(const struct options *o, struct err *err)
 	return err_set(err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER, "a command without code");
 }
 
+/* Not by exit(): in a locked-down process nothing has to be cleared up, and sanitizers could not.
+ */
+static int worker(void)
+{
+	int status = pst_worker_main();
+
+	if (status == EXIT_USAGE)
+		fputs("mailhoist: workers are started by mailhoist itself\n", stderr);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -73,6 +87,8 @@ int main(int argc, char **argv)
 
 	setlocale(LC_CTYPE, "C.UTF-8"); /* widths of characters; everything else stays "C" */
 	protect_memory();
+	if (argc == 3 && strcmp(argv[1], "worker") == 0 && strcmp(argv[2], "pst") == 0)
+		_exit(worker());
 	stop_install();
 	if (options_parse(argc, argv, &options, &err) == 0)
 		status = run(&options, &err);

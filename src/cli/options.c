@@ -28,6 +28,8 @@ enum option_id {
 	OPT_INCLUDE_PARTIAL,
 	OPT_INCLUDE_OUTBOX,
 	OPT_INCLUDE_FEEDS,
+	OPT_RECOVERED,
+	OPT_ADDRESS_MAP,
 	OPT_TLS_CA,
 	OPT_TLS_FINGERPRINT,
 	OPT_PASSWORD_COMMAND,
@@ -76,6 +78,10 @@ static const struct {
 	  "upload messages of which POP fetched only the first lines" },
 	{ OPT_INCLUDE_OUTBOX, "include-outbox", NULL, ON_SOURCES, "carry unsent messages" },
 	{ OPT_INCLUDE_FEEDS, "include-feeds", NULL, ON_SOURCES, "carry RSS items" },
+	{ OPT_RECOVERED, "recovered", NULL, ON_SOURCES,
+	  "carry messages of a damaged PST whose folder is gone, into a folder 'Recovered'" },
+	{ OPT_ADDRESS_MAP, "address-map", "FILE", ON_SOURCES,
+	  "mail addresses for Exchange addresses of a PST: lines 'X.500 NAME=user@host'" },
 
 	{ OPT_TLS_CA, "tls-ca", "FILE", ON_SERVER, "trust the CA certificates in FILE (PEM)" },
 	{ OPT_TLS_FINGERPRINT, "tls-fingerprint", "sha256:HEX", ON_SERVER,
@@ -377,6 +383,12 @@ static int set_option(struct options *o, enum option_id id, const char *value, s
 		break;
 	case OPT_INCLUDE_FEEDS:
 		o->source.include_feeds = true;
+		break;
+	case OPT_RECOVERED:
+		o->source.recovered = true;
+		break;
+	case OPT_ADDRESS_MAP:
+		o->source.address_map = value;
 		break;
 	case OPT_TLS_CA:
 		o->tls_ca = value;

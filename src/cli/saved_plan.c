@@ -18,6 +18,7 @@ static const struct {
 	{ "include_deleted", offsetof(struct options, source.include_deleted) },
 	{ "include_outbox", offsetof(struct options, source.include_outbox) },
 	{ "include_feeds", offsetof(struct options, source.include_feeds) },
+	{ "recovered", offsetof(struct options, source.recovered) },
 	{ "include_partial", offsetof(struct options, include_partial) },
 	{ "duplicate_into_folders", offsetof(struct options, duplicate_into_folders) },
 	{ "keep_duplicates", offsetof(struct options, keep_duplicates) },
@@ -41,6 +42,15 @@ static int write_paths(struct json *j, const char *const *paths, size_t n, struc
 	return 0;
 }
 
+/* Absolute: the plan may be carried out from another working directory. */
+static void put_path(struct json *j, const char *path)
+{
+	char *absolute = path ? realpath(path, NULL) : NULL;
+
+	json_cstr(j, absolute ? absolute : path);
+	free(absolute);
+}
+
 int saved_plan_write(const struct options *o, const struct source_set *sources, struct buf *out,
 		     struct err *err)
 {
@@ -53,6 +63,8 @@ int saved_plan_write(const struct options *o, const struct source_set *sources, 
 	json_cstr(&j, o->to);
 	json_key(&j, "prefix");
 	json_cstr(&j, o->prefix);
+	json_key(&j, "address_map");
+	put_path(&j, o->source.address_map);
 	json_key(&j, "sources");
 	json_open(&j, '[');
 	for (size_t i = 0; i < source_set_count(sources); i++) {
@@ -159,6 +171,8 @@ static int read_member(struct json_reader *r, struct slice key, struct arena *a,
 		o->flags = policy < 0 ? FLAGS_SERVER : (enum flag_policy)policy;
 		return 0;
 	}
+	if (slice_eq(key, SLICE_LIT("address_map")))
+		return read_text(&t, a, &o->source.address_map, err);
 	for (size_t i = 0; i < N_SWITCHES; i++)
 		if (slice_eq(key, slice_str(switches[i].name)))
 			*(bool *)((char *)o + switches[i].offset) =

@@ -11,5 +11,6 @@ extern const struct source_ops source_maildir;
 extern const struct source_ops source_mh;
 extern const struct source_ops source_eml;
 extern const struct source_ops source_thunderbird;
+extern const struct source_ops source_pst;
 
 #endif

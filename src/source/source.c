@@ -15,7 +15,8 @@
 
 /* The surest probe wins; of equally sure ones the first. */
 const struct source_ops *const source_kinds[] = {
-	&source_mbox, &source_thunderbird, &source_maildir, &source_mh, &source_eml, NULL,
+	&source_mbox, &source_thunderbird, &source_maildir, &source_mh, &source_eml, &source_pst,
+	NULL,
 };
 
 static const struct source_head *head_of(const struct source *s)

@@ -293,7 +293,7 @@ static const struct {
 	const char *name, *file, *spec, *want;
 } errors[] = {
 	{ "missing", "x", "/nowhere", "No such file" },
-	{ "PST", "x.pst", "/x.pst", "an Outlook data file" },
+	{ "damaged PST", "x.pst", "/x.pst", "no Outlook store" },
 	{ "text", "x.txt", "/x.txt", "no mail store" },
 	{ "directory without mail", "x.txt", "", "no mail store" },
 };

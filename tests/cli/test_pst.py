@@ -1,0 +1,165 @@
+"""Outlook stores on the command line: what is refused, what is told; and the process that reads them."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pst_case_mail
+import pst_cases
+import rig
+
+
+class Pst(rig.ProgramTest):
+    def write(self, name):
+        pst_cases.write_all(self.folder, [name])
+        return self.folder / f"{name}.pst"
+
+    def scan(self, source, *options, status=rig.OK):
+        result = self.hoist("scan", source, "--format", "jsonl", *options, status=status)
+        return [json.loads(line) for line in result.out.splitlines()], result
+
+    def test_scan_twice_gives_the_same(self):
+        store = self.write("everything")
+        first, result = self.scan(store, status=rig.REFUSED)
+        self.assertGreater(len(first), 200)
+        self.assertIn("tasks (class IPM.Task): not mail", result.err)
+        self.assertIn("--recovered", result.err)
+        self.assertEqual(first, self.scan(store, status=rig.REFUSED)[0])
+        self.assertEqual({row["kind"] for row in first}, {"pst"})
+        self.assertTrue(all(len(row["locator"].split(":")) >= 3 for row in first))
+
+    def test_formats_agree(self):
+        """The same messages from a store of each format and encryption."""
+        digests = set()
+        for name in ("plain", "permute", "cyclic", "password"):
+            rows, _ = self.scan(self.write(name))
+            digests.add(tuple(sorted(row["sha256"] for row in rows)))
+        self.assertEqual(len(digests), 1)
+
+    def test_refused(self):
+        small = self.write("permute")
+        whole = small.read_bytes()
+        for name, data, text in (("empty", b"", "total"), ("magic", b"!BDN", "no Outlook store"),
+                                 ("cut", whole[:len(whole) // 2], "scanpst"),
+                                 ("zeros", whole[:600] + bytes(len(whole) - 600), "scanpst")):
+            with self.subTest(name=name):
+                path = self.folder / f"{name}.pst"
+                path.write_bytes(data)
+                result = self.hoist("scan", path, status=rig.OK if name == "empty" else rig.NOINPUT)
+                self.assertIn(text, result.out + result.err)
+        result = self.hoist("scan", self.write("wip"), status=rig.NOINPUT)
+        self.assertIn("Windows Information Protection", result.err)
+
+    def test_address_map(self):
+        store = self.write("everything")
+        before, _ = self.scan(store, status=rig.REFUSED)
+        unresolved = [row for row in before if "address-unresolved" in row["fidelity"]]
+        self.assertTrue(unresolved)
+        table = self.folder / "map"
+        table.write_text(f"# who they were\n{pst_case_mail.DN}unknown=found@corp.example\n")
+        after, _ = self.scan(store, "--address-map", table, status=rig.REFUSED)
+        left = [row for row in after if "address-unresolved" in row["fidelity"]]
+        self.assertLess(len(left), len(unresolved))
+        table.write_text("# a comment\nno line\n")
+        result = self.hoist("scan", store, "--address-map", table, status=None)
+        self.assertIn("2", result.err)
+        self.assertNotEqual(result.status, rig.OK)
+        result = self.hoist("scan", store, "--address-map", self.folder / "missing",
+                            status=rig.NOINPUT)
+        self.assertIn("No such file", result.err)
+
+    def test_the_store_is_not_touched(self):
+        store = self.write("permute")
+        before = (store.read_bytes(), store.stat().st_mtime_ns)
+        store.chmod(0o400)
+        self.scan(store)
+        self.assertEqual(before, (store.read_bytes(), store.stat().st_mtime_ns))
+
+    def test_workers_are_not_for_users(self):
+        for words in (["worker", "pst"], ["worker"], ["worker", "other"]):
+            self.assertIn(self.hoist(*words, status=rig.USAGE).status, [rig.USAGE])
+
+
+def workers_of(pid):
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children]
+
+
+def status_of(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+class Worker(rig.ProgramTest):
+    """The process that reads the store, looked at while it waits for a reader of its output."""
+
+    def setUp(self):
+        super().setUp()
+        pst_cases.write_all(self.folder, ["large"])
+        self.program = subprocess.Popen(
+            [rig.PROGRAM, "scan", "--quiet", "--format", "jsonl", self.folder / "large.pst"],
+            env=os.environ | {"SECRET": "hunter2", "LC_ALL": "C.UTF-8"}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(self.program.communicate)
+        self.addCleanup(self.program.kill)
+
+    def wait_for_worker(self):
+        """Once it is locked down and waits because nobody reads what our program prints."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            for pid in workers_of(self.program.pid):
+                if status_of(pid).get("Seccomp") == "2":
+                    return pid
+            time.sleep(0.01)
+        self.fail("there is no locked-down worker")
+
+    def finish(self):
+        out, err = self.program.communicate(timeout=rig.TIMEOUT)
+        return out.decode().splitlines(), err.decode()
+
+    def test_it_is_locked_down(self):
+        pid = self.wait_for_worker()
+        status = status_of(pid)
+        self.assertEqual(status["NoNewPrivs"], "1")
+        self.assertEqual(status["Seccomp"], "2")
+        limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+        for name in ("Max file size", "Max core file size", "Max processes"):
+            self.assertRegex(limits, name + r"\s+0\s+0\s")
+        if os.access(f"/proc/{pid}/environ", os.R_OK):
+            self.assertEqual(pathlib.Path(f"/proc/{pid}/environ").read_bytes(), b"")
+        if os.access(f"/proc/{pid}/fd", os.R_OK):
+            open_ones = {int(fd): os.readlink(f"/proc/{pid}/fd/{fd}")
+                         for fd in os.listdir(f"/proc/{pid}/fd")}
+            self.assertTrue({path.split(":")[0].split(" ")[0] for path in open_ones.values()} <=
+                            {"/dev/null", "socket", "/memfd", str(self.folder / "large.pst"),
+                             "/memfd:worker"} | self.stderr_of_sanitizers(), open_ones)
+        lines, _ = self.finish()
+        self.assertEqual(len(lines), 3001)
+
+    def stderr_of_sanitizers(self):
+        return {"pipe"} if "asan" in str(rig.PROGRAM) else set()
+
+    def test_killed_once(self):
+        """Somebody's kill costs nothing: another worker goes on."""
+        os.kill(self.wait_for_worker(), signal.SIGKILL)
+        lines, err = self.finish()
+        self.assertEqual(self.program.returncode, rig.OK, err)
+        locators = [json.loads(line)["locator"] for line in lines]
+        self.assertEqual(len(locators), 3001)
+        self.assertEqual(len(set(locators)), 3001)
+
+    def test_it_does_not_outlive_its_parent(self):
+        pid = self.wait_for_worker()
+        self.program.kill()
+        self.program.wait()
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                if status_of(pid)["State"].startswith("Z"):
+                    return
+            except FileNotFoundError:
+                return
+            time.sleep(0.01)
+        self.fail("the worker is still there")
