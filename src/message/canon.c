@@ -23,6 +23,7 @@
 #define WINDOW ((size_t)128 << 10)
 #endif
 #define LOOKAHEAD ((size_t)1 << 10) /* longest name or run of '>' that is recognised */
+#define BLOCK	  ((size_t)64)	    /* digests take whole ones without copying them */
 #define VECTOR	  ((size_t)16)
 #define LONG_LINE 998 /* RFC 5322 2.1.1 */
 /* A piece, and a line that was begun when it was nearly full. */
@@ -40,7 +41,7 @@ struct canon {
 	bool after_content_length; /* the field just removed was Content-Length */
 	bool last_was_cr; /* the last byte put out was a CR that is not part of a line end */
 	bool header_has_field;
-	size_t out_len;
+	size_t out_len, delivered;
 	struct canon_notes notes;
 	size_t piece; /* from here on nothing is forgotten between messages */
 	char own[WINDOW];
@@ -58,7 +59,7 @@ struct canon *canon_new(void)
 
 void canon_set_piece(struct canon *c, size_t len)
 {
-	c->piece = len < 1 ? 1 : len < WINDOW ? len : WINDOW;
+	c->piece = len < BLOCK ? BLOCK : len < WINDOW ? len : WINDOW;
 }
 
 void canon_free(struct canon *c)
@@ -462,10 +463,18 @@ static void take_lines(struct canon *c)
 	}
 }
 
+/* What the last call did not deliver comes first. */
+static void keep_rest(struct canon *c)
+{
+	c->out_len -= c->delivered;
+	memmove(c->out, c->out + c->delivered, c->out_len);
+	c->delivered = 0;
+}
+
 int canon_next(struct canon *c, struct slice *out, struct err *err)
 {
-	c->out_len = 0;
-	while (c->out_len == 0 && !c->finished) {
+	keep_rest(c);
+	while (c->out_len < c->piece && !c->finished) {
 		if (c->end - c->pos <= LOOKAHEAD && !at_end_of_file(c) && refill(c, err) != 0)
 			return -1;
 		take_lines(c);
@@ -474,7 +483,8 @@ int canon_next(struct canon *c, struct slice *out, struct err *err)
 	}
 	if (c->out_len == 0)
 		return 0;
-	c->notes.wire_len += c->out_len;
-	*out = slice_of(c->out, c->out_len);
+	c->delivered = c->finished ? c->out_len : c->out_len - c->out_len % BLOCK;
+	c->notes.wire_len += c->delivered;
+	*out = slice_of(c->out, c->delivered);
 	return 1;
 }

@@ -70,7 +70,7 @@ static bool keep_header(struct scanner *s, struct slice chunk)
 	want = notes.header_len < HEADER_BLOCK_MAX ? notes.header_len : HEADER_BLOCK_MAX;
 	if (s->header.len < want)
 		buf_add_slice(&s->header, slice_head(chunk, (size_t)want - s->header.len));
-	return notes.header_len == notes.wire_len;
+	return notes.header_len >= notes.wire_len;
 }
 
 static int read_all(struct scanner *s, struct message *m, struct err *err)

@@ -124,7 +124,7 @@ static void run_one(struct canon *c, const struct body *body, const struct canon
 static void run(const char *in, size_t len, const struct canon_rules *rules, struct buf *out,
 		struct canon_notes *notes)
 {
-	static const size_t pieces[] = { 1, 40, CANON_PIECE_DIGEST, SIZE_MAX };
+	static const size_t pieces[] = { 1, 100, CANON_PIECE_DIGEST, SIZE_MAX };
 	CLEANUP(buf_release) struct buf other = BUF_INIT(out->limit);
 	CLEANUP(fd_cleanup) int fd = -1;
 	struct err err = ERR_INIT;
