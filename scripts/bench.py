@@ -278,9 +278,11 @@ def bench_scan(folder):
     print(f"\nreading {whole.stat().st_size / 1e9:.2f} GB of mbox and {FILES} files of maildir, "
           "page-cached, for each second of one core")
     make_files(folder / "files")
+    digest = 0.0
     for name, mode, path, unit, wanted in (
+            ("SHA-256 alone", "digest", "1000", "GB/s", None),
             ("mbox boundaries", "boundaries", whole, "GB/s", 2.0),
-            ("whole scan of an mbox", "scan", whole, "GB/s", 0.7),
+            ("whole scan of an mbox", "scan", whole, "GB/s", None),
             ("maildir with headers", "scan", folder / "files", "files/s", 100_000)):
         best = 0.0
         for _ in range(3):
@@ -290,7 +292,12 @@ def bench_scan(folder):
             done = result["messages"] if unit == "files/s" else result["bytes"] / 1e9
             best = max(best, done / result["cpu"])  # one core's, whatever else is going on
         print(f"  {name:26} {best:10,.2f} {unit}")
-        goal(name, best, wanted, unit)
+        if wanted:
+            goal(name, best, wanted, unit)
+        elif mode == "digest":
+            digest = best
+        else:  # how fast SHA-256 is depends on the processor, and on what else it has to do
+            goal("whole scan / SHA-256 alone", best / digest, 0.54, "")
 
 
 def make_files(path):

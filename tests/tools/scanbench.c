@@ -3,6 +3,7 @@
  *
  *   scanbench boundaries FILE   where each message of an mbox begins and ends, and no more
  *   scanbench scan SOURCE       the whole scan: headers, canonical bytes, SHA-256, match keys
+ *   scanbench digest MEGABYTES  SHA-256 alone, of memory: what a scan cannot be faster than
  *
  * Prints {"messages": N, "bytes": N, "seconds": S, "cpu": S}; bytes are stored octets,
  * cpu is the time that this process had a core for itself or in the kernel.
@@ -10,8 +11,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <openssl/evp.h>
 
 #include "message/scan.h"
 #include "source/mbox_file.h"
@@ -89,6 +93,20 @@ static int scan(const char *spec, struct result *r, struct err *err)
 	return got;
 }
 
+static int digest(const char *megabytes, struct result *r, struct err *err)
+{
+	static char memory[1 << 20];
+	uint8_t sha256[SHA256_LEN];
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool good = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+
+	for (long n = atol(megabytes); good && n > 0; n--, r->bytes += sizeof(memory))
+		good = EVP_DigestUpdate(ctx, memory, sizeof(memory));
+	good = good && EVP_DigestFinal_ex(ctx, sha256, NULL);
+	EVP_MD_CTX_free(ctx);
+	return good ? 0 : err_nomem(err);
+}
+
 int main(int argc, char **argv)
 {
 	struct result r = { 0 };
@@ -97,11 +115,15 @@ int main(int argc, char **argv)
 	int status;
 
 	if (argc != 3) {
-		fprintf(stderr, "usage: scanbench boundaries|scan PATH\n");
+		fprintf(stderr, "usage: scanbench boundaries|scan PATH, or digest MEGABYTES\n");
 		return 64;
 	}
-	status = strcmp(argv[1], "boundaries") == 0 ? boundaries(argv[2], &r, &err)
-						    : scan(argv[2], &r, &err);
+	if (strcmp(argv[1], "digest") == 0)
+		status = digest(argv[2], &r, &err);
+	else if (strcmp(argv[1], "boundaries") == 0)
+		status = boundaries(argv[2], &r, &err);
+	else
+		status = scan(argv[2], &r, &err);
 	if (status < 0) {
 		fprintf(stderr, "scanbench: %s\n", err.text);
 		return 1;
