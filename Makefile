@@ -111,6 +111,9 @@ check-crash-long: ## every passage of every fault point, cuts at more offsets
 check-kill: ## 20 random kill -9 during a run over 4,000 messages
 	@$(built) build/dev/mailhoist
 	@scripts/check.sh dev kill
+check-pst-mutations: ## 2,000 damaged Outlook stores: nothing is lost without a word
+	@$(built) build/dev/tools/pst_dump
+	@tests/tools/pst_mutations.py
 check-fuzz: ## replay of every fuzz corpus
 	@$(built) $(FUZZERS)
 	@scripts/check.sh fuzz fuzz
@@ -148,4 +151,5 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1\t/p' Makefile | expand -t 20
 .PHONY: all check check-asan check-unit check-cli check-pst check-servers check-crash check-crash-long \
-        check-kill check-fuzz fuzz bench demo lint format deps install uninstall dist clean help
+        check-kill check-pst-mutations check-fuzz fuzz bench demo lint format deps install uninstall \
+        dist clean help
