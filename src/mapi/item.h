@@ -97,7 +97,8 @@ enum mapi_value_type {
 	MAPI_DOUBLE,
 	MAPI_TEXT,
 	MAPI_BINARY,
-	MAPI_TEXTS
+	MAPI_TEXTS,
+	MAPI_BINARIES
 };
 
 struct mapi_value {
@@ -107,6 +108,8 @@ struct mapi_value {
 	struct slice bytes; /* text (UTF-8, NUL-terminated behind its end) or binary */
 	const char **texts; /* MAPI_TEXTS */
 	size_t n_texts;
+	const struct slice *binaries; /* MAPI_BINARIES */
+	size_t n_binaries;
 };
 
 /* What the reader had to put up with: bits, each named in the fidelity report. */

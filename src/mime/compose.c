@@ -76,8 +76,8 @@ static void name_boundaries(struct composer *c, const struct mapi_item *item)
 		 (unsigned long long)uid, item->nid);
 }
 
-static struct composer *composer_new(const struct compose_options *options,
-				     const struct compose_sink *sink, struct arena *scratch)
+struct composer *composer_new(const struct compose_options *options,
+			      const struct compose_sink *sink, struct arena *scratch)
 {
 	struct composer *c = malloc(sizeof(*c));
 
@@ -89,23 +89,32 @@ static struct composer *composer_new(const struct compose_options *options,
 	buf_init(&c->charset.out, 0);
 	c->options = *options;
 	c->own_codepages = NULL;
-	if (c->options.codepages == NULL)
-		c->options.codepages = c->own_codepages = codepages_new();
 	c->scratch = scratch;
 	c->fidelity = 0;
 	c->eight_bit = false;
 	c->multipart = 0;
 	c->rtf = NULL;
+	if (c->options.codepages == NULL)
+		c->options.codepages = c->own_codepages = codepages_new();
+	if (c->options.codepages == NULL) {
+		free(c);
+		return NULL;
+	}
 	return c;
 }
 
-static void composer_free(struct composer *c)
+int composer_end(struct composer *c, struct compose_result *out, struct err *err)
 {
+	int result = outlet_flush(&c->out, err);
+
+	if (result == 0)
+		out->fidelity = c->fidelity;
 	if (c->rtf != NULL)
 		rtf_reader_release(c->rtf);
 	charset_reader_release(&c->charset);
 	codepages_free(c->own_codepages);
 	free(c);
+	return result;
 }
 
 int compose_message(const struct mapi_item *item, const struct compose_options *options,
@@ -113,18 +122,10 @@ int compose_message(const struct mapi_item *item, const struct compose_options *
 		    struct compose_result *out, struct err *err)
 {
 	struct composer *c = composer_new(options, sink, scratch);
-	int result = -1;
 
 	if (c == NULL)
 		return err_nomem(err);
-	if (c->options.codepages == NULL) {
-		err_nomem(err);
-	} else {
-		name_boundaries(c, item);
-		compose_item(c, item, 0);
-		result = outlet_flush(&c->out, err);
-		out->fidelity = c->fidelity;
-	}
-	composer_free(c);
-	return result;
+	name_boundaries(c, item);
+	compose_item(c, item, 0);
+	return composer_end(c, out, err);
 }

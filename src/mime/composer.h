@@ -36,6 +36,11 @@ struct composer {
 	struct rtf_reader *rtf; /* made when first needed */
 };
 
+struct composer *composer_new(const struct compose_options *options,
+			      const struct compose_sink *sink, struct arena *scratch);
+/* Hand over what is left, free. 0, or -1 with the sink's error. */
+int composer_end(struct composer *c, struct compose_result *out, struct err *err);
+
 /* An item that is being written, embedded or not. */
 struct entity {
 	const struct mapi_item *item;

@@ -126,11 +126,16 @@ static bool next_converted(struct reader *base, struct slice *out)
 
 	do {
 		struct slice piece = { NULL, 0 };
+		bool first;
 
 		if (r->ended)
 			return false;
+		first = !r->begun;
 		r->ended = !r->from->next(r->from, &piece);
 		convert(r, piece, r->ended);
+		/* UTF-8 needs no byte order mark. */
+		if (first && slice_starts(buf_slice(&r->out), SLICE_LIT("\xef\xbb\xbf")))
+			buf_consume(&r->out, 3);
 		base->damaged = base->damaged || r->from->damaged;
 	} while (r->out.len == 0);
 	*out = buf_slice(&r->out);

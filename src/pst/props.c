@@ -204,6 +204,29 @@ size_t value_texts(struct values *v, const struct prop *p, struct arena *a, cons
 	return n;
 }
 
+/* The values of a multiple binary property; 0 if it cannot be read. */
+static size_t value_binaries(struct values *v, const struct prop *p, struct arena *a,
+			     const struct slice **out)
+{
+	struct err err = ERR_INIT;
+	struct slice bytes, one, *list;
+	size_t n = 0;
+
+	if (value_bytes(v, p, VALUE_MAX, a, &bytes, &err) < 0) {
+		v->degraded |= MAPI_DEGRADED_BLOCK;
+		return 0;
+	}
+	while (multiple_at(bytes, n, &one))
+		n++;
+	list = arena_alloc(a, (n + 1) * sizeof(*list));
+	if (!list)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		multiple_at(bytes, i, &list[i]);
+	*out = list;
+	return n;
+}
+
 static double real_of(const struct prop *p, uint64_t raw)
 {
 	double wide;
@@ -270,6 +293,10 @@ bool value_any(struct values *v, const struct prop *p, struct arena *a, struct m
 	case TYPE_MV_TEXT16:
 		out->n_texts = value_texts(v, p, a, &out->texts);
 		out->type = out->n_texts > 0 ? MAPI_TEXTS : MAPI_ABSENT;
+		break;
+	case TYPE_MV_BINARY:
+		out->n_binaries = value_binaries(v, p, a, &out->binaries);
+		out->type = out->n_binaries > 0 ? MAPI_BINARIES : MAPI_ABSENT;
 		break;
 	default:
 		if (p->type != TYPE_OBJECT &&

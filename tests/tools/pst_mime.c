@@ -3,6 +3,7 @@
  * line (nid, folder, class, kind, fidelity, flags, octets) and then the octets of the
  * message. Everything is composed, whether it is mail or not.
  *   --mail: mail only.  --quiet: nothing but totals, for measuring.
+ *   --export: contacts and appointments instead, as vCard and iCalendar.
  *   --map FILE: an address map.
  */
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include "base/json.h"
 #include "message/fidelity.h"
 #include "mime/compose.h"
+#include "mime/export.h"
 #include "mime/state.h"
 #include "pst/pst.h"
 
@@ -29,7 +31,7 @@ struct tool {
 	struct pst *p;
 	struct compose_options options;
 	struct address_map *map;
-	bool quiet, mail_only;
+	bool quiet, mail_only, export;
 	struct buf message, line;
 	struct arena item, scratch;
 	uint64_t items, octets, failed;
@@ -133,7 +135,10 @@ static void compose(struct tool *t, const struct pst_folder *folder, uint32_t ni
 	if (pst_item_open(t->p, nid, &t->item, &item, &err) < 0 ||
 	    (t->mail_only && item_kind(item.message_class) != ITEM_MAIL))
 		return;
-	if (compose_message(&item, &t->options, &sink, &t->scratch, &result, &err) < 0) {
+	if (t->export && export_extension(item_kind(item.message_class)) == NULL)
+		return;
+	if ((t->export ? export_item : compose_message)(&item, &t->options, &sink, &t->scratch,
+							&result, &err) < 0) {
 		t->failed++;
 		fprintf(stderr, "item %u: %s\n", nid, err.text);
 		return;
@@ -190,6 +195,8 @@ int main(int argc, char **argv)
 			t.quiet = true;
 		else if (strcmp(argv[i], "--mail") == 0)
 			t.mail_only = true;
+		else if (strcmp(argv[i], "--export") == 0)
+			t.export = true;
 		else if (strcmp(argv[i], "--map") == 0 && i + 1 < argc)
 			map = argv[++i];
 		else
