@@ -22,7 +22,7 @@ WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith -Wcast-qual -Wstri
 # libpst's headers include each other as <libpst/...>. (As system headers: they are not ours to warn of.)
 PST_INC  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I libpst))
 COMMON   := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DMAILHOIST_VERSION='"$(VERSION)"' \
-            -Isrc $(WARN) -g -fno-strict-aliasing -fno-strict-overflow \
+            -Isrc -Ibuild/gen $(WARN) -g -fno-strict-aliasing -fno-strict-overflow \
             -ffile-prefix-map=$(CURDIR)=. $(PST_INC)
 HARDEN   := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
 LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
@@ -54,12 +54,18 @@ FUZZERS   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRC))
 .DEFAULT_GOAL := all
 all: build/release/mailhoist ## the hardened release program
 
+# The profiles are built in: the lines of the file as C strings.
+build/gen/imap/profiles.inc: src/imap/profiles.conf
+	@mkdir -p $(@D)
+	@sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< >$@
+
 # One set of rules for each flavour.
 define flavour
 build/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	@echo "  CC  $$@"
 	@$$(CC_$(1)) $$(COMMON) $$(CFLAGS_$(1)) $$(CPPFLAGS) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
+build/$(1)/src/imap/profile.o: build/gen/imap/profiles.inc
 build/$(1)/libmailhoist.a: $$(LIB_SRC:%.c=build/$(1)/%.o)
 	@mkdir -p $$(@D)
 	@rm -f $$@
@@ -128,7 +134,7 @@ demo: ## a migration to a throw-away server, to look at
 	@scripts/demo.sh
 
 # ---- the source --------------------------------------------------------------
-lint: ## include directions, style, static analysis, scripts, man page
+lint: build/gen/imap/profiles.inc ## include directions, style, static analysis, scripts, man page
 	@scripts/lint.sh
 format: ## put all C files into the house style
 	clang-format -i $(wildcard src/*/*.[ch] tests/*/*.[ch])

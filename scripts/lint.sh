@@ -19,12 +19,12 @@ done | { ! grep .; } || failed clang-format; }
 step clang-tidy
 have clang-tidy && { find src -name '*.c' -print0 |
     xargs -0 -n 4 -P "$(nproc)" sh -c 'clang-tidy --quiet "$@" -- -std=c17 -D_GNU_SOURCE \
-        -D_FILE_OFFSET_BITS=64 -DMAILHOIST_FAULTS -DMAILHOIST_VERSION=\"0\" -Isrc 2>/dev/null' sh ||
+        -D_FILE_OFFSET_BITS=64 -DMAILHOIST_FAULTS -DMAILHOIST_VERSION=\"0\" -Isrc -Ibuild/gen 2>/dev/null' sh ||
     failed clang-tidy; }
 
 step cppcheck
 have cppcheck && { cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr \
-    --suppress=missingIncludeSystem --error-exitcode=1 -Isrc -j "$(nproc)" src ||
+    --suppress=missingIncludeSystem --error-exitcode=1 -Isrc -Ibuild/gen -j "$(nproc)" src ||
     failed cppcheck; }
 
 step shellcheck

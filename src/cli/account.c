@@ -65,6 +65,26 @@ static bool is_loopback(const char *host)
 	return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0;
 }
 
+#define PROFILE_FILE_MAX (1u << 20)
+
+/* The user's file, wholly in memory: it must be there, and be right, before anything else. */
+static int read_profiles(struct account *acc, const struct options *o, struct err *err)
+{
+	struct profile ignored;
+	struct slice file = profiles_builtin();
+
+	buf_init(&acc->profiles, PROFILE_FILE_MAX);
+	if (o->profile_file && fd_slurp(AT_FDCWD, o->profile_file, &acc->profiles, err) < 0)
+		return -1;
+	if (o->profile_file)
+		file = buf_slice(&acc->profiles);
+	/* a name that nothing has reads it to its end */
+	return profile_find(file, &(struct profile_signs){ 0 }, o->profile, &acc->arena, &ignored,
+			    err) < 0
+		       ? -1
+		       : 0;
+}
+
 static void fill_connect(struct account *acc, const struct options *o)
 {
 	acc->connect = (struct session_options){
@@ -80,6 +100,8 @@ static void fill_connect(struct account *acc, const struct options *o)
 		.tls_fingerprint = o->tls_fingerprint,
 		.timeout_ms = (int)o->timeout_s * 1000,
 		.trace_fd = acc->trace_fd,
+		.profile = o->profile,
+		.profile_file = buf_slice(&acc->profiles),
 	};
 }
 
@@ -90,7 +112,7 @@ int account_init(struct account *acc, const struct options *o, struct err *err)
 		goto fail;
 	acc->name = name_of(&acc->url, &acc->arena);
 	acc->state_dir = state_dir_of(o, &acc->arena, err);
-	if (!acc->state_dir || open_trace(acc, o, err) != 0)
+	if (!acc->state_dir || open_trace(acc, o, err) != 0 || read_profiles(acc, o, err) != 0)
 		goto fail;
 	acc->secret = secret_new(o, acc->url.user, acc->url.host);
 	if (!acc->name || !acc->secret) {
@@ -107,6 +129,7 @@ fail:
 void account_release(struct account *acc)
 {
 	secret_free(acc->secret);
+	buf_release(&acc->profiles);
 	fd_cleanup(&acc->trace_fd);
 	arena_release(&acc->arena);
 	acc->secret = NULL;

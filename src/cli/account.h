@@ -16,6 +16,7 @@ struct account {
 	const char *state_dir;
 	struct secret *secret;
 	struct session_options connect;
+	struct buf profiles; /* content of --profile-file */
 	int trace_fd;
 };
 

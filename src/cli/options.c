@@ -40,6 +40,8 @@ enum option_id {
 	OPT_ALLOW_PLAINTEXT,
 	OPT_TIMEOUT,
 	OPT_CONNECTIONS,
+	OPT_PROFILE,
+	OPT_PROFILE_FILE,
 	OPT_MAX_RATE,
 	OPT_MAX_BYTES_PER_DAY,
 	OPT_WINDOW,
@@ -99,7 +101,11 @@ static const struct {
 	  "log in without TLS to a server that has none (loopback: always allowed)" },
 	{ OPT_TIMEOUT, "timeout", "SECONDS", ON_SERVER, "give up after so long without progress" },
 	{ OPT_CONNECTIONS, "connections", "N", ON_WRITERS,
-	  "upload over at most N connections at once (default: 4)" },
+	  "upload over at most N connections at once (default: 4, or what the provider bears)" },
+	{ OPT_PROFILE, "profile", "NAME", ON_SERVER,
+	  "take the server for one of these: gmail, exchange, dovecot, ... (default: found out)" },
+	{ OPT_PROFILE_FILE, "profile-file", "FILE", ON_SERVER,
+	  "read the profiles of providers from FILE instead of the built-in ones" },
 	{ OPT_MAX_RATE, "max-rate", "RATE", ON_WRITERS,
 	  "send at most so many octets a second (500k, 2M), or messages a second (4msg)" },
 	{ OPT_MAX_BYTES_PER_DAY, "max-bytes-per-day", "SIZE", ON_WRITERS,
@@ -416,6 +422,12 @@ static int set_option(struct options *o, enum option_id id, const char *value, s
 		return parse_number(value, 86400, &o->timeout_s, err);
 	case OPT_CONNECTIONS:
 		return parse_connections(value, o, err);
+	case OPT_PROFILE:
+		o->profile = value;
+		break;
+	case OPT_PROFILE_FILE:
+		o->profile_file = value;
+		break;
 	case OPT_MAX_RATE:
 	case OPT_MAX_BYTES_PER_DAY:
 	case OPT_WINDOW:

@@ -57,6 +57,7 @@ struct options {
 	unsigned connections; /* 0: the default of transfer/transfer.h */
 	unsigned timeout_s;   /* 0: the defaults of imap/session.h */
 	const char *trace;
+	const char *profile, *profile_file;
 
 	/* plan */
 	const char *maps[MAPS_MAX];

@@ -47,7 +47,7 @@ static int greeting(struct session *s, bool *preauth, struct err *err)
 		return session_check(s, err);
 	s->greeted = true;
 	*preauth = r.status == STATUS_PREAUTH;
-	s->server_name = arena_slice(&s->own, slice_head(slice_trim(r.text), 200));
+	s->server_name = s->greeting = arena_slice(&s->own, slice_head(slice_trim(r.text), 200));
 	return s->server_name ? 0 : err_nomem(err);
 }
 
@@ -117,6 +117,32 @@ static int secure(struct session *s, const struct session_options *o, bool preau
 		       "explicitly allowed");
 }
 
+/* ---- the provider ---- */
+
+static int find_profile(struct session *s, struct err *err)
+{
+	struct profile_signs signs = {
+		.capabilities = buf_slice(&s->capability_words),
+		.greeting = slice_str(s->greeting),
+		.id = slice_str(s->server_name),
+	};
+
+	return profile_find(s->profile_file, &signs, s->profile_wanted, &s->own, &s->profile, err);
+}
+
+/* The server does not take the password. What helps differs from provider to provider. */
+static int wrong_password(struct session *s, const char *words, struct err *err)
+{
+	struct err ignored;
+
+	if (find_profile(s, &ignored) > 0 && s->profile.login_advice)
+		return err_set(err, ERR_AUTH, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "%s: the server refused the login: %s (%s)", s->host, words,
+			       s->profile.login_advice);
+	return err_set(err, ERR_AUTH, SCOPE_ACCOUNT, RETRY_NEVER,
+		       "%s: the server refused the login: %s", s->host, words);
+}
+
 /* ---- login ---- */
 
 /* The server said NO (or BAD): is it the password, or something that passes? */
@@ -130,20 +156,18 @@ static int login_refused(struct session *s, const struct response *r, struct err
 			       "%s: too many connections: %s", s->host, words);
 	if (response_has_code(r, "AUTHENTICATIONFAILED") ||
 	    response_has_code(r, "AUTHORIZATIONFAILED") || response_has_code(r, "EXPIRED"))
-		return err_set(err, ERR_AUTH, SCOPE_ACCOUNT, RETRY_NEVER,
-			       "%s: the server refused the login: %s", s->host, words);
+		return wrong_password(s, words, err);
 	if (refusal == REFUSAL_THROTTLED || refusal == REFUSAL_SERVER)
 		return err_set(err, ERR_UNAVAILABLE, SCOPE_ACCOUNT, RETRY_LATER,
 			       "%s: the server cannot log in anybody now: %s", s->host, words);
-	return err_set(err, ERR_AUTH, SCOPE_ACCOUNT, RETRY_NEVER,
-		       "%s: the server refused the login: %s", s->host, words);
+	return wrong_password(s, words, err);
 }
 
 static int logged_in(struct session *s, const struct response *r)
 {
 	s->logged_in = true;
 	if (response_has_code(r, "CAPABILITY"))
-		capabilities_read(r->code_args, &s->caps);
+		note_capabilities(s, r->code_args);
 	return 0;
 }
 
@@ -421,6 +445,8 @@ int session_login(struct session *s, const struct session_options *o, struct err
 		return -1;
 	if (ask_capabilities(s, err) < 0 || exchange_id(s, err) < 0 || ask_namespace(s, err) < 0 ||
 	    ask_separator(s, err) < 0)
+		return -1;
+	if (find_profile(s, err) < 0)
 		return -1;
 	return decode_prefix(s, err);
 }

@@ -252,9 +252,11 @@ int session_round(struct session *s, struct err *err)
 
 /* ---- frames ---- */
 
-static void note_capabilities(struct session *s, struct slice list)
+void note_capabilities(struct session *s, struct slice list)
 {
 	capabilities_read(list, &s->caps);
+	buf_reset(&s->capability_words);
+	buf_add_slice(&s->capability_words, list);
 }
 
 /* "* BYE": the line ends. Throttling and connection limits speak here too. */
@@ -577,8 +579,13 @@ static int session_new(const struct session_options *options, struct session **o
 	s->timeout_ms = options->timeout_ms;
 	s->trace_fd = options->trace_fd;
 	s->company = options->company;
+	s->profile_file =
+		options->profile_file.len > 0 ? options->profile_file : profiles_builtin();
+	s->profile_wanted = options->profile;
+	s->profile = (struct profile){ .name = "", .title = "" };
+	buf_init(&s->capability_words, FRAME_KEEP_MAX);
 	s->host = arena_str(&s->own, options->host);
-	s->prefix = s->server_name = "";
+	s->prefix = s->server_name = s->greeting = "";
 	s->etpan = etpan_new();
 	s->ring = calloc(PIPELINE_MAX, sizeof(*s->ring));
 	if (!s->host || !s->etpan || !s->ring || writer_init(&s->writer, s->read_only, err) < 0) {
@@ -647,6 +654,7 @@ void session_close(struct session *s)
 	writer_release(&s->writer);
 	framer_release(&s->framer);
 	buf_release(&s->scratch);
+	buf_release(&s->capability_words);
 	arena_release(&s->selected_arena);
 	arena_release(&s->own);
 	free(s);
@@ -661,7 +669,12 @@ uint32_t session_capabilities(const struct session *s)
 
 uint64_t session_append_limit(const struct session *s)
 {
-	return s->caps.append_limit;
+	return s->caps.append_limit ? s->caps.append_limit : s->profile.append_limit;
+}
+
+const struct profile *session_profile(const struct session *s)
+{
+	return &s->profile;
 }
 
 const char *session_prefix(const struct session *s)

@@ -15,6 +15,7 @@
 #define MAILHOIST_IMAP_SESSION_H
 
 #include "base/arena.h"
+#include "imap/profile.h"
 #include "message/message.h"
 
 struct session;
@@ -60,6 +61,8 @@ struct session_options {
 	int trace_fd;	/* -1, or where the conversation is copied to (secrets and literals left
 			   out) */
 	const struct session_company *company; /* NULL: waits alone */
+	struct slice profile_file; /* content of a profile file; empty: the built-in one */
+	const char *profile;	   /* by name; NULL: found out (profile.h) */
 };
 
 /* What the server can do; `after` login. */
@@ -99,6 +102,7 @@ void session_close(struct session *s);
 
 uint32_t session_capabilities(const struct session *s); /* CAP_* */
 uint64_t session_append_limit(const struct session *s); /* octets; 0: none known */
+const struct profile *session_profile(const struct session *s);
 const char *session_prefix(const struct session *s); /* personal namespace, UTF-8, "" or "INBOX." */
 char session_separator(const struct session *s);     /* hierarchy separator; 0 if none (NIL) */
 const char *session_server_name(const struct session *s); /* greeting or ID, for reports */

@@ -95,7 +95,11 @@ struct session {
 	size_t octets_since; /* read since then, of frames not yet whole */
 
 	struct capabilities caps;
-	const char *prefix, *server_name;
+	const char *prefix, *server_name, *greeting;
+	struct buf capability_words; /* of the last CAPABILITY */
+	struct slice profile_file;
+	const char *profile_wanted;
+	struct profile profile;
 	struct namespaces namespaces;
 	char separator;
 
@@ -136,6 +140,9 @@ struct session {
 };
 
 /* ---- session.c: moving bytes, frames, commands ---- */
+
+/* The server has told its capabilities. */
+void note_capabilities(struct session *s, struct slice list);
 
 /* The session is dead for the reason in *err. Always returns -1. */
 int session_fail(struct session *s, const struct err *err);

@@ -7,11 +7,22 @@
  */
 #include "transfer/batch.h"
 
-#define COMMANDS_MAX	   64 /* single APPENDs in flight */
-#define COMMANDS_MAX_GMAIL 4
-#define COMMANDS_MAX_SYNC  2 /* one ahead: its "+" comes when the first is done */
+#define COMMANDS_MAX	  64 /* single APPENDs in flight */
+#define COMMANDS_MAX_SYNC 2  /* one ahead: its "+" comes when the first is done */
 
-struct shape shape_of(uint32_t capabilities, uint64_t append_limit,
+/* What the provider is known to bear. */
+static void restrain(struct shape *s, const struct profile *p)
+{
+	if (p->commands > 0 && s->commands > p->commands)
+		s->commands = p->commands;
+	if (p->window > 0 && s->window > p->window)
+		s->window = p->window;
+	if (p->batch > 0 && s->messages > p->batch)
+		s->messages = p->batch;
+	s->noop_every = p->noop_every;
+}
+
+struct shape shape_of(uint32_t capabilities, uint64_t append_limit, const struct profile *profile,
 		      const struct transfer_options *options)
 {
 	struct shape s = {
@@ -31,8 +42,7 @@ struct shape shape_of(uint32_t capabilities, uint64_t append_limit,
 		s.plain_max = LITERAL_MINUS_MAX;
 	else
 		s.commands = COMMANDS_MAX_SYNC;
-	if (capabilities & CAP_GMAIL)
-		s.commands = COMMANDS_MAX_GMAIL;
+	restrain(&s, profile);
 	return s;
 }
 

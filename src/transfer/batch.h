@@ -19,9 +19,10 @@ struct shape {
 	uint64_t plain_max;    /* octets up to which a literal needs no "+": 0 none */
 	uint64_t alone_above;  /* octets above which a message goes in a command of its own */
 	uint64_t append_limit; /* 0: none known */
+	uint32_t noop_every;   /* commands of the same kind in a row, then another: 0 any number */
 };
 
-struct shape shape_of(uint32_t capabilities, uint64_t append_limit,
+struct shape shape_of(uint32_t capabilities, uint64_t append_limit, const struct profile *profile,
 		      const struct transfer_options *options);
 
 /* One message at a time, each waiting for "+": for finding out which one a server chokes on. */

@@ -161,6 +161,9 @@ static bool keyword_kept(const struct lane *l, const char *keyword)
 {
 	if (!session_keyword_ok(keyword))
 		return false;
+	/* Those of RFC 5788 are known to servers that keep no others. */
+	if (session_profile(l->t->session)->no_keywords && keyword[0] != '$')
+		return false;
 	if (l->keywords_allowed)
 		return true;
 	for (size_t i = 0; i < l->n_keywords; i++) {
@@ -272,6 +275,9 @@ static int step_idle(struct lane *l, struct err *err)
 		return may;
 	l->writing = list_take_first(&l->queue);
 	gate_sent_messages(l->books->gate, l->writing->n);
+	if (l->shape.noop_every > 0 && ++l->commands % l->shape.noop_every == 0 &&
+	    session_noop(l->t->session, err) < 0)
+		return -1;
 	l->writing->creation = l->creation;
 	l->at = 0;
 	l->phase = PHASE_MESSAGE;
@@ -671,7 +677,7 @@ int lane_open(struct lane *l, struct books *books, const struct remote_folder *t
 		.total = total,
 	};
 	l->shape = shape_of(session_capabilities(t->session), session_append_limit(t->session),
-			    &l->limits);
+			    session_profile(t->session), &l->limits);
 	if (careful)
 		l->shape = shape_careful(&l->shape);
 	shape_slow(&l->shape, &books->gate->limits);

@@ -73,8 +73,9 @@ struct lane {
 	bool folder_refused;
 	char folder_reason[ERR_TEXT_MAX];
 
-	uint32_t pauses; /* in a row */
-	bool slowed;	 /* the octets of the current message wait for the gate */
+	uint32_t pauses;   /* in a row */
+	uint64_t commands; /* begun */
+	bool slowed;	   /* the octets of the current message wait for the gate */
 	uint32_t refusals_in_a_row;
 	uint32_t creation; /* how often the folder had to be made again */
 	const char *phase_text;

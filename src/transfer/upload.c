@@ -39,6 +39,21 @@ static int rest(struct uploading *up, const struct lines *ls, struct err *err)
 	return transfer_pause(up->t, (uint32_t)ls->rest_ms, err) < 0 ? -1 : 2;
 }
 
+#define CONNECTIONS 4
+
+/* What the user has not set, the profile of the provider does. */
+static void mind_profile(struct uploading *up, const struct profile *p)
+{
+	struct gate_limits *g = &up->gate.limits;
+
+	if (up->limits.connections == 0)
+		up->limits.connections = p->connections ? p->connections : CONNECTIONS;
+	if (g->octets_per_second == 0 && g->messages_per_minute == 0)
+		g->messages_per_minute = p->messages_per_minute;
+	if (g->octets_per_day == 0)
+		g->octets_per_day = p->octets_per_day;
+}
+
 /* Upload what is planned, all folders once: 1: done; 2: not all of it, go on; 0: a line was lost,
  * *err tells why; -1. */
 static int upload_round(struct uploading *up, struct err *err)
@@ -93,6 +108,7 @@ static int upload_all(struct uploading *up, struct err *err)
 
 		if (stop_check(err) < 0 || transfer_connect(up->t, err) < 0)
 			return -1;
+		mind_profile(up, session_profile(up->t->session));
 		int result = upload_round(up, &cause);
 
 		if (result < 0)

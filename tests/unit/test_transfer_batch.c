@@ -6,6 +6,7 @@
 #include "transfer/batch.h"
 #include "transfer/internal.h"
 
+static const struct profile unknown = { .name = "" };
 static const struct transfer_options options = {
 	.batch_messages = 3,
 	.batch_octets = 1000,
@@ -39,7 +40,8 @@ static const struct {
 Test(transfer, batch_cut)
 {
 	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
-		struct shape s = shape_of(cuts[i].capabilities, cuts[i].append_limit, &options);
+		struct shape s =
+			shape_of(cuts[i].capabilities, cuts[i].append_limit, &unknown, &options);
 		static struct upload uploads[5];
 
 		for (size_t k = 0; k < cuts[i].n; k++)
@@ -66,7 +68,7 @@ static const struct {
 
 Test(transfer, batch_cut_at_other_flags)
 {
-	struct shape s = shape_of(ALL, 0, &options);
+	struct shape s = shape_of(ALL, 0, &unknown, &options);
 	static struct upload uploads[3];
 
 	for (size_t i = 0; i < 3; i++)
@@ -78,7 +80,8 @@ Test(transfer, batch_cut_at_other_flags)
 Test(transfer, batch_waits)
 {
 	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
-		struct shape s = shape_of(waits[i].capabilities, waits[i].append_limit, &options);
+		struct shape s =
+			shape_of(waits[i].capabilities, waits[i].append_limit, &unknown, &options);
 
 		cr_expect_eq(batch_waits(&s, waits[i].size, waits[i].proven), waits[i].want, "%s",
 			     waits[i].name);
@@ -87,7 +90,7 @@ Test(transfer, batch_waits)
 
 Test(transfer, batch_careful)
 {
-	struct shape s = shape_of(ALL, 0, &options), careful = shape_careful(&s);
+	struct shape s = shape_of(ALL, 0, &unknown, &options), careful = shape_careful(&s);
 	struct upload two[2] = { { .wire_len = 1 }, { .wire_len = 1 } };
 
 	cr_expect_eq(batch_cut(&careful, two, 2), 1);
