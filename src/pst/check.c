@@ -51,7 +51,7 @@ static void name_lost_item(struct pst *p, const struct folder *f, struct table *
 
 /* What a table lists that is not there. */
 struct missing {
-	uint64_t lost, elsewhere;
+	uint64_t lost, elsewhere, here;
 	uint32_t first[NAMED_MAX]; /* lost ones, to be named */
 };
 
@@ -62,16 +62,19 @@ static void compare_leaf(const struct pst *p, const struct folder *f, struct sli
 		uint32_t id = get32(records.ptr);
 		const struct node *node = nodes_find(&p->nodes, id);
 
-		if ((node && node->parent == f->nid) || nid_type(id) != NID_MESSAGE)
+		if (nid_type(id) != NID_MESSAGE)
 			continue;
-		if (node)
+		if (node && node->parent == f->nid)
+			out->here++;
+		else if (node)
 			out->elsewhere++;
 		else if (out->lost++ < NAMED_MAX)
 			out->first[out->lost - 1] = id;
 	}
 }
 
-static void compare_items(struct pst *p, const struct folder *f, struct table *t)
+static void compare_items(struct pst *p, const struct folder *f, struct table *t,
+			  uint64_t node_count)
 {
 	size_t width = t->index.key_len + t->index.data_len;
 	struct missing missing = { .lost = 0 };
@@ -94,6 +97,11 @@ static void compare_items(struct pst *p, const struct folder *f, struct table *t
 		damage_add(p->damages, f->nid, 0,
 			   "folder '%s' lists %" PRIu64 " items of other folders (delivered there)",
 			   folder_name(f), missing.elsewhere);
+	if (got == 0 && missing.here < node_count)
+		damage_add(p->damages, f->nid, 0,
+			   "folder '%s': %" PRIu64
+			   " items are not in its table (they are delivered)",
+			   folder_name(f), node_count - missing.here);
 }
 
 static void check_items(struct pst *p, const struct folder *f, uint64_t node_count, int64_t *rows)
@@ -103,12 +111,7 @@ static void check_items(struct pst *p, const struct folder *f, uint64_t node_cou
 	*rows = -1;
 	if (open_table(p, f, NID_CONTENTS_TABLE, &t) > 0) {
 		*rows = (int64_t)t.n_rows;
-		compare_items(p, f, &t);
-		if (t.n_rows < node_count)
-			damage_add(p->damages, f->nid, 0,
-				   "folder '%s': %" PRIu64
-				   " items are not in its table (they are delivered)",
-				   folder_name(f), node_count - t.n_rows);
+		compare_items(p, f, &t, node_count);
 		return;
 	}
 	/* Without the table only the number remains to tell. */

@@ -18,6 +18,7 @@
 #define CHANGE_KEY    0x67f4
 #define STORE_TOP     0x35e0
 #define OST_TOP	      0x2142
+#define USUAL_TOP     0x8022 /* in every PST that was looked at */
 
 struct walk {
 	struct pst *p;
@@ -63,8 +64,25 @@ static char *lost_name(struct pst *p, uint32_t nid)
 	return arena_printf(&p->arena, "Folder %" PRIX32, nid);
 }
 
-/* Read the folder's own properties. A folder that cannot be read gets a name from its number: its
- * items are there all the same. */
+/* The table of the folder above has the names of those below, too; else it gets a name from its
+ * number. */
+static const char *name_from_above(struct pst *p, const struct folder *f)
+{
+	const struct node *node =
+		nodes_find(&p->nodes, nid_as(f->node->parent, NID_HIERARCHY_TABLE));
+	struct err ignored = ERR_INIT;
+	const char *name = NULL;
+	struct table t;
+
+	arena_reset(&p->scratch);
+	if (node &&
+	    table_open(&t, p->n, &p->texts, node->data, node->sub, &p->scratch, &ignored) == 0 &&
+	    table_row_by_id(&t, f->nid, &ignored) > 0)
+		name = table_text(&t, NAME, &p->scratch);
+	return name && *name ? arena_str(&p->arena, name) : lost_name(p, f->nid);
+}
+
+/* Read the folder's own properties. Where they are damaged, its items are there all the same. */
 static int read_folder(struct pst *p, struct folder *f, struct err *err)
 {
 	struct err bad = ERR_INIT;
@@ -75,11 +93,10 @@ static int read_folder(struct pst *p, struct folder *f, struct err *err)
 	arena_reset(&p->scratch);
 	if (props_open(&props, p->n, &p->texts, f->node->data, f->node->sub, &p->scratch, &bad) <
 	    0) {
-		f->name = lost_name(p, f->nid);
+		f->name = name_from_above(p, f);
 		damage_add(p->damages, f->nid, 0,
-			   "the properties of folder %" PRIx32
-			   " cannot be read, its name is lost: %s",
-			   f->nid, bad.text);
+			   "the properties of folder %" PRIx32 " ('%s') cannot be read: %s", f->nid,
+			   f->name ? f->name : "", bad.text);
 		return f->name ? 0 : err_nomem(err);
 	}
 	text = props_text(&props, NAME, &p->scratch);
@@ -164,6 +181,11 @@ static const struct node *find_top(struct pst *p, const struct props *store)
 		node = folder_node(p, get32(entry.ptr + 20));
 	if (!node && (p->facts.format == PST_OST_4K || p->facts.exchange_cache))
 		node = folder_node(p, OST_TOP);
+	if (!node) {
+		node = folder_node(p, USUAL_TOP);
+		if (node && node->parent != NID_ROOT_FOLDER)
+			node = NULL;
+	}
 	if (!node)
 		node = folder_node(p, NID_ROOT_FOLDER);
 	return node;
@@ -298,10 +320,12 @@ static int copy_folder(const struct pst *p, const struct folder *f, struct arena
 				    .table_rows = -1 };
 	out->parent = f->node ? f->node->parent : 0;
 	out->depth = f->depth;
-	for (size_t i = f->depth; i-- > 0; step = &p->folders[step->up]) {
-		out->path[i] = arena_str(a, step->name);
-		if (!out->path[i])
+	for (size_t i = f->depth; i > 0; i--) {
+		out->path[i - 1] = arena_str(a, step->name);
+		if (!out->path[i - 1])
 			return err_nomem(err);
+		if (i > 1)
+			step = &p->folders[step->up];
 	}
 	out->container_class = arena_str(a, f->class);
 	return out->container_class ? 0 : err_nomem(err);

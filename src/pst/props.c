@@ -193,12 +193,14 @@ size_t value_texts(struct values *v, const struct prop *p, struct arena *a, cons
 	while (multiple_at(bytes, n, &one))
 		n++;
 	list = arena_alloc(a, (n + 1) * sizeof(*list));
-	if (!list)
-		return 0;
-	for (size_t i = 0; i < n && multiple_at(bytes, i, &one); i++) {
+	for (size_t i = 0; list && i < n && multiple_at(bytes, i, &one); i++) {
 		list[i] = text_of(v, one, p->type == TYPE_MV_TEXT16, a);
 		if (!list[i])
-			return 0;
+			list = NULL;
+	}
+	if (!list) {
+		v->degraded |= MAPI_DEGRADED_BLOCK;
+		return 0;
 	}
 	*out = list;
 	return n;

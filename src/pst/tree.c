@@ -113,25 +113,34 @@ static int leaf_bid(struct tree *t, size_t i, uint64_t *bid, struct err *err)
 	return 0;
 }
 
-int tree_blocks(struct tree *t, size_t *n, struct err *err)
+static int count_blocks(struct tree *t, struct err *err)
 {
 	unsigned level;
 	size_t count, part;
 	const uint8_t *bids;
 	uint64_t bid;
 
-	*n = t->bid != 0;
+	t->blocks = t->bid != 0;
 	if (!bid_internal(t->bid))
 		return 0;
 	if (read_list(t->n, t->bid, &level, &count, &bids, err) < 0)
 		return -1;
-	*n = level == 1 ? count : 0;
+	t->blocks = level == 1 ? count : 0;
 	for (size_t i = 0; level == 2 && i < count; i++) {
 		if (list_entry(t->n, t->bid, 2, i, &bid, &count, err) < 0 ||
 		    list_entry(t->n, bid, 1, 0, &bid, &part, err) < 0)
 			return -1;
-		*n += part;
+		t->blocks += part;
 	}
+	return 0;
+}
+
+int tree_blocks(struct tree *t, size_t *n, struct err *err)
+{
+	if (!t->counted && count_blocks(t, err) < 0)
+		return -1;
+	t->counted = true;
+	*n = t->blocks;
 	return 0;
 }
 
@@ -155,18 +164,42 @@ static int leaf_len(struct tree *t, size_t i, uint64_t *len, struct err *err)
 	return 0;
 }
 
-int tree_len(struct tree *t, uint64_t *len, struct err *err)
+/* No data are longer than the file: one that says so lists the same blocks over and over. Deflated
+ * blocks can be 1032 times as long. */
+static uint64_t longest(const struct ndb *n)
 {
-	uint64_t sum = 0, one;
+	const struct ndb_header *h = ndb_header(n);
+
+	return h->file_size * (h->format == PST_OST_4K ? 1032 : 1);
+}
+
+/* Length of the blocks that the index has and that (`verify`) can be read, up to the first that is
+ * not so: then -1. */
+static int add_up(struct tree *t, bool verify, uint64_t *len, struct err *err)
+{
+	uint64_t one, max = longest(t->n);
+	struct slice s;
 	size_t n;
 
+	*len = 0;
 	if (tree_blocks(t, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		if (leaf_len(t, i, &one, err) < 0)
+		if (leaf_len(t, i, &one, err) < 0 || (verify && tree_block(t, i, &s, err) < 0))
 			return -1;
-		sum += one;
+		if (*len + one > max)
+			return damaged(err, t->bid, "more data than the file has");
+		*len += one;
 	}
+	return 0;
+}
+
+int tree_len(struct tree *t, uint64_t *len, struct err *err)
+{
+	uint64_t sum;
+
+	if (add_up(t, false, &sum, err) < 0)
+		return -1;
 	*len = sum;
 	return 0;
 }
@@ -174,20 +207,8 @@ int tree_len(struct tree *t, uint64_t *len, struct err *err)
 bool tree_readable(struct tree *t, bool verify, uint64_t *len)
 {
 	struct err bad = ERR_INIT;
-	uint64_t one;
-	size_t n;
 
-	*len = 0;
-	if (tree_blocks(t, &n, &bad) < 0)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		struct slice s;
-
-		if (leaf_len(t, i, &one, &bad) < 0 || (verify && tree_block(t, i, &s, &bad) < 0))
-			return false;
-		*len += one;
-	}
-	return true;
+	return add_up(t, verify, len, &bad) == 0;
 }
 
 /* Put the cursor on the block that holds `off`: 1, or 0 beyond the end. */

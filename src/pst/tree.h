@@ -11,6 +11,8 @@
 struct tree {
 	struct ndb *n;
 	uint64_t bid; /* 0: no data */
+	bool counted;
+	size_t blocks; /* once counted */
 	/* Where the last read ended: block number, and the offset it starts at. */
 	size_t at;
 	uint64_t start;

@@ -258,6 +258,8 @@ static void findings(struct dump *d, struct arena *a)
 		json_u64(&d->j, damage.nid);
 		json_key(&d->j, "lost");
 		json_u64(&d->j, damage.lost);
+		json_key(&d->j, "unknown");
+		json_bool(&d->j, damage.unknown);
 		json_close(&d->j, '}');
 		flush(d);
 		d->findings++;
