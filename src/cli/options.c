@@ -3,6 +3,7 @@
  */
 #include "cli/options.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -361,99 +362,100 @@ static int parse_gate(enum option_id id, const char *text, struct gate_limits *g
 	return 0;
 }
 
-static int set_option(struct options *o, enum option_id id, const char *value, struct err *err)
+/* Where an option is kept that is just its argument; NULL for others. */
+static const char **text_of(struct options *o, enum option_id id)
 {
 	switch (id) {
 	case OPT_TO:
-		o->to = value;
-		break;
+		return &o->to;
+	case OPT_STATE:
+		return &o->state_dir;
+	case OPT_ADDRESS_MAP:
+		return &o->source.address_map;
+	case OPT_TLS_CA:
+		return &o->tls_ca;
+	case OPT_PASSWORD_COMMAND:
+		return &o->password_command;
+	case OPT_PASSWORD_FILE:
+		return &o->password_file;
+	case OPT_AUTH:
+		return &o->mechanism;
+	case OPT_AUTHZID:
+		return &o->authzid;
+	case OPT_TRACE:
+		return &o->trace;
+	case OPT_PREFIX:
+		return &o->prefix;
+	case OPT_PROFILE:
+		return &o->profile;
+	case OPT_PROFILE_FILE:
+		return &o->profile_file;
+	default:
+		return NULL;
+	}
+}
+
+/* The same of those that are given or not. */
+static bool *switch_of(struct options *o, enum option_id id)
+{
+	switch (id) {
+	case OPT_QUIET:
+		return &o->quiet;
+	case OPT_VERBOSE:
+		return &o->verbose;
+	case OPT_INCLUDE_DELETED:
+		return &o->source.include_deleted;
+	case OPT_INCLUDE_PARTIAL:
+		return &o->include_partial;
+	case OPT_INCLUDE_OUTBOX:
+		return &o->source.include_outbox;
+	case OPT_INCLUDE_FEEDS:
+		return &o->source.include_feeds;
+	case OPT_RECOVERED:
+		return &o->source.recovered;
+	case OPT_ALLOW_PLAINTEXT:
+		return &o->allow_plaintext;
+	case OPT_DUPLICATE_INTO_FOLDERS:
+		return &o->duplicate_into_folders;
+	case OPT_KEEP_DUPLICATES:
+		return &o->keep_duplicates;
+	case OPT_NO_UIDL:
+		return &o->no_uidl;
+	default:
+		return NULL;
+	}
+}
+
+static int add_pop_state(const char *file, struct options *o, struct err *err)
+{
+	if (o->n_pop_states == POP_STATES_MAX)
+		return usage(err, "too many --pop-state options", NULL);
+	o->pop_states[o->n_pop_states++] = file;
+	return 0;
+}
+
+/* Options whose argument has to be understood, and the two that are commands. */
+static int set_parsed(struct options *o, enum option_id id, const char *value, struct err *err)
+{
+	switch (id) {
 	case OPT_FORMAT:
 		return parse_format(value, o, err);
-	case OPT_STATE:
-		o->state_dir = value;
-		break;
-	case OPT_QUIET:
-		o->quiet = true;
-		break;
-	case OPT_VERBOSE:
-		o->verbose = true;
-		break;
-	case OPT_INCLUDE_DELETED:
-		o->source.include_deleted = true;
-		break;
-	case OPT_INCLUDE_PARTIAL:
-		o->include_partial = true;
-		break;
-	case OPT_INCLUDE_OUTBOX:
-		o->source.include_outbox = true;
-		break;
-	case OPT_INCLUDE_FEEDS:
-		o->source.include_feeds = true;
-		break;
-	case OPT_RECOVERED:
-		o->source.recovered = true;
-		break;
-	case OPT_ADDRESS_MAP:
-		o->source.address_map = value;
-		break;
-	case OPT_TLS_CA:
-		o->tls_ca = value;
-		break;
 	case OPT_TLS_FINGERPRINT:
 		return parse_fingerprint(value, o, err);
-	case OPT_PASSWORD_COMMAND:
-		o->password_command = value;
-		break;
-	case OPT_PASSWORD_FILE:
-		o->password_file = value;
-		break;
 	case OPT_PASSWORD_FD:
 		return parse_fd(value, o, err);
-	case OPT_AUTH:
-		o->mechanism = value;
-		break;
-	case OPT_AUTHZID:
-		o->authzid = value;
-		break;
-	case OPT_ALLOW_PLAINTEXT:
-		o->allow_plaintext = true;
-		break;
 	case OPT_TIMEOUT:
 		return parse_number(value, 86400, &o->timeout_s, err);
 	case OPT_CONNECTIONS:
 		return parse_connections(value, o, err);
-	case OPT_PROFILE:
-		o->profile = value;
-		break;
-	case OPT_PROFILE_FILE:
-		o->profile_file = value;
-		break;
 	case OPT_MAX_RATE:
 	case OPT_MAX_BYTES_PER_DAY:
 	case OPT_WINDOW:
 		return parse_gate(id, value, &o->gate, err);
-	case OPT_TRACE:
-		o->trace = value;
-		break;
 	case OPT_MAP:
 		return parse_map(value, o, err);
-	case OPT_PREFIX:
-		o->prefix = value;
-		break;
-	case OPT_DUPLICATE_INTO_FOLDERS:
-		o->duplicate_into_folders = true;
-		break;
-	case OPT_KEEP_DUPLICATES:
-		o->keep_duplicates = true;
-		break;
 	case OPT_POP_STATE:
-		if (o->n_pop_states == POP_STATES_MAX)
-			return usage(err, "too many --pop-state options", NULL);
-		o->pop_states[o->n_pop_states++] = value;
-		break;
-	case OPT_NO_UIDL:
-		o->no_uidl = true;
-		break;
+		return add_pop_state(value, o, err);
 	case OPT_FILE:
 		return parse_file(value, o, err);
 	case OPT_FLAGS:
@@ -462,11 +464,27 @@ static int set_option(struct options *o, enum option_id id, const char *value, s
 		return parse_verify(value, o, err);
 	case OPT_HELP:
 		o->command = COMMAND_HELP;
-		break;
+		return 0;
 	case OPT_VERSION:
 		o->command = COMMAND_VERSION;
-		break;
+		return 0;
+	default:
+		assert(!"an option that nobody sets");
+		return 0;
 	}
+}
+
+static int set_option(struct options *o, enum option_id id, const char *value, struct err *err)
+{
+	const char **text = text_of(o, id);
+	bool *given = switch_of(o, id);
+
+	if (text)
+		*text = value;
+	else if (given)
+		*given = true;
+	else
+		return set_parsed(o, id, value, err);
 	return 0;
 }
 
