@@ -24,35 +24,18 @@
 #include "source/file_message.h"
 #include "source/hash_set.h"
 #include "source/kinds.h"
+#include "source/maildir_listing.h"
+#include "source/maildir_marks.h"
 #include "source/maildir_names.h"
+#include "source/maildir_renamed.h"
 #include "source/mbox_file.h"
 
 #define READER_VERSION	  1 /* in fingerprints: raise when the same files give another result */
-#define PASSES_MAX	  4 /* listings of a folder that changes while it is read */
 #define KEYWORDS_FILE_MAX ((size_t)64 << 10) /* dovecot-keywords has 26 lines */
 #define KEYWORD_LETTERS	  26
-#define RECENT_NS	  INT64_C(2000000000) /* mtimes may be this coarse (FAT) */
-#define TIME_SLACK	  300  /* seconds between the name's time and the file's in one delivery */
-#define MBOXES_LOOKED_AT  100  /* stray files of one directory that are probed */
-#define MBOX_SURE	  50   /* mbox_file_probe() of what is no accident */
-#define PROBE_DIRS_MAX	  2000 /* directories looked into when probing */
-#define PROBE_DEPTH_MAX	  4
-
-/* Marks of directories. */
-enum {
-	HAS_CUR = 1u << 0,
-	HAS_NEW = 1u << 1,
-	HAS_TMP = 1u << 2,
-	BY_DOVECOT = 1u << 3,
-	BY_MBSYNC = 1u << 4,
-	BY_EVOLUTION = 1u << 5,
-	HAS_KEYWORDS = 1u << 6,
-	HAS_LOCK = 1u << 7,
-	HAS_LIST_INDEX = 1u << 8, /* dovecot.list.index */
-	HAS_GUID_DIR = 1u << 9,	  /* a maildir named by a GUID is in it */
-	HAS_MSF = 1u << 10,	  /* Thunderbird's indexes */
-	IS_MAILDIR = HAS_CUR | HAS_NEW,
-};
+#define TIME_SLACK	  300 /* seconds between the name's time and the file's in one delivery */
+#define MBOXES_LOOKED_AT  100 /* stray files of one directory that are probed */
+#define MBOX_SURE	  50  /* mbox_file_probe() of what is no accident */
 
 /* The folder being read. */
 struct folder {
@@ -60,12 +43,9 @@ struct folder {
 	bool deleted;		    /* its deleted messages, in a folder of their own */
 	bool withheld;		    /* an outbox that is not wanted */
 	int fd;			    /* the directory that holds cur and new */
+	struct maildir_listing listing;
 	struct arena arena;
 	const char *keywords[KEYWORD_LETTERS];
-	struct stamp cur, new; /* before the pass */
-	int64_t pass_began;
-	unsigned pass;
-	bool in_cur, changing;
 	struct hash_set met;
 	uint64_t n_deleted;
 	uint64_t gone, empty, shorter;
@@ -89,178 +69,11 @@ static struct maildir *self(struct source *s)
 	return (struct maildir *)(void *)s;
 }
 
-/* ---- what lies in a directory ---- */
-
-static bool is_dir_at(int dirfd, const char *path)
-{
-	struct stat st;
-
-	return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
-}
-
-/* A directory `name` that is a maildir itself: then "cur" is the name of a folder. */
-static bool holds_maildir(int dirfd, const char *name)
-{
-	char path[NAME_MAX + 8];
-
-	snprintf(path, sizeof(path), "%s/cur", name);
-	if (is_dir_at(dirfd, path))
-		return true;
-	snprintf(path, sizeof(path), "%s/new", name);
-	return is_dir_at(dirfd, path);
-}
-
-static uint32_t mark_dir(int dirfd, const struct dir_entry *entry)
-{
-	static const struct {
-		const char *name;
-		uint32_t mark;
-	} parts[] = { { "cur", HAS_CUR }, { "new", HAS_NEW }, { "tmp", HAS_TMP } };
-	struct slice name = slice_of(entry->name, entry->len);
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (slice_eq(name, slice_str(parts[i].name)) && !holds_maildir(dirfd, entry->name))
-			return parts[i].mark | TREE_PRUNE;
-	if (slice_eq(name, SLICE_LIT(".#evolution")))
-		return BY_EVOLUTION | TREE_PRUNE;
-	if (maildir_is_guid(name) && holds_maildir(dirfd, entry->name))
-		return HAS_GUID_DIR;
-	return 0;
-}
-
-/* Files beside cur and new that tell who wrote the store, or mean nothing; others are counted. */
-static uint32_t mark_file(struct slice name)
-{
-	static const struct {
-		const char *name;
-		bool prefix;
-		uint32_t mark;
-	} files[] = {
-		{ "dovecot-uidlist", false, BY_DOVECOT },
-		{ "dovecot-uidlist.lock", false, HAS_LOCK },
-		{ "dovecot-keywords", false, BY_DOVECOT | HAS_KEYWORDS },
-		{ "dovecot.list.index", true, HAS_LIST_INDEX },
-		{ "dovecot", true, 0 },
-		{ ".uidvalidity", false, BY_MBSYNC },
-		{ ".isyncuidmap.db", true, BY_MBSYNC },
-		{ ".mbsyncstate.lock", false, BY_MBSYNC | HAS_LOCK },
-		{ ".mbsyncstate", true, BY_MBSYNC },
-		{ "..maildir++", false, BY_EVOLUTION },
-		{ "..cmeta", false, BY_EVOLUTION },
-		{ ".", true, 0 },
-		{ "maildirfolder", false, 0 },
-		{ "maildirsize", false, 0 },
-		{ "courier", true, 0 },
-		{ "shared-maildirs", false, 0 },
-		{ "subscriptions", false, 0 },
-		{ "quotawarn", false, 0 },
-	};
-
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		struct slice known = slice_str(files[i].name);
-
-		if (files[i].prefix ? slice_starts(name, known) : slice_eq(name, known))
-			return files[i].mark;
-	}
-	return slice_ends(name, SLICE_LIT(".msf")) ? HAS_MSF : TREE_COUNT;
-}
-
-static uint32_t mark(int dirfd, const struct dir_entry *entry)
-{
-	if (entry->type == DT_DIR)
-		return mark_dir(dirfd, entry);
-	return mark_file(slice_of(entry->name, entry->len));
-}
-
 static const char *location_of(struct maildir *m, struct arena *a, const char *path)
 {
 	char *text = arena_printf(a, "%s%s%s", m->location, *path ? "/" : "", path);
 
 	return text ? text : m->location;
-}
-
-/* ---- probing ---- */
-
-static uint32_t marks_of(int dirfd, const char *path, struct dir_list *list)
-{
-	struct err err = ERR_INIT;
-	struct dir_entry entry;
-	uint32_t marks = 0;
-
-	if (dir_list_start(list, dirfd, path, false, NULL, &err) != 0)
-		return 0;
-	while (dir_list_next(list, &entry, &err) > 0)
-		if (entry.type == DT_DIR || entry.type == DT_REG)
-			marks |= mark(dir_list_fd(list), &entry);
-	return marks;
-}
-
-struct probe_dir {
-	char *path;
-	unsigned depth;
-};
-
-/* The directories below one, appended to the queue. */
-static void queue_children(int rootfd, struct probe_dir *queue, size_t at, size_t *n,
-			   struct dir_list *list, struct arena *a)
-{
-	struct err err = ERR_INIT;
-	struct dir_entry entry;
-
-	if (queue[at].depth == PROBE_DEPTH_MAX ||
-	    dir_list_start(list, rootfd, queue[at].path, false, NULL, &err) != 0)
-		return;
-	while (*n < PROBE_DIRS_MAX && dir_list_next(list, &entry, &err) > 0) {
-		if (entry.type != DT_DIR)
-			continue;
-		queue[*n].path = arena_printf(a, "%s/%s", queue[at].path, entry.name);
-		queue[*n].depth = queue[at].depth + 1;
-		*n += queue[*n].path != NULL;
-	}
-}
-
-/* A maildir somewhere below, found in breadth first. */
-static int probe_below(int rootfd, struct dir_list *list, struct arena *a)
-{
-	struct probe_dir *queue = arena_alloc(a, PROBE_DIRS_MAX * sizeof(*queue));
-	size_t n = 1;
-	uint32_t all = 0;
-
-	if (!queue)
-		return 0;
-	queue[0] = (struct probe_dir){ arena_str(a, "."), 0 };
-	for (size_t i = 0; queue[0].path && i < n; i++) {
-		uint32_t marks = marks_of(rootfd, queue[i].path, list);
-
-		all |= marks;
-		if (marks & IS_MAILDIR)
-			return all & HAS_MSF ? 55 : 85;
-		queue_children(rootfd, queue, i, &n, list, a);
-	}
-	return 0;
-}
-
-static int probe(const char *path)
-{
-	struct arena a = ARENA_INIT(16u << 20);
-	struct err err = ERR_INIT;
-	CLEANUP(fd_cleanup) int fd = fd_open_dir(AT_FDCWD, path, &err);
-	struct dir_list *list = fd < 0 ? NULL : dir_list_new();
-	uint32_t marks;
-	int score;
-
-	if (!list)
-		return 0;
-	marks = marks_of(fd, ".", list);
-	if ((marks & IS_MAILDIR) == IS_MAILDIR)
-		score = 95;
-	else if (marks & IS_MAILDIR)
-		score = 80;
-	else
-		score = probe_below(fd, list, &a);
-	dir_list_free(list);
-	arena_release(&a);
-	return score;
 }
 
 /* ---- opening ---- */
@@ -355,7 +168,8 @@ static uint32_t notice_mboxes(struct maildir *m, const struct tree_dir *dir)
 	while (looked < MBOXES_LOOKED_AT && dir_list_next(m->list, &entry, &ignored) > 0) {
 		const char *at;
 
-		if (entry.type != DT_REG || mark(dir_list_fd(m->list), &entry) != TREE_COUNT)
+		if (entry.type != DT_REG ||
+		    maildir_mark(dir_list_fd(m->list), &entry) != TREE_COUNT)
 			continue;
 		looked++;
 		at = arena_printf(a, "%s/%s", location_of(m, a, dir->path), entry.name);
@@ -400,7 +214,7 @@ static int maildir_open(const char *path, const struct source_options *options, 
 		return err_nomem(err);
 	m->root = fd_open_dir(AT_FDCWD, path, err);
 	if (m->root < 0 ||
-	    dir_tree_walk(&m->tree, m->root, m->location, mark, m->notices, err) != 0 ||
+	    dir_tree_walk(&m->tree, m->root, m->location, maildir_mark, m->notices, err) != 0 ||
 	    refuse_guids(m, err) != 0 || refuse_nothing(m, err) != 0) {
 		err->scope = SCOPE_SOURCE;
 		maildir_close((struct source *)(void *)m);
@@ -411,91 +225,6 @@ static int maildir_open(const char *path, const struct source_options *options, 
 	return 0;
 }
 
-/* ---- a folder at a glance ---- */
-
-/* What listing the names of a folder tells, without looking at any file. */
-struct glance {
-	uint64_t n, deleted, hidden, in_tmp;
-	bool by_offlineimap;
-	uint64_t sums[2]; /* of hashes, so that the order of the directory does not matter */
-	struct stamp cur, new;
-};
-
-static bool is_message(const struct dir_entry *entry)
-{
-	return entry->type == DT_REG && entry->name[0] != '.';
-}
-
-static bool is_deleted(struct slice name)
-{
-	return slice_find(maildir_name_letters(name), 'T') >= 0;
-}
-
-/* Begin listing "cur", "new" or "tmp": 1, 0 when there is none, -1. */
-static int list_part(struct maildir *m, const char *part, bool by_inode, struct stamp *stamp,
-		     struct err *err)
-{
-	struct stat st;
-	struct err own = ERR_INIT;
-
-	if (stamp)
-		*stamp = (struct stamp){ 0 };
-	if (dir_list_start(m->list, m->folder.fd, part, by_inode, &st, &own) != 0) {
-		if (own.sys_errno == ENOENT)
-			return 0;
-		*err = own;
-		return -1;
-	}
-	if (stamp)
-		*stamp = stamp_of(&st);
-	return 1;
-}
-
-static int glance_part(struct maildir *m, const char *part, struct glance *g, struct stamp *stamp,
-		       struct err *err)
-{
-	struct dir_entry entry;
-	int got = list_part(m, part, false, stamp, err);
-
-	while (got > 0 && (got = dir_list_next(m->list, &entry, err)) > 0) {
-		uint64_t hash = hash_bytes(entry.ino, entry.name, entry.len);
-
-		g->sums[0] += hash;
-		g->sums[1] += hash_bytes(hash, part, 3);
-		if (!is_message(&entry)) {
-			g->hidden += entry.type != DT_DIR;
-			continue;
-		}
-		g->n++;
-		g->deleted += is_deleted(slice_of(entry.name, entry.len));
-		g->by_offlineimap = g->by_offlineimap || strstr(entry.name, ",FMD5=");
-	}
-	return got;
-}
-
-static int glance_tmp(struct maildir *m, struct glance *g, struct err *err)
-{
-	struct dir_entry entry;
-	int got = list_part(m, "tmp", false, NULL, err);
-
-	while (got > 0 && (got = dir_list_next(m->list, &entry, err)) > 0)
-		g->in_tmp += is_message(&entry);
-	return got;
-}
-
-static int glance_folder(struct maildir *m, struct glance *g, struct err *err)
-{
-	*g = (struct glance){ 0 };
-	if (glance_part(m, "new", g, &g->new, err) != 0 ||
-	    glance_part(m, "cur", g, &g->cur, err) != 0)
-		return -1;
-	/* A tmp that cannot be listed holds nothing that we would carry. */
-	if (glance_tmp(m, g, err) != 0)
-		g->in_tmp = 0;
-	dir_list_stop(m->list);
-	return 0;
-}
-
 static const char *part_location(struct maildir *m, const char *location, const char *part)
 {
 	const char *text = arena_printf(&m->folder.arena, "%s/%s", location, part);
@@ -503,7 +232,7 @@ static const char *part_location(struct maildir *m, const char *location, const 
 	return text ? text : location;
 }
 
-static void notice_glance(struct maildir *m, const struct glance *g, const char *location)
+static void notice_glance(struct maildir *m, const struct maildir_glance *g, const char *location)
 {
 	if (g->in_tmp)
 		notices_add(m->notices, NOTICE_SKIPPED_FILE, g->in_tmp,
@@ -583,7 +312,8 @@ static bool has_dotted_parent(struct maildir *m, const struct tree_dir *dir)
 	return (found && (found->marks & IS_MAILDIR)) || strcmp(parent, "INBOX") == 0;
 }
 
-static uint32_t spelling_of(struct maildir *m, const struct tree_dir *dir, const struct glance *g)
+static uint32_t spelling_of(struct maildir *m, const struct tree_dir *dir,
+			    const struct maildir_glance *g)
 {
 	uint32_t spelling = 0;
 
@@ -607,7 +337,7 @@ static enum role role_of(const struct maildir *m, const struct folder_path *path
 	return ROLE_NONE;
 }
 
-static char *fingerprint_of(const struct maildir *m, const struct glance *g,
+static char *fingerprint_of(const struct maildir *m, const struct maildir_glance *g,
 			    const struct stamp *keywords, struct arena *a)
 {
 	uint64_t rest[] = {
@@ -631,7 +361,7 @@ static struct slice last_name(const char *path)
 }
 
 /* The name and role, from the directory's. */
-static int describe(struct maildir *m, const struct glance *g, struct arena *a,
+static int describe(struct maildir *m, const struct maildir_glance *g, struct arena *a,
 		    struct source_folder *out, struct err *err)
 {
 	const struct tree_dir *dir = m->folder.dir;
@@ -664,7 +394,7 @@ static int begin_folder(struct maildir *m, const struct tree_dir *dir, bool dele
 	struct folder *f = &m->folder;
 	struct source_folder folder = { 0 };
 	struct stamp keywords = { 0 };
-	struct glance g;
+	struct maildir_glance g;
 
 	close_folder(m);
 	arena_reset(&f->arena);
@@ -673,7 +403,9 @@ static int begin_folder(struct maildir *m, const struct tree_dir *dir, bool dele
 	if (dir->trouble)
 		return err_set(err, ERR_NOINPUT, SCOPE_FOLDER, RETRY_NEVER, "%s", dir->trouble);
 	f->fd = fd_open_dir(m->root, *dir->path ? dir->path : ".", err);
-	if (f->fd < 0 || glance_folder(m, &g, err) != 0 || describe(m, &g, a, &folder, err) != 0)
+	f->listing.fd = f->fd;
+	if (f->fd < 0 || maildir_glance(m->list, f->fd, &g, err) != 0 ||
+	    describe(m, &g, a, &folder, err) != 0)
 		return -1;
 	f->withheld = folder.role == ROLE_OUTBOX && !m->options.include_outbox;
 	f->n_deleted = g.deleted;
@@ -687,10 +419,9 @@ static int begin_folder(struct maildir *m, const struct tree_dir *dir, bool dele
 	return 1;
 }
 
-static void reset_pass(struct folder *f)
+static void reset_pass(struct folder *f, struct dir_list *list)
 {
-	f->pass = 0;
-	f->in_cur = f->changing = false;
+	f->listing = (struct maildir_listing){ .list = list };
 	f->gone = f->empty = f->shorter = 0;
 	hash_set_clear(&f->met);
 }
@@ -702,7 +433,7 @@ static int maildir_next_folder(struct source *s, struct arena *a, struct source_
 	const struct folder *f = &m->folder;
 	int got;
 
-	reset_pass(&m->folder);
+	reset_pass(&m->folder, m->list);
 	if (f->dir && !f->deleted && !f->withheld && f->n_deleted && m->options.include_deleted) {
 		got = begin_folder(m, f->dir, true, a, out, err);
 	} else {
@@ -722,106 +453,11 @@ static int maildir_next_folder(struct source *s, struct arena *a, struct source_
 	return got;
 }
 
-/* ---- finding a renamed file ---- */
-
-/* What identifies a file through renames, and where it lies now. */
-struct quarry {
-	struct maildir_name was;
-	struct buf name; /* "cur/NAME" when found */
-};
-
-static bool exists(int folder_fd, struct quarry *q)
-{
-	struct stat st;
-
-	return buf_cstr(&q->name) &&
-	       fstatat(folder_fd, q->name.ptr, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISREG(st.st_mode);
-}
-
-/* The letters of one guess: some of the standard ones, and those that a guess does not change. */
-static void add_letters(struct buf *name, unsigned subset, struct slice was)
-{
-	static const char standard[] = "DFPRST";
-
-	for (unsigned i = 0; i < 6; i++)
-		if (subset & 1u << i)
-			buf_addc(name, standard[i]);
-	for (size_t i = 0; i < was.len; i++)
-		if (!strchr(standard, was.ptr[i]))
-			buf_addc(name, was.ptr[i]);
-}
-
-/* Nearly every rename adds or takes a standard flag, or moves the file from new to cur: 64 cheap
- * guesses spare us the listing of a large directory. */
-static bool find_by_guess(int folder_fd, struct quarry *q)
-{
-	for (unsigned subset = 0; subset < 64; subset++) {
-		buf_reset(&q->name);
-		buf_adds(&q->name, "cur/");
-		buf_add_slice(&q->name, q->was.unique);
-		buf_addc(&q->name, q->was.separator ? q->was.separator : ':');
-		buf_adds(&q->name, "2,");
-		add_letters(&q->name, subset, q->was.letters);
-		if (exists(folder_fd, q))
-			return true;
-	}
-	for (int in_new = 0; in_new < 2; in_new++) {
-		buf_reset(&q->name);
-		buf_adds(&q->name, in_new ? "new/" : "cur/");
-		buf_add_slice(&q->name, q->was.unique);
-		if (exists(folder_fd, q))
-			return true;
-	}
-	return false;
-}
-
-/* Through the whole listing: 1 when exactly one file has the same base, 0, -1. */
-static int find_by_list(int folder_fd, struct quarry *q, struct err *err)
-{
-	struct dir_list *list = dir_list_new();
-	unsigned hits = 0;
-	int got = 0;
-
-	if (!list)
-		return err_nomem(err);
-	buf_reset(&q->name);
-	for (int in_new = 0; got == 0 && in_new < 2; in_new++) {
-		const char *part = in_new ? "new" : "cur";
-		struct dir_entry entry;
-		struct err own = ERR_INIT;
-
-		if (dir_list_start(list, folder_fd, part, false, NULL, &own) != 0)
-			continue;
-		while ((got = dir_list_next(list, &entry, err)) > 0) {
-			struct maildir_name name;
-
-			maildir_name_parse(slice_of(entry.name, entry.len), &name);
-			if (!is_message(&entry) || !slice_eq(name.base, q->was.base))
-				continue;
-			if (hits++ == 0)
-				buf_addf(&q->name, "%s/%s", part, entry.name);
-		}
-	}
-	dir_list_free(list);
-	if (got < 0)
-		return -1;
-	return hits == 1 && buf_cstr(&q->name);
-}
-
-static int find_renamed(int folder_fd, struct slice name, struct quarry *q, struct err *err)
-{
-	maildir_name_parse(name, &q->was);
-	if (find_by_guess(folder_fd, q))
-		return 1;
-	return find_by_list(folder_fd, q, err);
-}
-
 /* ---- messages ---- */
 
 static const char *part_name(const struct folder *f)
 {
-	return f->in_cur ? "cur" : "new";
+	return f->listing.in_cur ? "cur" : "new";
 }
 
 /* Whether mtime is the arrival that a server saw, not the time of a download (mail-stores.md 5).
@@ -888,8 +524,8 @@ static int deliver(struct maildir *m, struct slice file_name, const struct maild
 static int deliver_renamed(struct maildir *m, struct slice name, struct arena *a,
 			   struct message *out, struct err *err)
 {
-	struct quarry q = { .name = BUF_INIT(NAME_MAX + 64) };
-	int got = find_renamed(m->folder.fd, name, &q, err);
+	struct maildir_quarry q = { .name = BUF_INIT(NAME_MAX + 64) };
+	int got = maildir_find_renamed(m->folder.fd, name, &q, err);
 
 	if (got > 0 &&
 	    file_message_open(m->folder.fd, q.name.ptr, LEAD_NOTHING, &m->file, err) == 0) {
@@ -915,7 +551,7 @@ static int take(struct maildir *m, const struct dir_entry *entry, struct arena *
 	struct maildir_name parsed;
 	int added;
 
-	if (!is_message(entry))
+	if (!maildir_is_message(entry))
 		return 0;
 	maildir_name_parse(name, &parsed);
 	if ((slice_find(parsed.letters, 'T') >= 0) != f->deleted)
@@ -931,75 +567,6 @@ static int take(struct maildir *m, const struct dir_entry *entry, struct arena *
 	return -1;
 }
 
-/* ---- passes over a folder ---- */
-
-static int64_t now_ns(void)
-{
-	return time_now() * INT64_C(1000000000);
-}
-
-static int begin_pass(struct maildir *m, struct err *err)
-{
-	struct folder *f = &m->folder;
-	struct stat st;
-
-	f->pass++;
-	f->in_cur = false;
-	f->pass_began = now_ns();
-	f->cur = f->new = (struct stamp){ 0 };
-	if (fstatat(f->fd, "cur", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		f->cur = stamp_of(&st);
-	return list_part(m, "new", true, &f->new, err) < 0 ? -1 : 0;
-}
-
-static bool part_changed(const struct folder *f, const char *part, const struct stamp *before,
-			 bool *recent)
-{
-	struct stamp now = { 0 };
-	struct stat st;
-
-	if (fstatat(f->fd, part, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		now = stamp_of(&st);
-	*recent |= now.mtime_ns > f->pass_began - RECENT_NS;
-	return !stamp_eq(&now, before);
-}
-
-/* Whether another pass is due: after a change, and once after a change so shortly before the pass
- * that the clock of the file system could not have shown another one. */
-static bool wants_pass(struct folder *f)
-{
-	bool recent = false;
-	bool changed = part_changed(f, "new", &f->new, &recent);
-
-	changed |= part_changed(f, "cur", &f->cur, &recent);
-	f->changing = changed && f->pass == PASSES_MAX;
-	return (changed && !f->changing) || (recent && f->pass == 1);
-}
-
-/* The next entry of new, then of cur; again from the start when they changed. */
-static int next_entry(struct maildir *m, struct dir_entry *out, struct err *err)
-{
-	struct folder *f = &m->folder;
-
-	if (f->pass == 0 && begin_pass(m, err) != 0)
-		return -1;
-	for (;;) {
-		int got = dir_list_next(m->list, out, err);
-
-		if (got != 0)
-			return got;
-		if (!f->in_cur) {
-			f->in_cur = true;
-			if (list_part(m, "cur", true, NULL, err) < 0)
-				return -1;
-		} else if (!wants_pass(f)) {
-			return 0;
-		} else if (begin_pass(m, err) != 0) {
-			return -1;
-		}
-	}
-}
-
 static void notice_folder(struct maildir *m)
 {
 	struct folder *f = &m->folder;
@@ -1008,7 +575,7 @@ static void notice_folder(struct maildir *m)
 	if (f->gone)
 		notices_add(m->notices, NOTICE_CHANGED, f->gone, at,
 			    "messages were removed while the folder was read");
-	if (f->changing)
+	if (f->listing.changing)
 		notices_add(
 			m->notices, NOTICE_CHANGED, 1, at,
 			"it changes faster than it can be listed: messages may be missing; scan it "
@@ -1032,7 +599,7 @@ static int maildir_next_message(struct source *s, struct arena *a, struct messag
 	file_message_close(&m->file);
 	if (!f->dir || f->fd < 0 || f->withheld)
 		return 0;
-	while ((got = next_entry(m, &entry, err)) > 0) {
+	while ((got = maildir_listing_next(&f->listing, &entry, err)) > 0) {
 		got = take(m, &entry, a, out, err);
 		if (got > 0)
 			return got;
@@ -1071,14 +638,14 @@ static int locate_renamed(struct maildir *m, struct file_locator *l, struct mess
 			  struct err *err)
 {
 	CLEANUP(fd_cleanup) int folder_fd = -1;
-	struct quarry q = { .name = BUF_INIT(NAME_MAX + 64) };
+	struct maildir_quarry q = { .name = BUF_INIT(NAME_MAX + 64) };
 	struct err gone = *err;
 	char *name;
 	int got = -1;
 
 	folder_fd = open_above(m, l->path, &name, err);
 	if (folder_fd >= 0)
-		got = find_renamed(folder_fd, slice_str(name), &q, err);
+		got = maildir_find_renamed(folder_fd, slice_str(name), &q, err);
 	if (got > 0) {
 		l->path = q.name.ptr;
 		got = file_locator_open(l, folder_fd, &m->found, out, err);
@@ -1114,7 +681,7 @@ static int maildir_next_notice(struct source *s, struct arena *a, struct notice 
 const struct source_ops source_maildir = {
 	.kind = "maildir",
 	.summary = "maildir, Maildir++ and trees of maildirs",
-	.probe = probe,
+	.probe = maildir_probe,
 	.open = maildir_open,
 	.next_folder = maildir_next_folder,
 	.next_message = maildir_next_message,
