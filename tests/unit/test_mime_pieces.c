@@ -329,7 +329,7 @@ Test(mime_pieces, flags)
 	item_flags(&f.item, ROLE_NONE, &a, &set, &dropped);
 	cr_assert_eq(set.n_keywords, 3);
 	cr_expect_str_eq(set.keywords[0], "Red");
-	cr_expect_str_eq(set.keywords[1], "Gr&APw-ne_Woche");
+	cr_expect_str_eq(set.keywords[1], "Gr_APw-ne_Woche");
 	cr_expect_str_eq(set.keywords[2], "a_b_");
 	cr_expect(!dropped);
 }
