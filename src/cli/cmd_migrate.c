@@ -18,6 +18,7 @@
 #include "journal/notice.h"
 #include "plan/plan.h"
 #include "report/report.h"
+#include "transfer/forecast.h"
 
 #define ARENA_LIMIT ((size_t)16 << 20)
 #define JSON_LIMIT  ((size_t)1 << 20)
@@ -40,6 +41,7 @@ struct migration {
 	const char *alerts[ALERTS_MAX]; /* shown already */
 	size_t n_alerts;
 	bool planned; /* there is something to report */
+	bool fits;    /* into the account, as far as is known */
 };
 
 static bool writes(const struct migration *m)
@@ -173,6 +175,7 @@ static int make_plan(struct migration *m, struct err *err)
 {
 	struct transfer *t = &m->transfer;
 	struct match_options match = plan_match_options(&m->plan, m->kind);
+	struct forecast forecast_of_plan;
 	struct plan_server server;
 
 	if (gather(t, err) != 0 || transfer_connect(t, err) != 0 || index_account(t, err) != 0)
@@ -189,6 +192,11 @@ static int make_plan(struct migration *m, struct err *err)
 	if (plan_lines(t->journal, t->run, &m->plan, &server, err) != 0)
 		return -1;
 	m->planned = true;
+	if (m->kind == RUN_VERIFY)
+		return 0;
+	if (forecast(t, &forecast_of_plan, err) != 0)
+		return -1;
+	m->fits = forecast_of_plan.fits;
 	return 0;
 }
 
@@ -226,6 +234,8 @@ static int status_of_balance(const struct migration *m, const struct balance *b,
 				   ? b->outcome[OUTCOME_PRESENT]
 				   : b->outcome[OUTCOME_UPLOADED] + b->outcome[OUTCOME_FILED]))
 		return EXIT_DIFFERS; /* the server did not let us look at all of them */
+	if (m->kind == RUN_PLAN && !m->fits)
+		return EXIT_QUOTA;
 	if (b->outcome[OUTCOME_REFUSED] > 0 || b->outcome[OUTCOME_FAILED] > 0 ||
 	    tally->source_errors > 0 || grave > 0)
 		return EXIT_REFUSED;

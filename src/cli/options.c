@@ -17,6 +17,7 @@
 #define ON_FILERS	  (BIT(COMMAND_PLAN) | BIT(COMMAND_RUN))
 #define ON_VERIFIERS	  (BIT(COMMAND_RUN) | BIT(COMMAND_APPLY) | BIT(COMMAND_VERIFY))
 #define ON_WRITERS	  (BIT(COMMAND_RUN) | BIT(COMMAND_APPLY))
+#define ON_PACED	  (ON_WRITERS | BIT(COMMAND_PLAN))
 #define ON_ALL		  (BIT(COMMAND_SCAN) | ON_JOURNAL)
 
 enum option_id {
@@ -107,11 +108,11 @@ static const struct {
 	  "take the server for one of these: gmail, exchange, dovecot, ... (default: found out)" },
 	{ OPT_PROFILE_FILE, "profile-file", "FILE", ON_SERVER,
 	  "read the profiles of providers from FILE instead of the built-in ones" },
-	{ OPT_MAX_RATE, "max-rate", "RATE", ON_WRITERS,
+	{ OPT_MAX_RATE, "max-rate", "RATE", ON_PACED,
 	  "send at most so many octets a second (500k, 2M), or messages a second (4msg)" },
-	{ OPT_MAX_BYTES_PER_DAY, "max-bytes-per-day", "SIZE", ON_WRITERS,
+	{ OPT_MAX_BYTES_PER_DAY, "max-bytes-per-day", "SIZE", ON_PACED,
 	  "send at most so many octets (500M, 2G) in any 24 hours" },
-	{ OPT_WINDOW, "window", "HH:MM-HH:MM", ON_WRITERS,
+	{ OPT_WINDOW, "window", "HH:MM-HH:MM", ON_PACED,
 	  "upload only in these hours of the day, local time" },
 	{ OPT_TRACE, "trace", "FILE", ON_SERVER,
 	  "write the conversation, without secrets and message texts, to FILE" },

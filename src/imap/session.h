@@ -146,6 +146,14 @@ struct folder_status {
 int session_status(struct session *s, const char *wire_name, struct folder_status *out,
 		   struct err *err);
 
+/* What the folder's quota roots say; has_* false: no limit is known, or the server does not tell.
+ */
+struct quota {
+	bool has_octets, has_messages;
+	uint64_t octets_used, octets_limit, messages_used, messages_limit;
+};
+int session_quota(struct session *s, const char *wire_name, struct quota *out, struct err *err);
+
 /* CREATE (with USE where the server can and `role` is a special use), then LIST: *out is what the
  * server made of the name. "Already exists" is no error. 1: there it is; 0: refused, *err tells
  * why (err.text has the server's words) but the session goes on; -1. */

@@ -31,6 +31,7 @@ static const struct {
 	[VERB_STATUS] = { "STATUS", true },
 	[VERB_EXAMINE] = { "EXAMINE", true },
 	[VERB_UNSELECT] = { "UNSELECT", true },
+	[VERB_GETQUOTAROOT] = { "GETQUOTAROOT", true },
 	[VERB_UID_FETCH] = { "UID FETCH", true },
 	[VERB_SELECT] = { "SELECT", false },
 	[VERB_CREATE] = { "CREATE", false },

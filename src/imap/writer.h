@@ -44,6 +44,7 @@ enum verb {
 	VERB_UID_MOVE,
 	VERB_UID_STORE,
 	VERB_UID_EXPUNGE,
+	VERB_GETQUOTAROOT,
 	VERB_COUNT
 };
 const char *verb_name(enum verb verb);

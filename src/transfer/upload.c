@@ -5,6 +5,7 @@
  */
 #include "base/fault.h"
 #include "base/stop.h"
+#include "transfer/forecast.h"
 #include "transfer/lines.h"
 
 #define CAREFUL_AFTER  2 /* losses in a row */
@@ -44,14 +45,9 @@ static int rest(struct uploading *up, const struct lines *ls, struct err *err)
 /* What the user has not set, the profile of the provider does. */
 static void mind_profile(struct uploading *up, const struct profile *p)
 {
-	struct gate_limits *g = &up->gate.limits;
-
 	if (up->limits.connections == 0)
 		up->limits.connections = p->connections ? p->connections : CONNECTIONS;
-	if (g->octets_per_second == 0 && g->messages_per_minute == 0)
-		g->messages_per_minute = p->messages_per_minute;
-	if (g->octets_per_day == 0)
-		g->octets_per_day = p->octets_per_day;
+	up->gate.limits = forecast_limits(&up->limits.gate, p);
 }
 
 /* Upload what is planned, all folders once: 1: done; 2: not all of it, go on; 0: a line was lost,
@@ -160,7 +156,6 @@ int upload(struct transfer *t, struct err *err)
 	struct balance balance;
 	int result;
 
-	up.gate.limits = up.limits.gate;
 	if (journal_balance(t->journal, t->run, 0, &balance, err) < 0)
 		return -1;
 	up.total = balance.outcome[OUTCOME_OPEN];

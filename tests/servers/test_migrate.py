@@ -382,5 +382,23 @@ class Quota(rig.ServerTest):
         self.assertTrue(found)
         self.assertEqual(len({row["sha256"] for row in found}), len(found))
 
+    def test_the_plan_says_so_beforehand(self):
+        source = self.folder / "maildir"
+        gen_mail.generate(200, seed=9, folders=2, median=4000, mean=6000, maildir=source)
+        result = self.run_to_server("plan", source, status=rig.QUOTA)
+        self.assertRegex(result.out, r"does not fit by \d.* [kM]B")
+        self.assertEqual(self.server.dump(self.user), [])
+        small = self.folder / "small"
+        gen_mail.generate(10, seed=9, folders=2, median=4000, mean=6000, maildir=small)
+        self.assertNotIn("does not fit", self.run_to_server("plan", small).out)
+
+    def test_the_plan_says_how_long_limits_make_it_last(self):
+        source = self.folder / "maildir"
+        gen_mail.generate(50, seed=9, folders=2, median=2000, mean=3000, maildir=source)
+        result = self.run_to_server("plan", source, "--profile", "exchange")
+        self.assertNotIn("takes at least", result.out)
+        result = self.run_to_server("plan", source, "--max-bytes-per-day", "10k")
+        self.assertRegex(result.out, r"takes at least \d+ days")
+
 
 del Migration  # only its descendants are tests

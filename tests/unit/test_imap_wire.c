@@ -188,6 +188,23 @@ static int do_status(struct actor *a, char **words, struct err *err)
 	return 0;
 }
 
+static int do_quota(struct actor *a, char **words, struct err *err)
+{
+	struct quota q;
+
+	if (session_quota(a->session, words[0], &q, err) < 0)
+		return -1;
+	buf_adds(&a->results, "quota");
+	if (q.has_octets)
+		buf_addf(&a->results, " octets %" PRIu64 " of %" PRIu64, q.octets_used,
+			 q.octets_limit);
+	if (q.has_messages)
+		buf_addf(&a->results, " messages %" PRIu64 " of %" PRIu64, q.messages_used,
+			 q.messages_limit);
+	buf_addc(&a->results, '\n');
+	return 0;
+}
+
 static void show_selected(struct actor *a, const struct selected *sel)
 {
 	buf_addf(&a->results, "selected %u %u %u flags %x%s", sel->uidvalidity, sel->uidnext,
@@ -499,6 +516,7 @@ static const struct {
 	{ "create", do_create, false },
 	{ "subscribe", do_subscribe, false },
 	{ "status", do_status, false },
+	{ "quota", do_quota, false },
 	{ "examine", do_examine, false },
 	{ "select", do_select, false },
 	{ "unselect", do_unselect, false },
