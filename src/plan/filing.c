@@ -19,9 +19,10 @@ _Static_assert(METHOD_APPEND == 0 && METHOD_COPY == 1 && METHOD_MOVE == 2 && FLA
 #define LOCAL_FLAGS    "(coalesce(w.flags, i.flags) & 23)"
 #define LOCAL_KEYWORDS "coalesce(w.keywords, i.keywords)"
 #define WANTED_FLAGS                                                                               \
-	"CASE :policy WHEN 0 THEN iif(i.pop_fetched, ((r.flags | " LOCAL_FLAGS                     \
-	") & 22) | (" LOCAL_FLAGS " & 1), (r.flags | " LOCAL_FLAGS                                 \
-	") & 23) WHEN 1 THEN " LOCAL_FLAGS " ELSE r.flags & 23 END"
+	"CASE :policy WHEN 0 THEN iif(" MATCH_POP_FETCHED(                                         \
+		"r.id") ", ((r.flags | " LOCAL_FLAGS ") & 22) | (" LOCAL_FLAGS                     \
+			" & 1), (r.flags | " LOCAL_FLAGS ") & 23) WHEN 1 THEN " LOCAL_FLAGS        \
+			" ELSE r.flags & 23 END"
 #define WANTED_KEYWORDS                                                                            \
 	"CASE :policy WHEN 0 THEN mail_keywords(r.keywords, " LOCAL_KEYWORDS                       \
 	") WHEN 1 THEN mail_keywords(" LOCAL_KEYWORDS ", NULL) ELSE mail_keywords(r.keywords,"     \

@@ -40,15 +40,19 @@ static int settle_dead(const struct planning *p, struct err *err)
 #define PRESENT                                                                                    \
 	"SELECT l.remote AS remote, f.uidvalidity AS uidvalidity, r.flags AS has,"                 \
 	" r.keywords AS has_k, coalesce(w.flags, i.flags) & 23 AS local,"                          \
-	" coalesce(w.keywords, i.keywords) AS local_k, i.pop_fetched AS pop,"                      \
-	" CASE WHEN l.level = 5 THEN u.flags ELSE m.flags END AS before,"                          \
-	" CASE WHEN l.level = 5 THEN u.keywords ELSE m.keywords END AS before_k"                   \
-	" FROM line l CROSS JOIN item i ON i.id = l.item CROSS JOIN work w ON w.item = l.item"     \
-	" CROSS JOIN remote r ON r.id = l.remote CROSS JOIN folder f ON f.id = l.remote >> 32"     \
-	" LEFT JOIN upload u ON u.id = l.upload"                                                   \
-	" LEFT JOIN merged m ON m.remote = l.remote AND m.uidvalidity = f.uidvalidity"             \
-	" WHERE l.id BETWEEN :first AND :last AND l.action = 1"                                    \
-	" AND (l.level <> 5 OR u.uidvalidity = f.uidvalidity)"
+	" coalesce(w.keywords, i.keywords) AS local_k, " MATCH_POP_FETCHED(                        \
+		"r.id") " AS pop,"                                                                 \
+			" CASE WHEN l.level = 5 THEN u.flags ELSE m.flags END AS before,"          \
+			" CASE WHEN l.level = 5 THEN u.keywords ELSE m.keywords END AS before_k"   \
+			" FROM line l CROSS JOIN item i ON i.id = l.item CROSS JOIN work w ON "    \
+			"w.item = l.item"                                                          \
+			" CROSS JOIN remote r ON r.id = l.remote CROSS JOIN folder f ON f.id = "   \
+			"l.remote >> 32"                                                           \
+			" LEFT JOIN upload u ON u.id = l.upload"                                   \
+			" LEFT JOIN merged m ON m.remote = l.remote AND m.uidvalidity = "          \
+			"f.uidvalidity"                                                            \
+			" WHERE l.id BETWEEN :first AND :last AND l.action = 1"                    \
+			" AND (l.level <> 5 OR u.uidvalidity = f.uidvalidity)"
 
 #define CHANGED                                                                                    \
 	"SELECT remote, uidvalidity,"                                                              \
@@ -133,19 +137,28 @@ int plan_filed_flags(struct journal *j, int64_t run, enum flag_policy policy, st
 		" added, added_keywords, state) SELECT :run, remote, uidvalidity, removed,"
 		" removed_k, added, added_k, 0 FROM (SELECT r.id AS remote, u.uidvalidity AS"
 		" uidvalidity, r.flags & ~u.flags & CASE WHEN :policy = 1 THEN 23"
-		"  WHEN :policy = 0 AND i.pop_fetched THEN 1 ELSE 0 END AS removed,"
-		" iif(:policy = 1, keywords_minus(r.keywords, u.keywords), NULL) AS removed_k,"
-		" u.flags & ~r.flags & 23 AS added, keywords_minus(u.keywords, r.keywords) AS"
-		" added_k FROM run x JOIN line l ON l.id BETWEEN x.first_line AND x.last_line"
-		" CROSS JOIN upload u ON u.id = l.upload AND u.line = l.id AND u.state = 2"
-		"  AND u.method > 0 AND u.uid > 0"
-		" CROSS JOIN item i ON i.id = l.item"
-		" CROSS JOIN folder f ON f.id = u.folder AND f.uidvalidity = u.uidvalidity"
-		" CROSS JOIN remote r ON r.id = (u.folder << 32) + u.uid WHERE x.id = :run"
-		" AND NOT EXISTS (SELECT 1 FROM flag_change c WHERE c.run = :run"
-		"  AND c.remote = r.id AND c.state > 0))" ANY_CHANGE
-		" AND NOT EXISTS (SELECT 1 FROM flag_change c WHERE c.run = :run AND c.state = 0"
-		"  AND c.remote = remote)",
+		"  WHEN :policy = 0 AND " MATCH_POP_FETCHED(
+			"u.origin") " THEN 1 ELSE 0 END AS removed,"
+				    " iif(:policy = 1, keywords_minus(r.keywords, u.keywords), "
+				    "NULL) AS removed_k,"
+				    " u.flags & ~r.flags & 23 AS added, keywords_minus(u.keywords, "
+				    "r.keywords) AS"
+				    " added_k FROM run x JOIN line l ON l.id BETWEEN x.first_line "
+				    "AND x.last_line"
+				    " CROSS JOIN upload u ON u.id = l.upload AND u.line = l.id AND "
+				    "u.state = 2"
+				    "  AND u.method > 0 AND u.uid > 0"
+				    " CROSS JOIN item i ON i.id = l.item"
+				    " CROSS JOIN folder f ON f.id = u.folder AND f.uidvalidity = "
+				    "u.uidvalidity"
+				    " CROSS JOIN remote r ON r.id = (u.folder << 32) + u.uid WHERE "
+				    "x.id = :run"
+				    " AND NOT EXISTS (SELECT 1 FROM flag_change c WHERE c.run = "
+				    ":run"
+				    "  AND c.remote = r.id AND c.state > 0))" ANY_CHANGE
+				    " AND NOT EXISTS (SELECT 1 FROM flag_change c WHERE c.run = "
+				    ":run AND c.state = 0"
+				    "  AND c.remote = remote)",
 		err);
 }
 

@@ -1,4 +1,5 @@
 """Mail that POP fetched and left on the server, found there again by its UIDLs."""
+import hashlib
 import json
 import random
 import re
@@ -80,6 +81,30 @@ class Thunderbird(PopLife):
         after = {(row["folder"], row["uid"]) for row in self.server.dump(self.user)}
         self.assertLessEqual({(row["folder"], row["uid"]) for row in before}, after)
 
+    def test_stubs_become_whole(self):
+        """Of some messages only the first lines were fetched: the server files its own copy."""
+        pop_life.arrive(self.server, self.user, pop_life.new_mail(80, 21))
+        account = pop_life.ThunderbirdAccount(self.store)
+        wanted = []
+        for n, (uidl, data) in enumerate(pop_life.retrieve(self.server, self.user)):
+            stub = n % 8 == 0
+            if stub:
+                wanted.append(data)
+                head, body = data.split(b"\r\n\r\n", 1)
+                data = head + b"\r\n\r\n" + body[:40].rsplit(b"\r\n", 1)[0] + b"\r\n"
+            account.file("Work", uidl, data, partial=stub)
+        account.close()
+        result = self.run_to_server("run", self.store, "--format", "json")
+        reasons = {row["reason"]: row["messages"] for row in json.loads(result.out)["reasons"]}
+        self.assertEqual(reasons.get("whole"), len(wanted), result)
+        self.assertNotIn("partial", reasons)
+        filed = [row["sha256"] for row in self.server.dump(self.user) if row["folder"] == "Work"]
+        for data in wanted:
+            self.assertEqual(filed.count(hashlib.sha256(data).hexdigest()), 1)
+        before = self.server.dump(self.user)
+        self.run_to_server("run", self.store)
+        self.assertEqual(self.server.dump(self.user), before, "a second run has nothing to do")
+
     def test_no_state_file(self):
         self.live()
         (self.store / "popstate.dat").unlink()
@@ -145,6 +170,20 @@ class Fetchers(PopLife):
     def test_mpop(self):
         """It keeps UIDLs in its state file alone: contents are compared."""
         self.check(*self.fetch("mpop", pop_life.fetch_by_mpop), level="dress")
+
+    def unread(self):
+        return sum("\\Seen" not in row["flags"] for row in self.server.dump(self.user))
+
+    def test_seen_by_the_state_file_alone(self):
+        """Nothing in the messages tells of POP: only the state file proves that it set \\Seen."""
+        store, state, deleted = self.fetch(
+            "mpop", lambda *a: pop_life.fetch_by_mpop(*a, received=False))
+        here = len(list(store.glob("new/*")))
+        self.run_to_server("run", store)
+        self.assertEqual(self.unread(), 5)
+        self.state = self.folder / "another-machine"
+        self.run_to_server("run", store, "--pop-state", state)
+        self.assertEqual(self.unread(), 5 + here)
 
     def test_state_file_that_is_none(self):
         store = pop_life.maildir(self.folder / "Maildir")

@@ -117,14 +117,15 @@ def have(program):
     return shutil.which(program) is not None
 
 
-def fetch_by_mpop(server, user, home):
-    """(maildir, state file)"""
+def fetch_by_mpop(server, user, home, received=True):
+    """(maildir, state file); `received`: with a Received line of its own."""
     home = pathlib.Path(home)
     home.mkdir()
     target, state = maildir(home / "Maildir"), home / "uidls"
     rc = home / "mpoprc"
     rc.write_text(f"account a\nhost {server.host}\nport {server.pop3_port}\nuser {user}\n"
                   f"password {server.password}\ntls off\nauth user\nkeep on\n"
+                  f"received_header {'on' if received else 'off'}\n"
                   f"delivery maildir {target}\nuidls_file {state}\n")
     rc.chmod(0o600)
     run(["mpop", "-C", rc, "-q", "a"], home)

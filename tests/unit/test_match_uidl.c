@@ -5,6 +5,7 @@
  */
 #include "test_journal_support.h"
 
+#include "journal/pop.h"
 #include "match/uidl.h"
 
 #define N	    400
@@ -357,6 +358,50 @@ Test(match_uidl, sizes)
 		cr_expect(!promising);
 		prepare(&x);
 		cr_expect(number(&x, JOINED) == rows[i].joined, "%s", rows[i].name);
+		life_release(&x);
+	}
+}
+
+/* State files of POP programs: what they say was fetched and is not here any more. */
+Test(match_uidl, leftovers)
+{
+	static const struct {
+		const char *name, *uidl;
+		enum pop_fate fate;
+		bool left;
+	} rows[] = {
+		{ "gone", "0000000200000007", POP_FETCHED, true },
+		{ "deleted", "0000000300000007", POP_DELETED, true },
+		{ "never fetched", "0000000400000007", POP_BEGINNING, false },
+		{ "here", "0000000100000007", POP_FETCHED, false },
+		{ "not there any more", "0000002000000007", POP_FETCHED, false },
+		{ "another UIDVALIDITY", "0000000200000008", POP_FETCHED, false },
+		{ "a number", "5", POP_FETCHED, false },
+		{ "here, with another UIDL", "0000000600000007", POP_FETCHED, false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct life x;
+		struct message m[2];
+		struct match_cursor cursor = { 0 };
+		struct match_candidate c;
+
+		life_init(&x);
+		m[0] = message_of("l1", "1", "1", "1", 500);
+		m[0].uidl = "0000000100000007";
+		m[1] = message_of("l6", "6", "6", "6", 500);
+		add_store(&x.b, "/mail", "Work", ROLE_NONE, m, 2);
+		for (uint32_t n = 1; n <= 6; n++)
+			add_remote(&x.b, x.inbox, n, name_of(&x, n), name_of(&x, n), 500);
+		ok(journal_pop_clear(x.b.j, &err));
+		ok(journal_pop_add(x.b.j, slice_str(rows[i].uidl), POP_BEGINNING, &err));
+		ok(journal_pop_add(x.b.j, slice_str(rows[i].uidl), rows[i].fate, &err));
+		prepare(&x);
+		while (match_candidate_next(x.b.j, x.b.run, &cursor, &x.a, &c, &err) > 0)
+			ok(match_candidate_settle(x.b.j, &c, VERDICT_SAME, &err));
+		ok(match_finish(x.b.j, x.b.run, &err));
+		cr_expect(number(&x, "SELECT count(*) FROM pop_leftover") == rows[i].left, "%s",
+			  rows[i].name);
 		life_release(&x);
 	}
 }
