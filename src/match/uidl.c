@@ -306,7 +306,9 @@ static int find_sound(struct db *db, const struct uidl_place *p, struct err *err
 	return place_query(db,
 			   "UPDATE uidl_pair SET sound = 1 FROM item i, remote r, uidl_verdict v"
 			   " WHERE i.id = uidl_pair.item AND r.id = uidl_pair.remote"
-			   " AND v.format = uidl_pair.format AND v.believed AND " SIZE_EXPLAINED
+			   " AND v.format = uidl_pair.format AND v.believed AND (" SIZE_EXPLAINED
+			   /* of a stub the whole, whose header has been read */
+			   " OR (i.state = 1 AND r.size > i.wire_len AND length(r.key) > 0))"
 			   " AND iif(length(r.key) > 0, r.fields = i.fields, " WITNESS ")"
 			   /* one UIDL, different messages: which of them is meant? */
 			   " AND NOT EXISTS (SELECT 1 FROM uidl_pair o JOIN item k ON k.id = o.item"

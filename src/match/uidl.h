@@ -8,8 +8,9 @@
  * twice. So each format is believed only if the header fields of a sample of its
  * messages agree, and of each message the size must agree exactly. Where its header
  * was not read, a second witness is wanted: nothing else in INBOX has that size, or
- * nothing else of that size arrived at that time. What is left over is matched as if there were no
- * UIDLs.
+ * nothing else of that size arrived at that time. (A stub, of which POP fetched only the
+ * beginning, has no size to compare: its header is always read.) What is left over is matched as if
+ * there were no UIDLs.
  *
  * While INBOX is read (transfer/index_uidl.c; rows without header fields are in the
  * index already, their key being empty):

@@ -713,6 +713,8 @@ static int fill(struct mbox_file *f, const struct piece *m, struct arena *a, str
 	out->repairs = m->facts.dropped_keywords ? NOTE_KEYWORDS_DROPPED : 0;
 	out->uidl = m->facts.uidl;
 	out->pop_fetched = m->facts.pop_fetched;
+	out->rebuilt = false;
+	out->fidelity = 0;
 	set_rules(f, m, out);
 	set_arrival(f, m, out);
 	if (is_cut_off(f, m)) {
