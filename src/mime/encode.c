@@ -58,28 +58,51 @@ static void count_control(struct census *c, uint8_t u)
 	c->after_cr = u == '\r';
 }
 
+/* How many printable ASCII characters `s` begins with. */
+static size_t printable_run(struct slice s)
+{
+	size_t n = 0;
+
+	while (n < s.len && (unsigned char)s.ptr[n] - 0x20u < 0x5f)
+		n++;
+	return n;
+}
+
+static void count_octet(struct census *c, uint8_t u)
+{
+	if (u >= 0x80 || c->expect > 0)
+		check_utf8(c, u);
+	if (u < 0x20 || u == 0x7f) {
+		count_control(c, u);
+		return;
+	}
+	if (c->after_cr) {
+		c->awkward++;
+		c->after_cr = false;
+	}
+	c->line++;
+	c->high += u >> 7;
+}
+
 void census_add(struct census *c, struct slice s)
 {
+	static const struct slice start = { "--" BOUNDARY_START, sizeof("--" BOUNDARY_START) - 1 };
+
 	/* A boundary inside a piece: one that is cut by its end is not seen; then the length of the
 	 * boundary, made of a store's UID, must do. */
-	if (!c->ours && slice_ifind(s, SLICE_LIT("--" BOUNDARY_START)) >= 0)
+	if (!c->ours && s.len > 0 && memmem(s.ptr, s.len, start.ptr, start.len) != NULL)
 		c->ours = true;
 	c->total += s.len;
-	for (size_t i = 0; i < s.len; i++) {
-		uint8_t u = (uint8_t)s.ptr[i];
+	while (s.len > 0) {
+		size_t run;
 
-		if (u >= 0x80 || c->expect > 0)
-			check_utf8(c, u);
-		if (u < 0x20 || u == 0x7f) {
-			count_control(c, u);
+		count_octet(c, (uint8_t)s.ptr[0]);
+		s = slice_from(s, 1);
+		if (c->after_cr || c->expect > 0)
 			continue;
-		}
-		if (c->after_cr) {
-			c->awkward++;
-			c->after_cr = false;
-		}
-		c->line++;
-		c->high += u >> 7;
+		run = printable_run(s);
+		c->line += run;
+		s = slice_from(s, run);
 	}
 	if (c->line > c->longest)
 		c->longest = c->line;

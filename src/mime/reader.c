@@ -67,19 +67,48 @@ static size_t add_char(struct line_reader *r, size_t n, char c)
 	return n;
 }
 
+/* How much of `s` stays as it is. */
+static size_t plain_run(struct slice s, size_t room)
+{
+	size_t n = 0;
+
+	if (room > s.len)
+		room = s.len;
+	while (n < room && ((unsigned char)s.ptr[n] > '\r' || s.ptr[n] == '\t'))
+		n++;
+	return n;
+}
+
+/* As much of the piece as there is room for; returns the octets made. */
+static size_t take_piece(struct line_reader *r)
+{
+	size_t n = 0;
+
+	while (r->in.len > 0 && n + 2 <= sizeof(r->bytes)) {
+		size_t run = plain_run(r->in, sizeof(r->bytes) - n);
+
+		if (run > 0) {
+			memcpy(r->bytes + n, r->in.ptr, run);
+			n += run;
+			r->after_cr = false;
+		} else {
+			n = add_char(r, n, r->in.ptr[0]);
+			run = 1;
+		}
+		r->in = slice_from(r->in, run);
+	}
+	return n;
+}
+
 static bool next_line_piece(struct reader *base, struct slice *out)
 {
 	struct line_reader *r = (struct line_reader *)base;
 	size_t n = 0;
 
 	while (n == 0) {
-		size_t used = 0;
-
 		if (r->in.len == 0 && !r->from->next(r->from, &r->in))
 			break;
-		while (used < r->in.len && n + 2 <= sizeof(r->bytes))
-			n = add_char(r, n, r->in.ptr[used++]);
-		r->in = slice_from(r->in, used);
+		n = take_piece(r);
 	}
 	base->damaged = base->damaged || r->from->damaged;
 	*out = slice_of(r->bytes, n);
