@@ -55,6 +55,8 @@ static int run(const struct options *o, struct err *err)
 		return command_migrate(o, err);
 	case COMMAND_APPLY:
 		return command_apply(o, err);
+	case COMMAND_UNDO:
+		return command_undo(o, err);
 	case COMMAND_REPORT:
 		return command_report(o, err);
 	case COMMAND_HELP:

@@ -12,7 +12,7 @@
 #define BIT(command_)	  (1u << (command_))
 #define ON_SERVER_SOURCES (BIT(COMMAND_PLAN) | BIT(COMMAND_RUN) | BIT(COMMAND_VERIFY))
 #define ON_SOURCES	  (BIT(COMMAND_SCAN) | ON_SERVER_SOURCES)
-#define ON_SERVER	  (ON_SERVER_SOURCES | BIT(COMMAND_APPLY))
+#define ON_SERVER	  (ON_SERVER_SOURCES | BIT(COMMAND_APPLY) | BIT(COMMAND_UNDO))
 #define ON_JOURNAL	  (ON_SERVER | BIT(COMMAND_REPORT))
 #define ON_FILERS	  (BIT(COMMAND_PLAN) | BIT(COMMAND_RUN))
 #define ON_VERIFIERS	  (BIT(COMMAND_RUN) | BIT(COMMAND_APPLY) | BIT(COMMAND_VERIFY))
@@ -56,6 +56,7 @@ enum option_id {
 	OPT_NO_UIDL,
 	OPT_FILE,
 	OPT_FLAGS,
+	OPT_DRY_RUN,
 	OPT_VERIFY,
 	OPT_HELP,
 	OPT_VERSION,
@@ -138,6 +139,9 @@ static const struct {
 	{ OPT_VERIFY, "verify", "LEVEL", ON_VERIFIERS,
 	  "none, size, header (default: sizes and header fields), or full (every octet)" },
 
+	{ OPT_DRY_RUN, "dry-run", NULL, BIT(COMMAND_UNDO),
+	  "only tell what would be taken back; nothing is changed" },
+
 	{ OPT_HELP, "help", NULL, ~0u, "this text; `mailhoist help COMMAND` for one command" },
 	{ OPT_VERSION, "version", NULL, ~0u, "version and licence" },
 };
@@ -159,6 +163,7 @@ static const struct {
 	[COMMAND_VERIFY] = { "verify", "SOURCE... --to URL",
 			     "is every message on the server, and undamaged?", 1, SOURCE_SET_MAX,
 			     true },
+	[COMMAND_UNDO] = { "undo", "RUN", "take back what a run did, by its number", 1, 1, false },
 	[COMMAND_REPORT] = { "report", "[RUN]",
 			     "the report of a run (default: the last one); needs no server", 0, 1,
 			     false },
@@ -287,7 +292,8 @@ _Static_assert(FILE_OFF == 0 && FILE_PLAN == 1 && FILE_COPY == 2 && FILE_MOVE ==
 
 static int parse_file(const char *text, struct options *o, struct err *err)
 {
-	int n = choose(text, file_mode_names, "--file wants off, plan, copy or move, not", err);
+	int n = choose(text, file_mode_names,
+		       "not a way of filing (off, plan, copy or move):", err);
 
 	if (n < 0)
 		return -1;
@@ -298,7 +304,8 @@ static int parse_file(const char *text, struct options *o, struct err *err)
 
 static int parse_flags(const char *text, struct options *o, struct err *err)
 {
-	int n = choose(text, flag_policy_names, "--flags wants union, local or server, not", err);
+	int n = choose(text, flag_policy_names,
+		       "not whose flags can be taken (union, local or server):", err);
 
 	if (n < 0)
 		return -1;
@@ -422,6 +429,8 @@ static bool *switch_of(struct options *o, enum option_id id)
 		return &o->keep_duplicates;
 	case OPT_NO_UIDL:
 		return &o->no_uidl;
+	case OPT_DRY_RUN:
+		return &o->dry_run;
 	default:
 		return NULL;
 	}

@@ -21,6 +21,7 @@ enum command {
 	COMMAND_RUN,
 	COMMAND_APPLY,
 	COMMAND_VERIFY,
+	COMMAND_UNDO,
 	COMMAND_REPORT,
 	COMMAND_HELP,
 	COMMAND_VERSION,
@@ -67,6 +68,8 @@ struct options {
 	bool file_given;
 	enum file_mode file; /* options_parse() fills in the command's default */
 	enum flag_policy flags;
+
+	bool dry_run; /* undo */
 
 	/* apply and verify */
 	enum verify_level verify;

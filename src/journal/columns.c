@@ -8,7 +8,8 @@
 
 const char *run_kind_name(enum run_kind kind)
 {
-	static const char *const names[RUN_KIND_COUNT] = { "plan", "run", "apply", "verify" };
+	static const char *const names[RUN_KIND_COUNT] = { "plan", "run", "apply", "verify",
+							   "undo" };
 
 	return (unsigned)kind < RUN_KIND_COUNT ? names[kind] : "?";
 }

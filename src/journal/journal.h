@@ -54,8 +54,8 @@ int journal_commit(struct journal *j, struct err *err);
 void journal_rollback(struct journal *j);
 
 /* ---- runs ---- */
-enum run_kind { RUN_PLAN, RUN_RUN, RUN_APPLY, RUN_VERIFY, RUN_KIND_COUNT };
-const char *run_kind_name(enum run_kind kind); /* "plan", "run", "apply", "verify" */
+enum run_kind { RUN_PLAN, RUN_RUN, RUN_APPLY, RUN_VERIFY, RUN_UNDO, RUN_KIND_COUNT };
+const char *run_kind_name(enum run_kind kind); /* "plan", "run", "apply", "verify", "undo" */
 
 /* How many runs keep all their lines. Older ones keep what was uploaded, refused or failed, and
  * their balance. journal_run_start() clears up. */
@@ -331,7 +331,9 @@ struct upload {
 	int64_t target;	       /* folder id */
 	int64_t origin_folder; /* COPY, MOVE: where the copy lies that it is made from */
 	uint32_t origin_uid, origin_uidvalidity;
-	bool partial; /* what is here is only its beginning */
+	uint32_t origin_flags; /* that it had, and that COPY has brought along */
+	bool origin_gone;      /* MOVE: it has been taken away there */
+	bool partial;	       /* what is here is only its beginning */
 };
 
 /* Target folders of a run that have open uploads: in name order; pass the last id (0 first). A

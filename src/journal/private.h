@@ -49,6 +49,18 @@ void column_bytes(sqlite3_stmt *st, int column, uint8_t *out, size_t len);
 	"f.uidnext, f.messages, f.highestmodseq"
 int folder_read(sqlite3_stmt *st, struct arena *a, struct remote_folder *out, struct err *err);
 
+/* With the tables u (upload), l (line), i (item), s (store). */
+#define UPLOAD_COLUMNS                                                                             \
+	"u.id, l.id, s.kind, s.source, s.location, i.locator, u.sha256, u.wire_len, u.nul_count,"  \
+	" u.cr_count, u.cr_cr_lf_count, u.internaldate, u.flags, u.keywords, u.has_id, u.key,"     \
+	" u.ident, u.fields, i.message_id, i.subject, i.sender, u.state, u.seq, u.uidvalidity,"    \
+	" u.base_uidnext, u.uid, i.header_len, i.repairs, i.essence, u.method = 0, u.method, "     \
+	"u.origin,"                                                                                \
+	" u.origin_uidvalidity, i.state = 1, u.folder, u.origin_gone, u.origin_flags"
+/* The rows of a bound query, `max` at most. Their number, or -1. */
+int uploads_read(struct journal *j, sqlite3_stmt *st, size_t max, struct arena *a,
+		 struct upload *out, struct err *err);
+
 /* A message of the server is known by one number: folder and UID (also in match/ and plan/, in
  * SQL). Rows of a folder thus lie together, in UID order. */
 static inline int64_t remote_id(int64_t folder, uint32_t uid)

@@ -27,7 +27,7 @@
 #include "message/keys.h"
 
 #define APPLICATION_ID 0x6d686a31 /* "mhj1" */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 static const char *const tables[] = {
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
@@ -183,7 +183,8 @@ static const char *const tables[] = {
 	" method INTEGER NOT NULL DEFAULT 0," /* enum filing_method */
 	" origin INTEGER," /* COPY, MOVE: folder << 32 | uid of the copy it is made from */
 	" origin_uidvalidity INTEGER NOT NULL DEFAULT 0,"
-	" origin_gone INTEGER NOT NULL DEFAULT 0," /* MOVE: the original is not there any more */
+	" origin_flags INTEGER NOT NULL DEFAULT 0," /* that COPY brings along */
+	" origin_gone INTEGER NOT NULL DEFAULT 0,"  /* MOVE: the original is not there any more */
 	" UNIQUE (folder, sha256, copy))",
 	"CREATE INDEX upload_origin ON upload(origin) WHERE method = 2 AND origin_gone = 0",
 	"CREATE INDEX upload_inflight ON upload(folder, seq) WHERE state = 1",
@@ -202,6 +203,11 @@ static const char *const tables[] = {
 	" added INTEGER NOT NULL, added_keywords TEXT,"
 	" state INTEGER NOT NULL)", /* enum flag_change_state */
 	"CREATE INDEX flag_change_run ON flag_change(run, state, remote)",
+
+	/* Uploads that are being taken back. */
+	"CREATE TABLE undo ("
+	" upload INTEGER PRIMARY KEY, step INTEGER NOT NULL," /* enum undo_step */
+	" uidvalidity INTEGER NOT NULL, base_uidnext INTEGER NOT NULL)",
 
 	/* Local flags that a message of the server that is not of our making has been given: what
 	 * the user changes there afterwards is his. */
@@ -228,8 +234,8 @@ static int create(struct db *db, struct err *err)
 	sqlite3_bind_int(st, 1, MATCH_RULES_VERSION);
 	if (db_run(db, st, err) < 0)
 		return -1;
-	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 3, "as in the text below");
-	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=3;", err);
+	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 4, "as in the text below");
+	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=4;", err);
 }
 
 static int foreign(const struct db *db, const char *what, struct err *err)

@@ -11,15 +11,6 @@
 
 /* ---- reading ---- */
 
-/* With the tables u (upload), l (line), i (item), s (store). */
-#define UPLOAD_COLUMNS                                                                             \
-	"u.id, l.id, s.kind, s.source, s.location, i.locator, u.sha256, u.wire_len, u.nul_count,"  \
-	" u.cr_count, u.cr_cr_lf_count, u.internaldate, u.flags, u.keywords, u.has_id, u.key,"     \
-	" u.ident, u.fields, i.message_id, i.subject, i.sender, u.state, u.seq, u.uidvalidity,"    \
-	" u.base_uidnext, u.uid, i.header_len, i.repairs, i.essence, u.method = 0, u.method, "     \
-	"u.origin,"                                                                                \
-	" u.origin_uidvalidity, i.state = 1, u.folder"
-
 /* The same of a line that has no upload of ours (its item is on the server already). */
 #define PRESENT_COLUMNS                                                                            \
 	"0, l.id, s.kind, s.source, s.location, i.locator, i.sha256, i.wire_len, i.nul_count,"     \
@@ -27,7 +18,7 @@
 	" i.ident, i.fields, i.message_id, i.subject, i.sender, 2, 0, 0, 0,"                       \
 	" coalesce(l.remote, 0) & 4294967295, i.header_len, i.repairs, i.essence, l.level = 5 "    \
 	"AND (SELECT method FROM upload WHERE id = l.upload) = 0, 0, 0, 0,"                        \
-	" i.state = 1, l.target"
+	" i.state = 1, l.target, 0, 0"
 _Static_assert(MATCH_JOURNAL == 5 && METHOD_APPEND == 0 && METHOD_COPY == 1 && METHOD_MOVE == 2 &&
 		       STATE_PARTIAL == 1 && OUTCOME_FILED == 3 && OUTCOME_TO_FILE == 8,
 	       "as in the SQL");
@@ -86,11 +77,12 @@ static void read_upload(sqlite3_stmt *st, struct arena *a, struct upload *u)
 	u->origin_uidvalidity = (uint32_t)sqlite3_column_int64(st, 32);
 	u->partial = sqlite3_column_int(st, 33) != 0;
 	u->target = sqlite3_column_int64(st, 34);
+	u->origin_gone = sqlite3_column_int(st, 35) != 0;
+	u->origin_flags = (uint32_t)sqlite3_column_int64(st, 36);
 }
 
-/* The rows of a bound query, `max` at most. Their number, or -1. */
-static int read_uploads(struct journal *j, sqlite3_stmt *st, size_t max, struct arena *a,
-			struct upload *out, struct err *err)
+int uploads_read(struct journal *j, sqlite3_stmt *st, size_t max, struct arena *a,
+		 struct upload *out, struct err *err)
 {
 	size_t n = 0;
 	int got = 1;
@@ -197,7 +189,7 @@ static int next_planned(struct journal *j, int64_t run, enum filing_method metho
 	sqlite3_bind_int64(st, 3, *cursor);
 	sqlite3_bind_int64(st, 4, (sqlite3_int64)max);
 	sqlite3_bind_int(st, 5, (int)method);
-	n = read_uploads(j, st, max, a, out, err);
+	n = uploads_read(j, st, max, a, out, err);
 	if (n > 0)
 		*cursor = out[n - 1].line;
 	return n;
@@ -235,7 +227,7 @@ int journal_unkept_next(struct journal *j, int64_t run, size_t max, struct arena
 	sqlite3_bind_int64(st, 1, run);
 	sqlite3_bind_int64(st, 2, *cursor);
 	sqlite3_bind_int64(st, 3, (sqlite3_int64)max);
-	n = read_uploads(j, st, max, a, out, err);
+	n = uploads_read(j, st, max, a, out, err);
 	if (n > 0)
 		*cursor = out[n - 1].line;
 	return n;
@@ -411,7 +403,7 @@ int journal_origins_left(struct journal *j, int64_t after, size_t max, struct ar
 		return -1;
 	sqlite3_bind_int64(st, 1, after);
 	sqlite3_bind_int64(st, 2, (sqlite3_int64)max);
-	n = read_uploads(j, st, max, a, out, err);
+	n = uploads_read(j, st, max, a, out, err);
 	while (same < n && out[same].origin_folder == out[0].origin_folder)
 		same++;
 	return n < 0 ? -1 : same;
@@ -576,7 +568,7 @@ int journal_doubts_next(struct journal *j, int64_t target, size_t max, struct ar
 	sqlite3_bind_int64(st, 1, target);
 	sqlite3_bind_int64(st, 2, *cursor_seq);
 	sqlite3_bind_int64(st, 3, (sqlite3_int64)max);
-	n = read_uploads(j, st, max, a, out, err);
+	n = uploads_read(j, st, max, a, out, err);
 	if (n > 0)
 		*cursor_seq = out[n - 1].seq;
 	return n;
@@ -640,7 +632,7 @@ int journal_stored_next(struct journal *j, int64_t run, int64_t target, uint32_t
 		sqlite3_bind_int64(st, 3, uidvalidity);
 		sqlite3_bind_int64(st, 4, blind ? -*cursor : *cursor > 0 ? *cursor : 0);
 		sqlite3_bind_int64(st, 5, (sqlite3_int64)max - total);
-		n = read_uploads(j, st, max - (size_t)total, a, out + total, err);
+		n = uploads_read(j, st, max - (size_t)total, a, out + total, err);
 		if (n < 0)
 			return -1;
 		total += n;
@@ -710,7 +702,7 @@ int journal_present_next(struct journal *j, int64_t run, int64_t folder, size_t 
 		return -1;
 	sqlite3_bind_int64(st, 1, *cursor);
 	sqlite3_bind_int64(st, 2, (sqlite3_int64)max);
-	n = read_uploads(j, st, max, a, out, err);
+	n = uploads_read(j, st, max, a, out, err);
 	if (n > 0)
 		*cursor += n;
 	return n;

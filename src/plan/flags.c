@@ -35,6 +35,13 @@ static int settle_dead(const struct planning *p, struct err *err)
 	return db_run(p->db, st, err);
 }
 
+int plan_flags_settle(struct journal *j, struct err *err)
+{
+	const struct planning p = { .j = j, .db = journal_db(j) };
+
+	return keyword_functions(p.db, err) < 0 ? -1 : settle_dead(&p, err);
+}
+
 /* Of each message in its folder: its flags, the local ones, and those it was given before
  * (`before` NULL: never). */
 #define PRESENT                                                                                    \

@@ -28,7 +28,8 @@ int plan_over_lines(const struct planning *p, const char *sql, struct err *err);
 	" cr_count = excluded.cr_count, cr_cr_lf_count = excluded.cr_cr_lf_count,"                 \
 	" has_id = excluded.has_id, key = excluded.key, ident = excluded.ident,"                   \
 	" fields = excluded.fields, method = excluded.method, origin = excluded.origin,"           \
-	" origin_uidvalidity = excluded.origin_uidvalidity, origin_gone = 0"
+	" origin_uidvalidity = excluded.origin_uidvalidity, origin_gone = 0,"                      \
+	" origin_flags = excluded.origin_flags"
 
 /* filing.c: the uploads of the lines that the server shall file. */
 int plan_filings(struct planning *p, struct err *err);

@@ -79,6 +79,10 @@ int plan_filed_flags(struct journal *j, int64_t run, enum flag_policy policy, st
 /* The run's changes have been made: remember what was merged. */
 int plan_flags_merged(struct journal *j, int64_t run, enum flag_policy policy, struct err *err);
 
+/* The SQL functions that journal/flags.h and undo need, without a plan; and the changes of flags of
+ * runs that were killed: those that the index shows were made. */
+int plan_flags_settle(struct journal *j, struct err *err);
+
 /* A message that was to be filed goes up instead: its copy on the server has vanished or changed.
  * One that is incomplete here only with include_partial; otherwise it is left out. Within a
  * transaction or not. */

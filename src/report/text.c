@@ -59,10 +59,8 @@ static void put_time(struct writer *w, int64_t t)
 static void put_heading(struct writer *w)
 {
 	static const char *const what[RUN_KIND_COUNT] = {
-		[RUN_PLAN] = "Plan",
-		[RUN_RUN] = "Run",
-		[RUN_APPLY] = "Run",
-		[RUN_VERIFY] = "Verification",
+		[RUN_PLAN] = "Plan",	       [RUN_RUN] = "Run",   [RUN_APPLY] = "Run",
+		[RUN_VERIFY] = "Verification", [RUN_UNDO] = "Undo",
 	};
 
 	buf_addf(&w->out, "%s %lld for ", what[w->run.kind], (long long)w->run.id);

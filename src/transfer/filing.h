@@ -13,6 +13,10 @@
  * exactly these. A server without UIDPLUS is left alone. */
 int origins_remove(struct transfer *t, struct err *err);
 
+/* Note in the journal which originals of stored moves are not there any more: a MOVE whose answer
+ * was lost may have taken them along. `restores`: the others lose a \Deleted that we gave them. */
+int origins_refresh(struct transfer *t, bool restores, struct err *err);
+
 /* Mark messages \Deleted and expunge exactly them, in the folder that is selected for writing: of
  * the `n` UIDs, ascending. CAP_UIDPLUS. */
 int uids_remove(struct transfer *t, const uint32_t *uids, size_t n, struct err *err);
@@ -29,6 +33,9 @@ struct found_message {
 };
 int uids_look(struct transfer *t, const uint32_t *uids, size_t n, bool header, struct arena *a,
 	      struct found_message *found, struct err *err);
+
+/* flags.c: take back the changes of flags that `run` made, where they are still as it left them. */
+int flags_restore(struct transfer *t, int64_t run, struct err *err);
 
 /* It is there, with the size and the date of what the upload is made from. */
 bool origin_same(const struct found_message *m, const struct upload *u);

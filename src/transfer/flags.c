@@ -4,6 +4,7 @@
  * since it was indexed is left alone; the next run looks at it again.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/fault.h"
 #include "base/stop.h"
@@ -17,6 +18,8 @@
 
 struct merging {
 	struct transfer *t;
+	int64_t run;			 /* whose changes */
+	enum flag_change_state from, to; /* of a change, before and after it is made */
 	struct arena arena, names;
 	struct remote_folder folder;
 	struct selected sel;
@@ -136,6 +139,8 @@ static uint64_t unchanged_since(const struct merging *m)
 {
 	bool can = session_capabilities(m->t->session) & CAP_CONDSTORE;
 
+	if (m->to == FLAG_CHANGE_UNDONE) /* they have just been looked at */
+		return can ? m->sel.highestmodseq : 0;
 	return can && m->sel.highestmodseq > 0 ? m->folder.highestmodseq : 0;
 }
 
@@ -149,7 +154,7 @@ static int note_changes(struct merging *m, const struct flag_change *c, size_t n
 		return -1;
 	for (size_t i = 0; i < n && result == 0; i++) {
 		struct flag_change done = *what;
-		bool is_done = m->ended[i] == FLAG_CHANGE_DONE;
+		bool is_done = m->ended[i] == m->to;
 
 		done.folder = c[i].folder;
 		done.uid = c[i].uid;
@@ -186,7 +191,7 @@ static int change_group(struct merging *m, const struct flag_change *c, size_t n
 		uids[i] = c[i].uid;
 		m->ended[i] = nothing || c[i].uidvalidity != m->sel.uidvalidity
 				      ? FLAG_CHANGE_DROPPED
-				      : FLAG_CHANGE_DONE;
+				      : m->to;
 	}
 	if (nothing || c->uidvalidity != m->sel.uidvalidity)
 		return note_changes(m, c, n, &what, err);
@@ -225,8 +230,8 @@ static int load_page(struct merging *m, struct err *err)
 	m->page = arena_alloc(&m->arena, CHANGES_PAGE * sizeof(*m->page));
 	if (!m->page)
 		return err_nomem(err);
-	return journal_flag_changes(m->t->journal, m->t->run, FLAG_CHANGE_PLANNED, m->folder.id,
-				    CHANGES_PAGE, &m->arena, m->page, err);
+	return journal_flag_changes(m->t->journal, m->run, m->from, m->folder.id, CHANGES_PAGE,
+				    &m->arena, m->page, err);
 }
 
 /* The folder cannot be opened for writing: its flags stay as they are. */
@@ -245,6 +250,67 @@ static int drop_folder(struct merging *m, const struct err *cause, struct err *e
 	return transfer_notice(m->t, 0, "flags-refused", 1, m->folder.name, cause->text, err);
 }
 
+/* ---- taking back ---- */
+
+static int by_uid(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* The words of `text` that the message has (`there`), or has not; NULL: none. */
+static const char *words_of(struct merging *m, const char *text, const struct flag_set *flags,
+			    bool there)
+{
+	CLEANUP(buf_release) struct buf out = BUF_INIT(KEYWORDS_LINE_MAX);
+	struct slice rest = slice_str(text);
+
+	while (rest.len > 0) {
+		struct slice word = slice_cut(&rest, ' ');
+		bool has = false;
+
+		for (size_t i = 0; i < flags->n_keywords && !has; i++)
+			has = slice_ieq(slice_str(flags->keywords[i]), word);
+		if (word.len == 0 || has != there)
+			continue;
+		if (out.len > 0)
+			buf_addc(&out, ' ');
+		buf_add_slice(&out, word);
+	}
+	return out.len > 0 ? arena_str(&m->arena, buf_cstr(&out)) : NULL;
+}
+
+/* The changes of a page become their reverse: of what we added, what is still there goes; of what
+ * we took away, what is not there comes back. */
+static int turn_round(struct merging *m, size_t n, struct err *err)
+{
+	struct found_message *found = arena_alloc(&m->arena, n * sizeof(*found));
+	uint32_t uids[CHANGES_PAGE];
+
+	if (!found)
+		return err_nomem(err);
+	for (size_t i = 0; i < n; i++)
+		uids[i] = m->page[i].uid;
+	qsort(uids, n, sizeof(*uids), by_uid);
+	if (uids_look(m->t, uids, n, false, &m->arena, found, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		struct flag_change *c = &m->page[i];
+		const uint32_t *at = bsearch(&c->uid, uids, n, sizeof(*uids), by_uid);
+		const struct found_message *now = &found[at - uids];
+		const struct flag_change was = *c;
+
+		c->removed = now->uid ? was.added & now->flags.system : 0;
+		c->added = now->uid ? was.removed & ~now->flags.system : 0;
+		c->removed_keywords =
+			now->uid ? words_of(m, was.added_keywords, &now->flags, true) : NULL;
+		c->added_keywords =
+			now->uid ? words_of(m, was.removed_keywords, &now->flags, false) : NULL;
+	}
+	return 0;
+}
+
 static int change_folder(struct merging *m, struct err *err)
 {
 	struct err cause = ERR_INIT;
@@ -257,9 +323,12 @@ static int change_folder(struct merging *m, struct err *err)
 		return -1;
 	}
 	m->refused = 0;
-	while ((n = load_page(m, err)) > 0)
+	while ((n = load_page(m, err)) > 0) {
+		if (m->to == FLAG_CHANGE_UNDONE && turn_round(m, (size_t)n, err) < 0)
+			return -1;
 		if (change_page(m, (size_t)n, err) < 0)
 			return -1;
+	}
 	if (n < 0)
 		return -1;
 	return m->refused ? transfer_notice(m->t, 0, "flags-refused", m->refused, m->folder.name,
@@ -301,12 +370,13 @@ static int merge_all(struct merging *m, enum flag_policy policy, struct err *err
 	bool any = false;
 	int got;
 
-	if (index_filed(m, err) < 0 || plan_filed_flags(t->journal, t->run, policy, err) < 0)
+	if (m->to == FLAG_CHANGE_DONE &&
+	    (index_filed(m, err) < 0 || plan_filed_flags(t->journal, t->run, policy, err) < 0))
 		return -1;
 	for (;;) {
 		arena_reset(&m->names);
-		got = journal_flag_folder_next(t->journal, t->run, FLAG_CHANGE_PLANNED, after,
-					       &m->names, &m->folder, err);
+		got = journal_flag_folder_next(t->journal, m->run, m->from, after, &m->names,
+					       &m->folder, err);
 		if (got <= 0)
 			break;
 		after = m->folder.id;
@@ -324,6 +394,9 @@ int merge_flags(struct transfer *t, enum flag_policy policy, struct err *err)
 	CLEANUP(merging_release)
 	struct merging m = {
 		.t = t,
+		.run = t->run,
+		.from = FLAG_CHANGE_PLANNED,
+		.to = FLAG_CHANGE_DONE,
 		.arena = ARENA_INIT(CHANGES_ARENA_MAX),
 		.names = ARENA_INIT(1u << 20),
 	};
@@ -347,4 +420,19 @@ int merge_flags(struct transfer *t, enum flag_policy policy, struct err *err)
 			    "messages on the server got flags or tags from here", err) < 0)
 		return -1;
 	return plan_flags_merged(t->journal, t->run, policy, err);
+}
+
+int flags_restore(struct transfer *t, int64_t run, struct err *err)
+{
+	CLEANUP(merging_release)
+	struct merging m = {
+		.t = t,
+		.run = run,
+		.from = FLAG_CHANGE_DONE,
+		.to = FLAG_CHANGE_UNDONE,
+		.arena = ARENA_INIT(CHANGES_ARENA_MAX),
+		.names = ARENA_INIT(1u << 20),
+	};
+
+	return merge_all(&m, FLAGS_SERVER, err);
 }

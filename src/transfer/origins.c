@@ -227,7 +227,51 @@ static int remove_originals(struct origins *o, struct err *err)
 	return 0;
 }
 
-static int remove_pages(struct origins *o, struct err *err)
+/* Originals that we had marked before we died: they were not marked when they were copied. */
+static int unmark(struct origins *o, size_t n, struct err *err)
+{
+	const struct store_spec deleted = { .remove = true, .flags = FLAG_DELETED };
+	size_t taken;
+
+	for (size_t done = 0; done < n; done += taken)
+		if (session_store(o->t->session, o->uids + done, n - done, &deleted, &taken, err) <
+			    0 ||
+		    finish(o->t, "take back marks of deletion", err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Note which originals are not there any more; with `restores` none that is there stays marked. */
+static int note_gone(struct origins *o, bool restores, struct err *err)
+{
+	struct selected sel = { 0 };
+	struct err shut = ERR_INIT;
+	size_t n_gone = 0, n_marked = 0;
+	int got = open_folder(o, o->u[0].origin_folder, restores, &sel, &shut);
+
+	if (got < 0) {
+		*err = shut;
+		return -1;
+	}
+	for (size_t i = 0; i < o->n; i++)
+		o->uids[i] = o->u[i].origin_uid;
+	memset(o->found, 0, o->n * sizeof(*o->found));
+	if (got > 0 && uids_look(o->t, o->uids, o->n, false, &o->arena, o->found, err) < 0)
+		return -1;
+	for (size_t i = 0; i < o->n; i++) {
+		if (sel.uidvalidity != o->u[i].origin_uidvalidity || o->found[i].uid == 0)
+			o->ids[n_gone++] = o->u[i].id;
+		else if (o->found[i].flags.system & FLAG_DELETED)
+			o->uids[n_marked++] = o->u[i].origin_uid;
+	}
+	if (restores && unmark(o, n_marked, err) < 0)
+		return -1;
+	return journal_origin_gone(o->t->journal, o->ids, n_gone, err);
+}
+
+enum origins_task { ORIGINS_REMOVE, ORIGINS_LOOK, ORIGINS_RESTORE };
+
+static int each_page(struct origins *o, enum origins_task task, struct err *err)
 {
 	int64_t after = 0;
 	int n;
@@ -244,28 +288,40 @@ static int remove_pages(struct origins *o, struct err *err)
 		o->n = (size_t)n;
 		after = (int64_t)((uint64_t)o->u[n - 1].origin_folder << 32 |
 				  o->u[n - 1].origin_uid);
-		if (stop_check(err) < 0 || look_at_all_copies(o, err) < 0 ||
-		    remove_originals(o, err) < 0)
+		if (stop_check(err) < 0)
+			return -1;
+		if (task != ORIGINS_REMOVE && note_gone(o, task == ORIGINS_RESTORE, err) < 0)
+			return -1;
+		if (task == ORIGINS_REMOVE &&
+		    (look_at_all_copies(o, err) < 0 || remove_originals(o, err) < 0))
 			return -1;
 	}
 }
 
-int origins_remove(struct transfer *t, struct err *err)
+static int over_origins(struct transfer *t, enum origins_task task, struct err *err)
 {
-	struct origins *o;
+	struct origins *o = calloc(1, sizeof(*o));
 	int result;
 
-	if (!(session_capabilities(t->session) & CAP_UIDPLUS))
-		return 0;
-	o = calloc(1, sizeof(*o));
 	if (!o)
 		return err_nomem(err);
 	o->t = t;
 	o->arena = (struct arena)ARENA_INIT(ORIGIN_ARENA_MAX);
-	result = remove_pages(o, err);
+	result = each_page(o, task, err);
 	if (result == 0)
 		result = session_unselect(t->session, err);
 	arena_release(&o->arena);
 	free(o);
 	return result;
+}
+
+int origins_remove(struct transfer *t, struct err *err)
+{
+	return session_capabilities(t->session) & CAP_UIDPLUS ? over_origins(t, ORIGINS_REMOVE, err)
+							      : 0;
+}
+
+int origins_refresh(struct transfer *t, bool restores, struct err *err)
+{
+	return over_origins(t, restores ? ORIGINS_RESTORE : ORIGINS_LOOK, err);
 }

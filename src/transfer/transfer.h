@@ -134,6 +134,26 @@ int filing(struct transfer *t, enum file_mode mode, bool include_partial, struct
  * has left undone or the server has dropped. */
 int merge_flags(struct transfer *t, enum flag_policy policy, struct err *err);
 
+/* ---- undo.c ---- */
+
+struct undo_options {
+	bool dry; /* look and count only (over a session that only reads) */
+};
+struct undo_tally {
+	uint64_t removed;    /* messages we had uploaded or copied */
+	uint64_t moved_back; /* to where they were moved from */
+	uint64_t flags;	     /* messages whose flags are as before */
+	uint64_t changed; /* left alone: changed by somebody since, or their folder was made anew */
+	uint64_t gone;	  /* not there any more */
+	uint64_t unknown; /* left alone: stored, but the server never told their UIDs */
+};
+
+/* Take back what `run` did, from the journal, as the run t->run. The account has been indexed.
+ * Can be called again after it was cut off. ERR_UNAVAILABLE from a server without UIDPLUS: nothing
+ * has been changed. */
+int undo(struct transfer *t, int64_t run, const struct undo_options *options,
+	 struct undo_tally *tally, struct err *err);
+
 /* ---- upload.c ---- */
 
 /* Create the target folders that are missing and upload everything the run has planned. Loses the

@@ -128,3 +128,63 @@ class ExpungeFaults(MoveFaults):
     points_min = 26
     server_options = {"extra": "ssl = no\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR UIDPLUS "
                                "MULTIAPPEND NAMESPACE UNSELECT"}
+
+
+class UndoFaults(FilingFaults):
+    """Death while a run is taken back, and the undo of a run that died: the account as it was."""
+    points_min = 12
+    options = ("--file", "move")
+
+    def fresh_account(self, name):
+        super().fresh_account(name)
+        self.before = self.rows()
+
+    def rows(self):
+        return sorted((row["folder"], row["sha256"], row["internaldate"], *row["flags"])
+                      for row in self.server.dump(self.user))
+
+    def undo(self, fault=None, status=rig.OK):
+        env = {"MAILHOIST_HURRY": "1"}
+        if fault:
+            env["MAILHOIST_FAULT"] = fault
+        else:
+            env["MAILHOIST_FAULT_LOG"] = str(self.log)
+        return self.hoist("undo", "1", "--state", self.state, password=self.server.password,
+                          status=status, env=env)
+
+    def test_every_point(self):
+        self.fresh_account("first")
+        self.run_once()
+        self.log.unlink(missing_ok=True)
+        self.undo()
+        self.assertEqual(self.rows(), self.before)
+        points = self.passages()
+        self.assertGreaterEqual(len(points), self.points_min, sorted(points))
+        cases = 0
+        for name, count in sorted(points.items()):
+            for passage in some_of(count):
+                cases += 1
+                with self.subTest(point=name, passage=passage):
+                    self.fresh_account(f"undo-{name}-{passage}")
+                    self.run_once()
+                    self.undo(f"{name}:{passage}", status=rig.FAULT)
+                    self.undo()
+                    self.assertEqual(self.rows(), self.before)
+        print(f"     {len(points)} points, {cases} deaths", flush=True)
+
+    def test_of_a_run_that_died(self):
+        for point in ("file-sent:1", "file-stored:2", "flags-stored:1", "journal-stored-after:1",
+                      "journal-inflight-after:3", "plan-commit-after:1", "file-before-expunge:1",
+                      "file-expunged:1"):
+            with self.subTest(point=point):
+                self.fresh_account(f"died-{point}")
+                result = self.run_once(point, status=None)
+                self.assertIn(result.status, (rig.FAULT, rig.OK), str(result))
+                self.undo()
+                self.assertEqual(self.rows(), self.before)
+
+
+class UndoExpungeFaults(UndoFaults):
+    """Without MOVE the way back is COPY, \\Deleted and UID EXPUNGE."""
+    server_options = {"extra": "ssl = no\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR UIDPLUS "
+                               "MULTIAPPEND NAMESPACE UNSELECT"}

@@ -143,6 +143,103 @@ class Filing(rig.ServerTest):
         return how == "copy"
 
 
+class Undo(rig.ServerTest):
+    """As before: message for message, flag for flag."""
+    server_options = {"extra": "ssl = no"}
+    options = ()
+
+    def setUp(self):
+        super().setUp()
+        self.life = popbox.Leftovers(messages=90, local_only=0.2)
+        self.source = self.folder / "maildir"
+        self.life.write(maildir=self.source)
+        client = self.server.connect(self.user)
+        self.life.put(client)
+        client.logout()
+        self.before = self.server.dump(self.user)
+
+    def to(self):
+        return ["--to", self.server.plain_url(self.user), "--state", self.state]
+
+    def run_it(self, *options):
+        self.run_to_server("run", self.source, *options)
+
+    def undo(self, *options, run="1", status=rig.OK):
+        return self.hoist("undo", run, "--state", self.state, *options,
+                          password=self.server.password, status=status)
+
+    def rows(self, rows, uids):
+        return sorted(tuple((k, str(v)) for k, v in sorted(row.items()) if uids or k != "uid")
+                      for row in rows)
+
+    def assertAsBefore(self, uids=True):
+        self.assertEqual(self.rows(self.server.dump(self.user), uids), self.rows(self.before, uids))
+
+    def test_after_copies(self):
+        self.run_it()
+        after = self.server.dump(self.user)
+        self.assertNotEqual(self.rows(after, True), self.rows(self.before, True))
+        result = self.undo("--dry-run")
+        self.assertIn("would be taken away", result.out)
+        self.assertEqual(self.server.dump(self.user), after)
+        self.undo()
+        self.assertAsBefore()
+        self.assertIn("nothing to take back", self.undo().out)
+
+    def test_after_moves(self):
+        self.run_it("--file", "move")
+        self.undo()
+        self.assertAsBefore(uids=False)
+        kept = {row["uid"]: row for row in self.before}
+        for row in self.server.dump(self.user):
+            if row["uid"] in kept:
+                self.assertEqual(row, kept[row["uid"]], "untouched mail keeps its UID")
+
+    def test_and_run_again(self):
+        self.run_it()
+        done = self.rows(self.server.dump(self.user), uids=False)
+        self.undo()
+        self.run_it()
+        self.assertEqual(self.rows(self.server.dump(self.user), uids=False), done)
+
+    def test_what_was_changed_since_stays(self):
+        self.run_it()
+        client = self.server.connect(self.user)
+        client.select("Family")
+        flagged = client.uid("SEARCH", "UNFLAGGED")[1][0].split()[0].decode()
+        client.uid("STORE", flagged, "+FLAGS", r"(\Flagged)")
+        client.append("Family", "", None, b"Subject: the user's own\r\n\r\nx\r\n")
+        client.logout()
+        result = self.undo(status=rig.REFUSED)
+        self.assertIn("left alone", result.out)
+        left = [row for row in self.server.dump(self.user) if row["folder"] == "Family"]
+        self.assertEqual(len(left), 2)
+        self.assertIn(int(flagged), [row["uid"] for row in left])
+
+
+class UndoWithoutMove(Undo):
+    server_options = {"extra": "ssl = no\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR UIDPLUS "
+                               "MULTIAPPEND NAMESPACE UNSELECT"}
+
+
+class UndoWithoutUidplus(rig.ServerTest):
+    server_options = {"extra": "ssl = no\nimap_capability = IMAP4rev1 LITERAL+ NAMESPACE UNSELECT"}
+
+    def test_nothing_is_changed(self):
+        life = popbox.Leftovers(messages=20)
+        life.write(maildir=self.folder / "maildir")
+        to = ["--to", self.server.plain_url(self.user), "--state", self.state]
+        self.run_to_server_plain("run", self.folder / "maildir", *to)
+        before = self.server.dump(self.user)
+        result = self.run_to_server_plain("undo", "1", "--state", self.state,
+                                          status=rig.UNAVAILABLE)
+        self.assertIn("UIDPLUS", result.err)
+        self.assertEqual(self.server.dump(self.user), before)
+
+    def run_to_server_plain(self, *arguments, status=rig.OK):
+        return self.hoist(*arguments, password=self.server.password, status=status)
+
+
 class Incomplete(rig.ServerTest):
     """Thunderbird fetched only the beginnings: the server's whole messages are filed in their place."""
     server_options = {"extra": "ssl = no"}

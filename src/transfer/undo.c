@@ -1,0 +1,510 @@
+/*
+ * Taking back what a run did: flags first, then folder by folder the messages it
+ * put there. Each is looked at before: it must be the one (UIDVALIDITY, keys or
+ * size), with the flags we left it with; what somebody has changed since is left
+ * alone. What was copied or uploaded goes by UID EXPUNGE of exactly its UID, what was
+ * moved goes back by MOVE.
+ *
+ * Every step is in the journal before it is taken, so that an undo that was cut off
+ * goes on when it is called again: a \Deleted of ours is known, and a message that
+ * may be back already is looked for there.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/stop.h"
+#include "journal/undo.h"
+#include "message/keys.h"
+#include "transfer/filing.h"
+
+#define UNDO_ARENA_MAX (16u << 20)
+#define POLL_MS	       500
+
+struct undoing {
+	struct transfer *t;
+	int64_t run;
+	struct undo_options o;
+	struct undo_tally *tally;
+	struct arena arena, names;
+	struct remote_folder folder;
+	struct selected sel;
+	struct upload *u; /* the page, by UID */
+	struct undo_state *states;
+	struct found_message *found;
+	size_t n;
+	uint32_t uids[FILING_PAGE];
+	int64_t ids[FILING_PAGE];
+};
+
+static void undoing_release(struct undoing *w)
+{
+	arena_release(&w->arena);
+	arena_release(&w->names);
+}
+
+/* ---- may it be taken back? ---- */
+
+static bool has_keyword(const struct flag_set *set, const char *keyword)
+{
+	for (size_t i = 0; i < set->n_keywords; i++)
+		if (slice_ieq(slice_str(set->keywords[i]), slice_str(keyword)))
+			return true;
+	return false;
+}
+
+/* The message we put there: its header is ours, or its size where the server alters headers. */
+static bool is_it(const struct upload *u, const struct found_message *m)
+{
+	bool same_header = u->has_keys && u->keys.has_id == m->keys.has_id &&
+			   memcmp(u->keys.fields, m->keys.fields, KEY_LEN) == 0;
+
+	return same_header || m->size == u->wire_len;
+}
+
+/* Nobody has touched it since. A server need not have kept every keyword; but one that is new is
+ * somebody's. */
+static bool is_untouched(const struct upload *u, const struct found_message *m, enum undo_step step)
+{
+	uint32_t mask = FLAG_ALL & ~(step == UNDO_REMOVING ? FLAG_DELETED : 0);
+	/* the run may have died before it changed the flags of what it had copied */
+	bool as_copied =
+		u->method != METHOD_APPEND && ((m->flags.system ^ u->origin_flags) & mask) == 0;
+
+	if (((m->flags.system ^ u->flags.system) & mask) != 0 && !as_copied)
+		return false;
+	for (size_t i = 0; i < m->flags.n_keywords; i++)
+		if (!has_keyword(&u->flags, m->flags.keywords[i]))
+			return false;
+	return true;
+}
+
+static bool goes_back(const struct upload *u)
+{
+	return u->method == METHOD_MOVE && u->origin_gone;
+}
+
+/* ---- taking away ---- */
+
+/* What is neither there nor may be anywhere else has been taken away by somebody: forgotten. */
+static int forget(struct undoing *w, size_t n, struct err *err)
+{
+	w->tally->gone += n;
+	return w->o.dry || n == 0 ? 0 : journal_undo_end(w->t->journal, w->ids, n, w->t->run, err);
+}
+
+static int remove_some(struct undoing *w, size_t n, struct err *err)
+{
+	w->tally->removed += n;
+	if (w->o.dry || n == 0)
+		return 0;
+	if (journal_undo_begin(w->t->journal, w->ids, n, UNDO_REMOVING, 0, 0, err) < 0)
+		return -1;
+	fault_point("undo-before-remove");
+	if (uids_remove(w->t, w->uids, n, err) < 0)
+		return -1;
+	fault_point("undo-removed");
+	if (journal_undo_end(w->t->journal, w->ids, n, w->t->run, err) < 0)
+		return -1;
+	fault_point("undo-noted");
+	return 0;
+}
+
+static int remove_page(struct undoing *w, struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++) {
+		const struct upload *u = &w->u[i];
+		const struct found_message *m = &w->found[i];
+
+		if (goes_back(u) || m->uid == 0)
+			continue;
+		if (!is_it(u, m) || !is_untouched(u, m, w->states[i].step)) {
+			w->tally->changed++;
+			continue;
+		}
+		w->ids[n] = u->id;
+		w->uids[n++] = u->uid;
+	}
+	return remove_some(w, n, err);
+}
+
+static int forget_page(struct undoing *w, struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (!goes_back(&w->u[i]) && w->found[i].uid == 0)
+			w->ids[n++] = w->u[i].id;
+	return forget(w, n, err);
+}
+
+/* ---- moving back ---- */
+
+/* Wait for the end of a command: 1, 0 refused, -1. */
+static int finish(struct undoing *w, struct err *err)
+{
+	struct session *s = w->t->session;
+	struct append_result r;
+	int got;
+
+	while ((got = session_reap(s, &r, err)) == 0)
+		if (session_poll(&s, 1, POLL_MS, err) < 0)
+			return -1;
+	if (got < 0)
+		return -1;
+	if (!r.ok)
+		progress_note(w->t->progress, "'%s': the server does not move messages back: %s",
+			      w->folder.name, r.text);
+	return r.ok;
+}
+
+static int moved_back(struct undoing *w, const int64_t *ids, size_t n, struct err *err)
+{
+	w->tally->moved_back += n;
+	fault_point("undo-moved-back");
+	return journal_undo_end(w->t->journal, ids, n, w->t->run, err);
+}
+
+/* `n` of ids[] and uids[] from `from` on, by MOVE: what is still here afterwards was not moved. */
+static int move_group(struct undoing *w, size_t from, size_t n, const char *origin, struct err *err)
+{
+	struct session *s = w->t->session;
+	size_t taken;
+
+	if (journal_undo_begin(w->t->journal, w->ids + from, n, UNDO_MOVING, 0, 0, err) < 0)
+		return -1;
+	fault_point("undo-before-move");
+	for (size_t done = 0; done < n; done += taken) {
+		int got;
+
+		if (session_move(s, w->uids + from + done, n - done, origin, &taken, err) < 0 ||
+		    session_poll(&s, 1, 0, err) < 0)
+			return -1;
+		fault_point("undo-move-sent");
+		got = finish(w, err);
+		if (got == 0)
+			w->tally->changed += taken;
+		if (got < 0 || (got > 0 && moved_back(w, w->ids + from + done, taken, err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+/* Has an undo that was cut off copied it into its origin folder already? That folder is open. 1, 0,
+ * -1. */
+static int is_copied_back(struct undoing *w, const struct upload *u, const struct undo_state *state,
+			  struct err *err)
+{
+	struct keyer *keyer = keyer_new(err);
+	struct match_keys keys;
+	struct index_row row;
+	bool found = false;
+	int got = keyer ? session_index_start(w->t->session, state->base_uidnext, err) : -1;
+
+	while (got == 0 && (got = session_index_next(w->t->session, &w->names, &row, err)) > 0) {
+		got = keyer_run(keyer, row.header, &keys, NULL, NULL, err);
+		found |= got == 0 && row.size == u->wire_len &&
+			 row.internaldate == u->internaldate &&
+			 memcmp(keys.fields, u->keys.fields, KEY_LEN) == 0;
+	}
+	keyer_free(keyer);
+	return got < 0 ? -1 : found;
+}
+
+/* Without MOVE: copy and take away, one by one. */
+static int carry_back(struct undoing *w, size_t i, const struct remote_folder *origin,
+		      struct err *err)
+{
+	const struct upload *u = &w->u[i];
+	const struct undo_state *state = &w->states[i];
+	struct session *s = w->t->session;
+	struct folder_status now;
+	struct selected sel;
+	bool copied = false;
+	size_t taken;
+	int got;
+
+	if (session_status(s, origin->wire_name, &now, err) < 0)
+		return -1;
+	if (state->step == UNDO_MOVING && state->uidvalidity == now.uidvalidity) {
+		if (session_examine(s, origin->wire_name, &sel, err) < 0)
+			return -1;
+		got = is_copied_back(w, u, state, err);
+		if (got < 0 || session_select(s, w->folder.wire_name, &w->sel, err) < 0)
+			return -1;
+		copied = got > 0;
+	}
+	if (!copied) {
+		if (journal_undo_begin(w->t->journal, &u->id, 1, UNDO_MOVING, now.uidvalidity,
+				       now.uidnext, err) < 0)
+			return -1;
+		fault_point("undo-before-move");
+		if (session_copy(s, &u->uid, 1, origin->wire_name, &taken, err) < 0 ||
+		    session_poll(&s, 1, 0, err) < 0)
+			return -1;
+		fault_point("undo-move-sent");
+		got = finish(w, err);
+		if (got <= 0) {
+			w->tally->changed += got == 0;
+			return got;
+		}
+	}
+	if (uids_remove(w->t, &u->uid, 1, err) < 0)
+		return -1;
+	return moved_back(w, &u->id, 1, err);
+}
+
+/* What is not here any more is back if we were at it, else somebody has taken it. */
+static int note_absent(struct undoing *w, struct err *err)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		bool was_moved = w->states[i].step == UNDO_MOVING;
+
+		if (!goes_back(&w->u[i]) || w->found[i].uid != 0)
+			continue;
+		w->tally->gone += !was_moved;
+		w->tally->moved_back += was_moved;
+		if (!w->o.dry &&
+		    journal_undo_end(w->t->journal, &w->u[i].id, 1, w->t->run, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Those of the page that are to go back: their places into at[], and ids[] and uids[]. */
+static size_t choose_moves(struct undoing *w, size_t at[FILING_PAGE])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++) {
+		const struct upload *u = &w->u[i];
+		const struct found_message *m = &w->found[i];
+
+		if (!goes_back(u) || m->uid == 0)
+			continue;
+		if (!is_it(u, m) || !is_untouched(u, m, UNDO_REMOVING)) {
+			w->tally->changed++;
+			continue;
+		}
+		at[n] = i;
+		w->ids[n] = u->id;
+		w->uids[n++] = u->uid;
+	}
+	return n;
+}
+
+static int move_run(struct undoing *w, const size_t *at, size_t from, size_t n, struct err *err)
+{
+	struct remote_folder origin;
+	int got;
+
+	arena_reset(&w->names);
+	got = journal_folder_get(w->t->journal, w->u[at[from]].origin_folder, &w->names, &origin,
+				 err);
+	if (got < 0)
+		return -1;
+	if (got == 0 || !origin.exists) {
+		w->tally->changed += n;
+		return 0;
+	}
+	if (session_capabilities(w->t->session) & CAP_MOVE)
+		return move_group(w, from, n, origin.wire_name, err);
+	for (size_t i = 0; i < n; i++)
+		if (stop_check(err) < 0 || carry_back(w, at[from + i], &origin, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int move_page(struct undoing *w, struct err *err)
+{
+	size_t at[FILING_PAGE], n;
+
+	if (note_absent(w, err) < 0)
+		return -1;
+	n = choose_moves(w, at);
+	if (w->o.dry) {
+		w->tally->moved_back += n;
+		return 0;
+	}
+	for (size_t from = 0, len; from < n; from += len) {
+		len = 1;
+		while (from + len < n &&
+		       w->u[at[from + len]].origin_folder == w->u[at[from]].origin_folder)
+			len++;
+		if (stop_check(err) < 0 || move_run(w, at, from, len, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- folders ---- */
+
+static int open_folder(struct undoing *w, struct err *err)
+{
+	struct session *s = w->t->session;
+	int got = w->o.dry ? session_examine(s, w->folder.wire_name, &w->sel, err)
+			   : session_select(s, w->folder.wire_name, &w->sel, err);
+
+	if (got == 0)
+		return 1;
+	return transfer_folder_shut(err) ? 0 : -1;
+}
+
+/* The next page behind UID `after`: their number, 0, -1. */
+static int load_page(struct undoing *w, uint32_t after, struct err *err)
+{
+	int n;
+
+	arena_reset(&w->arena);
+	w->u = arena_alloc(&w->arena, FILING_PAGE * sizeof(*w->u));
+	w->states = arena_alloc(&w->arena, FILING_PAGE * sizeof(*w->states));
+	w->found = arena_alloc(&w->arena, FILING_PAGE * sizeof(*w->found));
+	if (!w->u || !w->states || !w->found)
+		return err_nomem(err);
+	n = journal_undo_next(w->t->journal, w->run, w->folder.id, after, FILING_PAGE, &w->arena,
+			      w->u, w->states, err);
+	w->n = n > 0 ? (size_t)n : 0;
+	return n;
+}
+
+/* Of another UIDVALIDITY: these UIDs are other messages now. */
+static size_t leave_strangers(struct undoing *w)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < w->n; i++) {
+		if (w->u[i].uidvalidity != w->sel.uidvalidity) {
+			w->tally->changed++;
+			continue;
+		}
+		w->u[kept] = w->u[i];
+		w->states[kept++] = w->states[i];
+	}
+	return kept;
+}
+
+static int undo_page(struct undoing *w, struct err *err)
+{
+	w->n = leave_strangers(w);
+	for (size_t i = 0; i < w->n; i++)
+		w->uids[i] = w->u[i].uid;
+	if (w->n == 0)
+		return 0;
+	if (uids_look(w->t, w->uids, w->n, true, &w->arena, w->found, err) < 0)
+		return -1;
+	if (remove_page(w, err) < 0 || forget_page(w, err) < 0)
+		return -1;
+	return move_page(w, err);
+}
+
+static int undo_folder(struct undoing *w, struct err *err)
+{
+	struct err shut = ERR_INIT;
+	uint32_t after = 0;
+	int got = open_folder(w, &shut);
+
+	if (got < 0)
+		*err = shut;
+	if (got <= 0) {
+		progress_note(w->t->progress, "'%s' cannot be opened, nothing is taken back there",
+			      w->folder.name);
+		return got;
+	}
+	while ((got = load_page(w, after, err)) > 0) {
+		after = w->u[w->n - 1].uid;
+		if (stop_check(err) < 0 || undo_page(w, err) < 0)
+			return -1;
+		progress_update(w->t->progress, "taking back", w->tally->removed, 0, 0);
+	}
+	return got;
+}
+
+static int undo_folders(struct undoing *w, struct err *err)
+{
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(1u << 20);
+	int64_t after = 0;
+	int got;
+
+	for (;;) {
+		arena_reset(&a);
+		got = journal_undo_folder_next(w->t->journal, w->run, after, &a, &w->folder, err);
+		if (got <= 0)
+			return got;
+		after = w->folder.id;
+		if (undo_folder(w, err) < 0)
+			return -1;
+	}
+}
+
+/* ---- all of it ---- */
+
+static int undo_flags(struct undoing *w, struct err *err)
+{
+	struct transfer *t = w->t;
+	uint64_t before = t->tally.flags_changed;
+
+	if (w->o.dry)
+		return journal_flags_to_undo(t->journal, w->run, &w->tally->flags, err);
+	if (journal_flags_undo_prepare(t->journal, w->run, err) < 0 ||
+	    flags_restore(t, w->run, err) < 0 || journal_flags_undone(t->journal, w->run, err) < 0)
+		return -1;
+	w->tally->flags += t->tally.flags_changed - before;
+	fault_point("undo-flags-restored");
+	return 0;
+}
+
+static int undo_once(struct undoing *w, struct err *err)
+{
+	struct transfer *t = w->t;
+
+	if (transfer_connect(t, err) < 0)
+		return -1;
+	if (!(session_capabilities(t->session) & CAP_UIDPLUS))
+		return err_set(
+			err, ERR_UNAVAILABLE, SCOPE_ACCOUNT, RETRY_NEVER,
+			"the server has no UIDPLUS: it cannot take away single messages, only "
+			"all that anybody has marked; nothing was changed");
+	/* what has been undone before counts once; what stays is counted anew */
+	w->tally->changed = 0;
+	if (origins_refresh(t, !w->o.dry, err) < 0 || plan_flags_settle(t->journal, err) < 0 ||
+	    undo_flags(w, err) < 0 || undo_folders(w, err) < 0)
+		return -1;
+	if (journal_undo_blind(t->journal, w->run, &w->tally->unknown, err) < 0)
+		return -1;
+	return session_unselect(t->session, err);
+}
+
+int undo(struct transfer *t, int64_t run, const struct undo_options *options,
+	 struct undo_tally *tally, struct err *err)
+{
+	struct undoing *w = calloc(1, sizeof(*w));
+	struct transfer_options o = transfer_limits(t);
+	int result;
+
+	if (!w)
+		return err_nomem(err);
+	*tally = (struct undo_tally){ 0 };
+	*w = (struct undoing){
+		.t = t,
+		.run = run,
+		.o = *options,
+		.tally = tally,
+		.arena = ARENA_INIT(UNDO_ARENA_MAX),
+		.names = ARENA_INIT(1u << 20),
+	};
+	for (uint32_t attempt = 0;; attempt++) {
+		result = undo_once(w, err);
+		if (result == 0 || !transfer_line_lost(err) || attempt >= o.retry_max)
+			break;
+		progress_note(t->progress, "%s; connecting again", err->text);
+		transfer_disconnect(t);
+		if (transfer_pause(t, transfer_backoff_ms(t, attempt), err) < 0)
+			break;
+		t->tally.reconnects++;
+	}
+	undoing_release(w);
+	free(w);
+	return result;
+}
