@@ -478,14 +478,23 @@ static int read_data(struct pst_reader *r, struct pst_body *body, struct arena *
 	}
 }
 
+static void write_hex(char *to, const uint8_t *bytes, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		*to++ = digits[bytes[i] >> 4];
+		*to++ = digits[bytes[i] & 15];
+	}
+	*to = '\0';
+}
+
 static char *write_locator(struct pst_source *s, struct arena *a)
 {
 	char uid[2 * PST_UID_LEN + 1], key[2 * PST_KEY_LEN + 1];
 
-	for (size_t i = 0; i < PST_UID_LEN; i++)
-		snprintf(uid + 2 * i, 3, "%02x", s->known.uid[i]);
-	for (size_t i = 0; i < PST_KEY_LEN; i++)
-		snprintf(key + 2 * i, 3, "%02x", s->begin.key[i]);
+	write_hex(uid, s->known.uid, PST_UID_LEN);
+	write_hex(key, s->begin.key, PST_KEY_LEN);
 	return arena_printf(a, "%s:%" PRIx32 ":%s%s", uid, s->begin.nid, key,
 			    s->folder.ours ? ":o" : "");
 }

@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "mapi/codepage.h"
@@ -581,6 +582,7 @@ static int prepare(struct pst_worker *w, struct err *err)
 	w->page = worker_page_attach(err);
 	if (!w->page)
 		return -1;
+	prctl(PR_SET_NAME, "mailhoist-pst", 0, 0, 0);
 	frame_out_init(&w->out, WORKER_SOCKET, 0);
 	w->codepages = codepages_new();
 	w->addresses = address_map_new();

@@ -685,6 +685,130 @@ Test(pst_source, find_survives)
 		}
 }
 
+/* ---- nonsense ---- */
+
+/* Frames of all types in any order with any values, most of them well-formed: the parent comes to
+ * an end, whatever it hears. */
+static uint32_t nonsense_seed;
+
+static uint32_t any(uint32_t below)
+{
+	nonsense_seed = nonsense_seed * 1664525 + 1013904223;
+	return (nonsense_seed >> 8) % below;
+}
+
+static void put_any_text(void)
+{
+	static const char *const texts[] = { "", "IPM.Note", "Posteingang", "12345678", "\xff" };
+
+	frame_put_bytes(&out, slice_str(texts[any(60) == 0 ? 4 : any(4)]));
+}
+
+static void put_any_item(enum pst_frame type)
+{
+	frame_put_u32(&out, any(10) * 32 + 4);
+	if (type == PST_OTHER)
+		frame_put_u32(&out, any(12));
+	put_any_text();
+	if (type == PST_FAILED)
+		put_any_text();
+	if (type != PST_OTHER)
+		put_any_text();
+}
+
+static void put_any_frame(void)
+{
+	enum pst_frame type = (enum pst_frame)(PST_HELLO + any(PST_ALIVE - PST_HELLO + 2));
+	uint32_t nid = any(10) * 32 + 4;
+
+	switch (type) {
+	case PST_FOLDER:
+		play_folder((int)any(N_FOLDERS));
+		return;
+	case PST_BEGIN:
+		play_begin(nid);
+		return;
+	case PST_DATA:
+		play_data(nid, 500);
+		return;
+	case PST_DAMAGE:
+		play_damage(nid);
+		return;
+	default:
+		break;
+	}
+	frame_begin(&out, (uint8_t)type);
+	if (type == PST_FAILED || type == PST_OTHER || type == PST_EXPORT)
+		put_any_item(type);
+	else if (type == PST_END)
+		frame_put_u64(&out, any(2) ? 500 : any(3) * 500);
+	else if (type == PST_ERROR)
+		frame_put_u64(&out, any(40) | (uint64_t)any(8) << 32);
+	else if (type == PST_ALIVE)
+		frame_put_u32(&out, any(100));
+	if (type == PST_END)
+		frame_put_u32(&out, any(4));
+	if (type == PST_ERROR)
+		put_any_text();
+	frame_end(&out, &worker_err);
+}
+
+static int play_nonsense(void)
+{
+	struct frame frame;
+	int folder = -1;
+
+	page = worker_page_attach(&worker_err);
+	if (!page || frame_in_init(&in, WORKER_SOCKET, &worker_err) != 0)
+		return 9;
+	frame_out_init(&out, WORKER_SOCKET, 0);
+	nonsense_seed += (uint32_t)getpid(); /* each worker says something else */
+	frame_begin(&out, PST_HELLO);
+	frame_put_u32(&out, PST_PROTOCOL);
+	frame_put_u32(&out, 0);
+	frame_end(&out, &worker_err);
+	while (frame_flush(&out, &worker_err) == 0 &&
+	       frame_next(&in, -1, &frame, &worker_err) > 0) {
+		page->stage = any(PST_STAGE_IDLE + 1);
+		page->item = any(3) ? any(10) * 32 + 4 : 0;
+		if (frame.type == PST_OPEN || any(3) == 0)
+			play_command(&frame, &folder);
+		for (uint32_t n = any(8); n > 0; n--)
+			put_any_frame();
+		if (any(20) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+Test(pst_source, nonsense)
+{
+	static const struct source_options options;
+	static const struct pst_patience hasty = { 30, 300 };
+
+	for (uint32_t seed = 0; seed < 40; seed++) {
+		struct arena a = ARENA_INIT(1 << 20);
+		struct source_folder folder;
+		struct err err = ERR_INIT;
+		struct source *s;
+		struct message m;
+
+		nonsense_seed = seed;
+		if (source_pst_open(path, &options, play_nonsense, &hasty, &s, &err) != 0)
+			continue;
+		for (int n = 0; n < 20 && source_next_folder(s, &a, &folder, &err) > 0; n++)
+			for (int i = 0; i < 20; i++) {
+				int got = source_next_message(s, &a, &m, &err);
+
+				if (got == 0 || (got < 0 && err.scope != SCOPE_MESSAGE))
+					break;
+			}
+		(void)source_find(s, UID ":104:" KEY, &a, &m, &err);
+		source_close(s);
+		arena_release(&a);
+	}
+}
+
 /* ---- what else the parent decides ---- */
 
 Test(pst_source, unread_folders_are_passed_over)
