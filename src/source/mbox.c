@@ -15,6 +15,7 @@
 
 #include "source/kinds.h"
 #include "source/mbox_file.h"
+#include "source/mbox_locator.h"
 #include "source/mbox_tree.h"
 
 #define READER_VERSION	  1 /* raise when a scan of the same file could give something else */
@@ -452,7 +453,7 @@ static int find(struct source *s, const char *locator, struct arena *a, struct m
 	struct mbox *m = from_source(s);
 	const char *name, *suffix;
 
-	if (mbox_file_split_locator(locator, a, &name, &suffix, err) != 0)
+	if (mbox_locator_split(locator, a, &name, &suffix, err) != 0)
 		return -1;
 	if (leads_out(name) || (!m->is_tree && strcmp(name, m->tree.entries[0]->path) != 0))
 		return err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER,

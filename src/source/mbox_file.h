@@ -41,11 +41,6 @@ struct stamp mbox_file_stamp(const struct mbox_file *f);
 /* Whether the file is still the one that was opened (fstat and name). */
 bool mbox_file_unchanged(const struct mbox_file *f);
 
-/* Split a locator: *name is unescaped into the arena, *suffix points at the '@' in `locator`.
- * 0, or -1 (ERR_FORMAT, SCOPE_MESSAGE). */
-int mbox_file_split_locator(const char *locator, struct arena *a, const char **name,
-			    const char **suffix, struct err *err);
-
 /* Body and rules from the part of a locator behind NAME ("@OFFSET+LENGTH:RULES"): 0, or -1;
  * ERR_CHANGED (SCOPE_MESSAGE) when no message has these borders. The iteration is not disturbed.
  * Whether it is the same message still, its digest tells. */

@@ -19,6 +19,7 @@
 #include "source/file_message.h"
 #include "source/kinds.h"
 #include "source/mbox_file.h"
+#include "source/mbox_locator.h"
 #include "source/tb_layout.h"
 #include "source/tb_maildir.h"
 
@@ -478,7 +479,7 @@ static int find(struct source *s, const char *locator, struct arena *a, struct m
 
 	if (in_cur(locator))
 		return find_file(t, locator, a, out, err);
-	if (mbox_file_split_locator(locator, a, &name, &suffix, err) != 0)
+	if (mbox_locator_split(locator, a, &name, &suffix, err) != 0)
 		return -1;
 	account = account_of(&t->layout, name, &below);
 	if (!account || leaves(below))

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "source/mbox_file.h"
+#include "source/mbox_locator.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,7 +25,7 @@ static void check_locator(struct mbox_file *f, struct arena *a, const struct mes
 	const char *name, *suffix;
 	struct err err = ERR_INIT;
 
-	if (mbox_file_split_locator(m->locator, a, &name, &suffix, &err) != 0 ||
+	if (mbox_locator_split(m->locator, a, &name, &suffix, &err) != 0 ||
 	    mbox_file_locate(f, suffix, &again, &err) != 0)
 		abort();
 	if (strcmp(name, "a@b%/\xff") != 0 || again.body.off != m->body.off ||

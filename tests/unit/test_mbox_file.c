@@ -14,6 +14,7 @@
 
 #include "source/gunzip.h"
 #include "source/mbox_file.h"
+#include "source/mbox_locator.h"
 #include "source/window.h"
 
 #define FROM	     "From a@example.org Thu Sep 13 12:30:05 2001\n"
@@ -191,9 +192,9 @@ Test(mbox_file, boundaries)
 			cr_assert_not_null(boundaries[i].want[n], "%s: one too many", name);
 			cr_expect(body_is(&m, boundaries[i].want[n], text, sizeof(text)),
 				  "%s: message %zu is '%s'", name, n, text);
-			cr_assert_eq(mbox_file_split_locator(m.locator, &o.arena, &file, &suffix,
-							     &o.err),
-				     0, "%s", name);
+			cr_assert_eq(
+				mbox_locator_split(m.locator, &o.arena, &file, &suffix, &o.err), 0,
+				"%s", name);
 			cr_expect_str_eq(file, "name", "%s", name);
 			cr_expect_eq(mbox_file_locate(o.file, suffix, &again, &o.err), 0,
 				     "%s: %s: %s", name, m.locator, o.err.text);
@@ -380,7 +381,7 @@ Test(mbox_file, changed_while_read)
 
 	open_bytes(&o, text, sizeof(text) - 1);
 	cr_assert_eq(mbox_file_next(o.file, &o.arena, &m, &o.err), 1);
-	cr_assert_eq(mbox_file_split_locator(m.locator, &o.arena, &name, &suffix, &o.err), 0);
+	cr_assert_eq(mbox_locator_split(m.locator, &o.arena, &name, &suffix, &o.err), 0);
 	cr_expect(mbox_file_unchanged(o.file));
 	cr_assert_eq(pwrite(o.fd, "z\n", 2, 0),
 		     2); /* no From_ line any more, size and all the same */
