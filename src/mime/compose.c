@@ -57,10 +57,10 @@ void compose_item(struct composer *c, const struct mapi_item *item, unsigned dep
 
 	blob_reader_init(&c->blob);
 	transport_load(c, &e);
-	take_degraded(c, item);
 	fields_write(c, &e);
 	if (!smime_write(c, &e))
 		parts_write(c, &e);
+	take_degraded(c, item); /* much of it shows only in the reading */
 	outlet_end_line(&c->out);
 	buf_release(&e.header);
 }

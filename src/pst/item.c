@@ -413,7 +413,7 @@ static int item_recipient(const struct mapi_item *item, size_t row, struct arena
 		t->v.degraded |= MAPI_DEGRADED_BLOCK;
 	if (t->v.degraded & MAPI_DEGRADED_BLOCK)
 		t->v.degraded |= MAPI_DEGRADED_RECIPIENTS;
-	degrade(item, t->v.degraded);
+	degrade(item, t->v.degraded & ~(uint32_t)MAPI_DEGRADED_BLOCK); /* the body is not cut */
 	return 1;
 }
 
@@ -543,7 +543,7 @@ static int item_attachment(const struct mapi_item *item, size_t row, struct aren
 	read_data(s->p, out, &p, a);
 	if (p.v.degraded & MAPI_DEGRADED_BLOCK)
 		p.v.degraded |= MAPI_DEGRADED_ATTACHMENTS;
-	degrade(item, p.v.degraded);
+	degrade(item, p.v.degraded & ~(uint32_t)MAPI_DEGRADED_BLOCK);
 	return 1;
 }
 

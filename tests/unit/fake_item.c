@@ -54,6 +54,7 @@ static int recipient(const struct mapi_item *item, size_t row, struct arena *a,
 	const struct fake_item *f = fake_of(item);
 
 	(void)a;
+	((struct mapi_item *)(uintptr_t)item)->degraded |= f->degraded_late;
 	if (row < f->n_people) {
 		*out = f->people[row];
 		return 1;

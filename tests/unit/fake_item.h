@@ -28,6 +28,7 @@ struct fake_item {
 	const struct fake_property *properties;
 	size_t n_properties;
 	bool recipients_damaged; /* the row behind the last one fails */
+	uint32_t degraded_late;	 /* enum mapi_degraded that shows only when rows are read */
 };
 
 /* An empty item of class IPM.Note. */

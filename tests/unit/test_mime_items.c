@@ -331,6 +331,28 @@ Test(mime_items, addresses)
 	address_map_free(map);
 }
 
+/* That a row is damaged shows only when it is read. */
+Test(mime_items, damage_seen_late)
+{
+	static const struct {
+		const char *name;
+		uint32_t degraded, want;
+	} rows[] = {
+		{ "none", 0, 0 },
+		{ "recipients", MAPI_DEGRADED_RECIPIENTS, FIDELITY_RECIPIENTS_DAMAGED },
+		{ "charset", MAPI_DEGRADED_CHARSET, FIDELITY_CHARSET_GUESSED },
+	};
+	CLEANUP(buf_release) struct buf out = BUF_INIT(OUT_MAX);
+	struct fake_item f;
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		item(&f, "IPM.Note");
+		f.degraded_late = rows[i].degraded;
+		cr_expect_eq(fake_compose(&f, NULL, &out) & ~FIDELITY_HEADER_SYNTHESISED,
+			     rows[i].want, "%s", rows[i].name);
+	}
+}
+
 Test(mime_items, blind_copies)
 {
 	static const struct mapi_person secret = { .type = 3,
