@@ -117,9 +117,10 @@ check-crash-long: ## every passage of every fault point, cuts at more offsets
 check-kill: ## 20 random kill -9 during a run over 4,000 messages
 	@$(built) build/dev/mailhoist
 	@scripts/check.sh dev kill
-check-pst-mutations: ## 2,000 damaged Outlook stores: nothing is lost without a word
-	@$(built) build/dev/tools/pst_dump
-	@tests/tools/pst_mutations.py
+check-pst-mutations: ## 2,500 damaged Outlook stores: nothing is lost without a word
+	@$(built) build/dev/tools/pst_dump build/dev/mailhoist
+	@tests/tools/pst_mutations.py --by dump --count 500
+	@tests/tools/pst_mutations.py --by scan --count 2000
 check-fuzz: ## replay of every fuzz corpus
 	@$(built) $(FUZZERS)
 	@scripts/check.sh fuzz fuzz

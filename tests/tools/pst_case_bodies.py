@@ -45,7 +45,9 @@ def code_page_cases(c):
               subject=None, body=None, properties={
                   STRING8_SUBJECT: octets, STRING8_BODY: f"{text}\r\n".encode(codec), HTML: html,
                   MESSAGE_CODE_PAGE: page, INTERNET_CODE_PAGE: page})
-    c.add("code-page-unknown", folder, {"text": None, "fidelity": ["charset-guessed"]}, body=None,
+    # An ANSI store has a code page of its own to fall back on.
+    guessed = [] if c.store.ndb.format.ansi else ["charset-guessed"]
+    c.add("code-page-unknown", folder, {"text": None, "fidelity": guessed}, body=None,
           properties={STRING8_BODY: b"caf\xe9\r\n", MESSAGE_CODE_PAGE: 4711, INTERNET_CODE_PAGE: 4711})
 
 

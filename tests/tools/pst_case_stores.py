@@ -45,7 +45,7 @@ def large(path):
     c.add("nine-megabytes", c.inbox, attachments=[
         Attachment("big.bin", b"".join(b"%07d\n" % number for number in range(1_200_000)))])
     folder = c.folder("Many")
-    for number in range(1000):
+    for number in range(3000):
         c.add(f"many-{number}", folder, body=f"{number}\r\n")
     c.close()
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Reads damaged Outlook stores: pst_mutations.py [--count N] [--seed S] [--keep DIR] [--kind NAME]
+"""Reads damaged Outlook stores: pst_mutations.py [--count N] [--seed S] [--by dump|scan] [--keep DIR]
+[--kind NAME]
 
-Each mutant of the stores of the cases is read by pst_dump, in a process whose memory and time are
-limited. It must come to an end by itself; and for each item that was in the whole store there must be
-a line that is as it was, or one that says what is missing of it, or a finding that counts it as lost.
-Where only pages were zeroed, delivered and lost add up exactly. Forgeries (checksums right again) may
+Each mutant of the stores of the cases is read by pst_dump, or by `mailhoist scan`, in a process whose
+time is limited. It must come to an end by itself; and for each item that was in the whole store there
+must be a line that is as it was, or one that says what is missing of it, or a finding that names it or
+counts it as lost; no more are counted as lost than are missing. Forgeries (checksums right again) may
 hide what they like; reading them must come to its end all the same.
 
 --keep DIR: leave the mutants that fail there. The exit status is 0 when none failed.
@@ -28,6 +29,7 @@ DUMP = rig.PROGRAM.parent / "tools/pst_dump"
 STORES = ("everything", "everything-ansi", "everything-ost4k", "permute", "cyclic-ansi")
 SECONDS, OCTETS = 20, 2 << 30
 LOST_RANGE = re.compile("the nodes ([0-9a-f]+) to ([0-9a-f]+) are lost")
+FURTHER = re.compile(r"(?:folder .* is lost \(|: )(\d+)(?: further items are lost|\))")
 # Marks in an item's line: something of it is missing, and the line says so.
 MARKS = ("err", "rcpterr", "atterr", "readerr", "degraded", "missing")
 
@@ -125,9 +127,60 @@ def difference(one, other):
     return "; ".join(f"{key}: {str(one.get(key))[:200]} -> {str(other.get(key))[:200]}" for key in keys)
 
 
+class Scan:
+    """What `mailhoist scan` says of a store: the messages composed of it, and the complaints."""
+    lies = 0
+
+    def __init__(self, path):
+        try:
+            result = rig.hoist("scan", "--quiet", "--recovered", "--format", "jsonl", f"pst:{path}",
+                               timeout=10 * SECONDS)
+        except subprocess.TimeoutExpired:
+            self.broke = "hang"
+            return
+        except AssertionError as error:
+            self.broke = str(error)
+            return
+        self.err, self.status = result.err, result.status
+        rows = [json.loads(line) for line in result.out.splitlines()]
+        self.items = {int(row["locator"].split(":")[1], 16): row for row in rows}
+        self.broke = None
+        if self.status not in (rig.OK, rig.REFUSED, rig.NOINPUT):
+            self.broke = f"status {self.status}: {result.err[-1500:]}"
+        elif len(rows) != len(self.items):
+            self.broke = "an item was delivered twice"
+        self.refused = self.status == rig.NOINPUT and not rows and bool(self.err)
+        self.damage = result.err
+        self.ranges = [(int(first, 16), int(end, 16)) for first, end in LOST_RANGE.findall(self.err)]
+        self.unnamed = sum(map(int, FURTHER.findall(self.err)))
+
+    def names(self, nid):
+        return f"item {nid:x}" in self.err or any(first <= nid < end for first, end in self.ranges)
+
+
+def silent_losses_of_scan(whole, scan):
+    """The same of messages."""
+    missing = [nid for nid in whole.items if nid not in scan.items]
+    faults, unnamed = [], [nid for nid in missing if not scan.names(nid)]
+    if len(unnamed) > scan.unnamed:
+        faults.append(f"items {[hex(nid) for nid in unnamed[:5]]} missing without a word")
+    if missing and scan.status == rig.OK:
+        faults.append(f"{len(missing)} items missing, and the exit status is 0")
+    if "the store's own properties" in scan.err:
+        return faults, len(missing)  # the store's UID is gone, which every boundary is made of
+    for nid, row in scan.items.items():
+        was = whole.items.get(nid)
+        if was and was["sha256"] != row["sha256"] and set(row["fidelity"]) <= set(was["fidelity"]) and (
+                row["state"] == was["state"] and not scan.names(nid)):
+            faults.append(f"item {nid:#x} altered without a word")
+    return faults[:5], len(missing)
+
+
 class Campaign:
-    def __init__(self, folder, keep=None):
+    def __init__(self, folder, keep=None, by="dump"):
         self.folder, self.keep = pathlib.Path(folder), keep
+        self.reading, self.losses = {"dump": (Reading, silent_losses),
+                                     "scan": (Scan, silent_losses_of_scan)}[by]
         self.whole = {}
         self.counts, self.failures = collections.Counter(), []
 
@@ -136,7 +189,7 @@ class Campaign:
             path = self.folder / f"{name}.pst"
             pst_case_stores.STORES[name](path)
             data = path.read_bytes()
-            whole = Reading(path)
+            whole = self.reading(path)
             facts = json.loads(path.with_suffix(".json").read_text())
             whole.unlisted = {problem["item"] for problem in facts["problems"]
                               if problem["what"] in ("orphan", "unlisted")}
@@ -151,7 +204,7 @@ class Campaign:
         octets, what, forged = pst_mutate.mutant(data, layout, f"{name}:{seed}", kinds)
         path = self.folder / "mutant.pst"
         path.write_bytes(octets)
-        reading = Reading(path)
+        reading = self.reading(path)
         faults = self.judge(whole, reading, what, forged)
         if faults:
             self.failures.append(f"{name} {seed} ({what}): " + "; ".join(faults))
@@ -169,18 +222,18 @@ class Campaign:
         if forged:
             self.counts["forged"] += 1
             return []
-        faults, missing = silent_losses(whole, reading)
-        if reading.lost > missing + whole.lies and not faults:
+        faults, missing = self.losses(whole, reading)
+        if self.reading is Reading and reading.lost > missing + whole.lies and not faults:
             faults = [f"{missing} items missing, but {reading.lost} named as lost"]
         self.counts["silent loss" if faults else "whole" if not missing and not reading.damage
                     else "accounted for"] += 1
         return faults
 
 
-def run(count, seed=1, keep=None, kinds=None, stores=STORES, say=None):
+def run(count, seed=1, keep=None, kinds=None, stores=STORES, say=None, by="dump"):
     """(counts, failures) of so many mutants."""
     with rig.scratch() as folder:
-        campaign = Campaign(folder, keep)
+        campaign = Campaign(folder, keep, by)
         for number in range(count):
             campaign.one(stores[number % len(stores)], seed * 1_000_000 + number, kinds)
             if say and (number + 1) % 100 == 0:
@@ -193,12 +246,13 @@ def main():
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep")
+    parser.add_argument("--by", choices=["dump", "scan"], default="dump")
     parser.add_argument("--kind", choices=[kind.__name__ for kind in
                                            pst_mutate.DAMAGES + pst_mutate.FORGERIES])
     options = parser.parse_args()
     kinds = [getattr(pst_mutate, options.kind)] if options.kind else None
     counts, failures = run(options.count, options.seed, options.keep, kinds,
-                           say=lambda line: print(line, flush=True))
+                           by=options.by, say=lambda line: print(line, flush=True))
     for failure in failures:
         print("FAIL", failure)
     print(f"{options.count} mutants: " + ", ".join(f"{number} {what}" for what, number in
