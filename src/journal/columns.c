@@ -25,11 +25,10 @@ const char *action_name(enum action a)
 
 const char *match_level_name(enum match_level level)
 {
-	static const char *const names[] = {
-		"none", "uidl", "content", "dress", "weak", "journal"
-	};
+	static const char *const names[] = { "none", "uidl",	"content", "dress",
+					     "weak", "journal", "rebuilt" };
 
-	return (unsigned)level <= MATCH_JOURNAL ? names[level] : "?";
+	return (unsigned)level <= MATCH_REBUILT ? names[level] : "?";
 }
 
 const char *outcome_name(enum line_outcome o)

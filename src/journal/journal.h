@@ -245,6 +245,8 @@ enum match_level { /* which level decided; 0 none */
 		   MATCH_DRESS,	  /* equal after dropping transport headers, body equal */
 		   MATCH_WEAK,	  /* some keys equal; the bodies were compared */
 		   MATCH_JOURNAL, /* we uploaded it in an earlier run */
+		   MATCH_REBUILT, /* of a message composed from a store: Message-ID, date, sender,
+				   * subject and attachments are those of the original */
 };
 const char *match_level_name(enum match_level level);
 
@@ -334,6 +336,7 @@ struct upload {
 	uint32_t origin_flags; /* that it had, and that COPY has brought along */
 	bool origin_gone;      /* MOVE: it has been taken away there */
 	bool partial;	       /* what is here is only its beginning */
+	bool rebuilt;	       /* composed: the original, if the server has it, has other octets */
 };
 
 /* Target folders of a run that have open uploads: in name order; pass the last id (0 first). A

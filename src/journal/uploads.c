@@ -18,7 +18,7 @@
 	" i.ident, i.fields, i.message_id, i.subject, i.sender, 2, 0, 0, 0,"                       \
 	" coalesce(l.remote, 0) & 4294967295, i.header_len, i.repairs, i.essence, l.level = 5 "    \
 	"AND (SELECT method FROM upload WHERE id = l.upload) = 0, 0, 0, 0,"                        \
-	" i.state = 1, l.target, 0, 0"
+	" i.state = 1, l.target, 0, 0, i.rebuilt"
 _Static_assert(MATCH_JOURNAL == 5 && METHOD_APPEND == 0 && METHOD_COPY == 1 && METHOD_MOVE == 2 &&
 		       STATE_PARTIAL == 1 && OUTCOME_FILED == 3 && OUTCOME_TO_FILE == 8,
 	       "as in the SQL");
@@ -79,6 +79,7 @@ static void read_upload(sqlite3_stmt *st, struct arena *a, struct upload *u)
 	u->target = sqlite3_column_int64(st, 34);
 	u->origin_gone = sqlite3_column_int(st, 35) != 0;
 	u->origin_flags = (uint32_t)sqlite3_column_int64(st, 36);
+	u->rebuilt = sqlite3_column_int(st, 37) != 0;
 }
 
 int uploads_read(struct journal *j, sqlite3_stmt *st, size_t max, struct arena *a,

@@ -13,6 +13,7 @@
  * killed half way would end up with other mailboxes than one left in peace.
  */
 #include "match/work.h"
+#include "message/fidelity.h"
 
 #include <string.h>
 
@@ -25,6 +26,8 @@ struct seeker {
 	uint8_t sha256[SHA256_LEN], key[KEY_LEN], ident[KEY_LEN], fields[KEY_LEN];
 	bool has_id;
 	bool partial;	   /* the server's whole copy is larger */
+	bool rebuilt;	   /* the original has other octets */
+	bool made_id;	   /* and may have another Message-ID, or none */
 	bool not_ours;	   /* leave out what we uploaded */
 	uint64_t sizes[4]; /* as sent, and as servers are known to store it */
 	size_t n_sizes;
@@ -185,6 +188,8 @@ static int by_ident(struct seeker *s, struct found *out, struct err *err)
  * the same text to somebody else. */
 static enum match_level level_of(const struct seeker *s, const struct found *f)
 {
+	if (s->rebuilt)
+		return f->fields_agree && size_fits(s, f->size) ? MATCH_CONTENT : MATCH_REBUILT;
 	if (s->partial && (!f->fields_agree || f->size < s->sizes[0]))
 		return MATCH_NONE;
 	if (!s->has_id)
@@ -310,20 +315,33 @@ static int seek_in_crowd(struct seeker *s, const struct found *any, int *propose
 
 /* ---- one item ---- */
 
-/* The Message-ID is missing on one side only. */
-static int seek_across(struct seeker *s, int *proposed, struct err *err)
+static int propose_some(struct seeker *s, const struct found *list, int n, int *proposed,
+			struct err *err)
 {
-	struct found list[MATCH_CANDIDATES_MAX + 1];
-	int n = s->has_id ? by_key(s, s->ident, list, err) : by_ident(s, list, err);
+	enum match_level level = s->rebuilt ? MATCH_REBUILT : MATCH_WEAK;
 
 	for (int i = 0; i < n && i < MATCH_CROWDED_MAX; i++) {
-		int got = propose(s, list[i].remote, MATCH_WEAK, err);
+		int got = propose(s, list[i].remote, level, err);
 
 		if (got < 0)
 			return -1;
 		*proposed += got;
 	}
-	return n < 0 ? -1 : 0;
+	return 0;
+}
+
+/* The Message-ID is missing on one side only, or it was made up here. */
+static int seek_across(struct seeker *s, int *proposed, struct err *err)
+{
+	struct found list[MATCH_CANDIDATES_MAX + 1];
+	int n = s->has_id ? by_key(s, s->ident, list, err) : by_ident(s, list, err);
+
+	if (n < 0 || propose_some(s, list, n, proposed, err) < 0)
+		return -1;
+	if (!s->made_id)
+		return 0;
+	n = by_ident(s, list, err);
+	return n < 0 ? -1 : propose_some(s, list, n, proposed, err);
 }
 
 static int seek(struct seeker *s, struct err *err)
@@ -340,7 +358,7 @@ static int seek(struct seeker *s, struct err *err)
 	} else if (propose_all(s, list, n, &proposed, err) < 0) {
 		return -1;
 	}
-	return proposed > 0 || s->partial ? 0 : seek_across(s, &proposed, err);
+	return proposed > 0 || (s->partial && !s->rebuilt) ? 0 : seek_across(s, &proposed, err);
 }
 
 static void read_item(struct seeker *s, sqlite3_stmt *st)
@@ -357,6 +375,8 @@ static void read_item(struct seeker *s, sqlite3_stmt *st)
 	set_sizes(s, (uint64_t)sqlite3_column_int64(st, 7), (uint64_t)sqlite3_column_int64(st, 8),
 		  (uint64_t)sqlite3_column_int64(st, 9));
 	s->partial = sqlite3_column_int(st, 11) != 0;
+	s->rebuilt = sqlite3_column_int(st, 12) != 0;
+	s->made_id = (sqlite3_column_int64(st, 13) & FIDELITY_ID_SYNTHESISED) != 0;
 	s->not_ours = decided || s->options->keep_duplicates;
 }
 
@@ -368,7 +388,8 @@ static sqlite3_stmt *items_to_match(struct seeker *s, struct err *err)
 	sqlite3_stmt *st = db_stmt(
 		s->db,
 		"SELECT w.item, w.target, w.sha256, i.has_id, i.key, i.ident, i.fields, i.wire_len,"
-		" i.cr_count, i.cr_cr_lf_count, w.state, i.state = 1 FROM work w CROSS JOIN item i "
+		" i.cr_count, i.cr_cr_lf_count, w.state, i.state = 1, i.rebuilt, i.fidelity FROM "
+		"work w CROSS JOIN item i "
 		"ON i.id ="
 		" w.item"
 		" WHERE (w.state IS NULL OR w.state IN (0, 4, 5)) AND (?1 OR (w.copy = 0"

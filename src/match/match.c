@@ -243,6 +243,7 @@ static int read_candidate(sqlite3_stmt *st, struct arena *a, struct match_candid
 	c->level = (enum match_level)sqlite3_column_int(st, 17);
 	c->in_target = sqlite3_column_int(st, 18) == 0;
 	c->partial = sqlite3_column_int(st, 19) != 0;
+	c->rebuilt = sqlite3_column_int(st, 20) != 0;
 	sqlite3_reset(st);
 	if (!c->kind || !c->source || !c->store_location || !c->locator || !c->wire_name)
 		return err_nomem(err);
@@ -259,7 +260,7 @@ int match_candidate_next(struct journal *j, int64_t run, struct match_cursor *cu
 		journal_db(j),
 		"SELECT i.id, s.kind, s.source, s.location, i.locator, i.sha256, i.wire_len,"
 		" i.header_len, i.nul_count, i.cr_count, i.cr_cr_lf_count, i.repairs, i.essence,"
-		" i.has_id, f.wire_name, r.size, c.remote, c.level, c.phase, i.state = 1"
+		" i.has_id, f.wire_name, r.size, c.remote, c.level, c.phase, i.state = 1, i.rebuilt"
 		" FROM candidate c INDEXED BY candidate_open CROSS JOIN remote r ON r.id = c.remote"
 		" CROSS JOIN folder f ON f.id = c.remote >> 32 CROSS JOIN item i ON i.id = c.item"
 		" CROSS JOIN store s ON s.id = i.store"

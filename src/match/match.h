@@ -14,6 +14,9 @@
  *   MATCH_WEAK     only the Message-ID agrees: proven by the whole body. Or one of the two has no
  *                  Message-ID, and From, Date and Subject agree: proven by the whole body and
  *                  equal To and Cc (one text sent to many in one second is many messages)
+ *   MATCH_REBUILT  a message composed from a store, of which the server may have the original:
+ *                  Message-ID (or, where the store has none, From, Date and Subject) agree: proven
+ *                  by the outline (message/outline.h)
  * "Equal" always means: after what servers are documented to change (NUL, lone CR, CR CR LF).
  *
  * A verdict is about contents (SHA-256) and a message of the server (folder, UID), and is kept:
@@ -63,6 +66,7 @@ struct match_candidate {
 	uint32_t repairs;
 	uint8_t essence[KEY_LEN];
 	bool has_id;
+	bool rebuilt; /* composed: the original has other octets */
 	bool partial; /* only the beginning is here: the server's whole copy is the same message */
 	/* the server's */
 	int64_t folder;

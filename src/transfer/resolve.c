@@ -18,6 +18,7 @@
 #include "match/match.h"
 #include "message/header.h"
 #include "message/keys.h"
+#include "message/outline.h"
 #include "transfer/content.h"
 #include "transfer/internal.h"
 
@@ -36,6 +37,7 @@ struct resolving {
 	struct transfer *t;
 	struct canon *canon;
 	struct keyer *keyer;
+	struct outliner *outliner;
 	struct arena arena, find_arena;
 	struct buf header;
 	struct match_cursor cursor;
@@ -56,6 +58,7 @@ static void resolving_release(struct resolving *r)
 		journal_rollback(r->t->journal);
 	canon_free(r->canon);
 	keyer_free(r->keyer);
+	outliner_free(r->outliner);
 	arena_release(&r->arena);
 	arena_release(&r->find_arena);
 	arena_release(&r->ahead_arena);
@@ -73,16 +76,19 @@ static int resolving_init(struct resolving *r, struct transfer *t, struct err *e
 	};
 	r->canon = canon_new();
 	r->keyer = keyer_new(err);
-	return r->canon && r->keyer ? 0 : err_nomem(err);
+	r->outliner = outliner_new();
+	return r->canon && r->keyer && r->outliner ? 0 : err_nomem(err);
 }
 
 /* ---- groups ---- */
 
 /* What the server is asked for. */
-enum question { ASK_SAMPLE, ASK_BODY, ASK_WHOLE, ASK_BEGINNING };
+enum question { ASK_SAMPLE, ASK_BODY, ASK_WHOLE, ASK_BEGINNING, ASK_OUTLINE };
 
 static enum question question_of(const struct resolving *r, const struct match_candidate *c)
 {
+	if (c->level == MATCH_REBUILT)
+		return ASK_OUTLINE;
 	if (c->repairs & NOTE_NO_HEADER)
 		return ASK_WHOLE;
 	if (c->partial && c->level != MATCH_CONTENT)
@@ -101,7 +107,7 @@ static bool fits(const struct resolving *r, const struct match_candidate *c)
 	const struct match_candidate *first = &r->group[0].c;
 
 	if (r->n == GROUP_MAX || c->folder != first->folder ||
-	    question_of(r, c) != question_of(r, first) || question_of(r, c) == ASK_BEGINNING)
+	    question_of(r, c) != question_of(r, first) || question_of(r, c) >= ASK_BEGINNING)
 		return false;
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->group[i].c.uid == c->uid)
@@ -405,9 +411,94 @@ static bool is_folder_refusal(const struct resolving *r, const struct err *err)
 	       !session_is_dead(r->t->session);
 }
 
+/* ---- outlines: of a message that was composed, and of what may be its original ---- */
+
+static int outline_of_theirs(struct resolving *r, uint32_t uid, struct outline *out, bool *came,
+			     struct err *err)
+{
+	struct fetch_chunk chunk;
+	int got;
+
+	*came = false;
+	outliner_start(r->outliner);
+	if (session_fetch_start(r->t->session, &uid, 1, "", 0, err) < 0)
+		return -1;
+	while ((got = session_fetch_next(r->t->session, &chunk, err)) > 0) {
+		if (chunk.uid != uid)
+			continue;
+		if (chunk.kind == CHUNK_BYTES)
+			outliner_add(r->outliner, chunk.bytes);
+		*came |= chunk.kind == CHUNK_END;
+	}
+	outliner_end(r->outliner, out);
+	return got;
+}
+
+/* 1; 0: the local message cannot be read any more; -1. */
+static int outline_of_ours(struct resolving *r, const struct match_candidate *c,
+			   struct outline *out, struct err *err)
+{
+	struct message m = { 0 };
+	struct err cause = ERR_INIT;
+	struct slice bytes;
+	int got;
+
+	arena_reset(&r->find_arena);
+	outliner_start(r->outliner);
+	got = source_set_find(r->t->sources, c->kind, c->source, c->locator, &r->find_arena, &m,
+			      &cause);
+	if (got == 0) {
+		canon_start(r->canon, &m.body, &m.canon);
+		while ((got = canon_next(r->canon, &bytes, &cause)) > 0)
+			outliner_add(r->outliner, bytes);
+	}
+	outliner_end(r->outliner, out);
+	if (got == 0)
+		return 1;
+	if (cause.scope == SCOPE_MESSAGE)
+		return 0;
+	*err = cause;
+	return -1;
+}
+
+static int compare_outline(struct resolving *r, struct asked *a, struct err *err)
+{
+	struct outline theirs, ours;
+	bool came;
+
+	if (outline_of_theirs(r, a->c.uid, &theirs, &came, err) < 0)
+		return -1;
+	if (!came)
+		return 0;
+	int got = outline_of_ours(r, &a->c, &ours, err);
+
+	if (got <= 0)
+		return got;
+	a->c.level = MATCH_REBUILT;
+	a->verdict =
+		outline_same(&theirs, &ours, false, a->c.partial) ? VERDICT_SAME : VERDICT_OTHER;
+	return 0;
+}
+
+/* Composed messages that are not octet for octet what the server has. */
+static int compare_outlines(struct resolving *r, struct err *err)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct asked *a = &r->group[i];
+
+		if (a->c.rebuilt && a->verdict == VERDICT_OTHER && compare_outline(r, a, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int ask_group(struct resolving *r, struct err *err)
 {
-	return compare_bodies(r, err) < 0 ? -1 : compare_headers(r, err);
+	if (question_of(r, &r->group[0].c) == ASK_OUTLINE)
+		return compare_outline(r, &r->group[0], err);
+	if (compare_bodies(r, err) < 0 || compare_headers(r, err) < 0)
+		return -1;
+	return compare_outlines(r, err);
 }
 
 /* One of them cannot be fetched (damaged on the server, as a rule): ask for each by itself. What

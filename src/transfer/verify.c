@@ -122,11 +122,19 @@ static bool same_keys(const struct match_keys *a, const struct match_keys *b)
 	return a->has_id == b->has_id && memcmp(a->fields, b->fields, KEY_LEN) == 0;
 }
 
+/* The server has the original of a message that is here only in pieces: other octets. */
+static bool is_original(const struct upload *u)
+{
+	return u->rebuilt && !u->ours;
+}
+
 /* An equal size proves little where octets may have been replaced: those are looked at. */
 static bool must_look(const struct verifying *v, const struct upload *u,
 		      const struct remote_row *row)
 {
 	if (u->method != METHOD_APPEND && u->partial) /* there is nothing here to compare it with */
+		return false;
+	if (is_original(u))
 		return false;
 	if (v->level == VERIFY_FULL)
 		return true;
@@ -154,7 +162,8 @@ static int check_row(struct verifying *v, struct checked *c, struct err *err)
 		check_attributes(v, c, &row);
 	if (c->verdict == CHECK_SAME &&
 	    (must_look(v, c->u, &row) ||
-	     (v->level >= VERIFY_HEADER && !v->present && !same_keys(&row.keys, &c->u->keys))))
+	     (v->level >= VERIFY_HEADER && !v->present && !is_original(c->u) &&
+	      !same_keys(&row.keys, &c->u->keys))))
 		c->verdict = CHECK_LOOK;
 	return 0;
 }
