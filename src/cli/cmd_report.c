@@ -44,7 +44,9 @@ int command_report(const struct options *options, struct err *err)
 	    journal_open_readonly(state_dir, report.account, &journal, err) != 0)
 		return -1;
 	failed = find_run(journal, options, &a, &run, err);
-	if (!failed)
+	if (!failed && options->cleanup)
+		failed = report_cleanup(journal, run, &report, err);
+	else if (!failed)
 		failed = options->format == FORMAT_JSON ? report_json(journal, run, &report, err)
 							: report_text(journal, run, &report, err);
 	journal_close(journal);

@@ -57,6 +57,7 @@ enum option_id {
 	OPT_FILE,
 	OPT_FLAGS,
 	OPT_DRY_RUN,
+	OPT_CLEANUP,
 	OPT_VERIFY,
 	OPT_HELP,
 	OPT_VERSION,
@@ -141,6 +142,8 @@ static const struct {
 
 	{ OPT_DRY_RUN, "dry-run", NULL, BIT(COMMAND_UNDO),
 	  "only tell what would be taken back; nothing is changed" },
+	{ OPT_CLEANUP, "cleanup", NULL, BIT(COMMAND_REPORT),
+	  "for the owner of the mailbox: what INBOX still holds, and what to do about it" },
 
 	{ OPT_HELP, "help", NULL, ~0u, "this text; `mailhoist help COMMAND` for one command" },
 	{ OPT_VERSION, "version", NULL, ~0u, "version and licence" },
@@ -431,6 +434,8 @@ static bool *switch_of(struct options *o, enum option_id id)
 		return &o->no_uidl;
 	case OPT_DRY_RUN:
 		return &o->dry_run;
+	case OPT_CLEANUP:
+		return &o->cleanup;
 	default:
 		return NULL;
 	}

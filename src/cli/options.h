@@ -70,6 +70,7 @@ struct options {
 	enum flag_policy flags;
 
 	bool dry_run; /* undo */
+	bool cleanup; /* report */
 
 	/* apply and verify */
 	enum verify_level verify;

@@ -27,7 +27,7 @@
 #include "message/keys.h"
 
 #define APPLICATION_ID 0x6d686a31 /* "mhj1" */
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 static const char *const tables[] = {
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
@@ -204,6 +204,10 @@ static const char *const tables[] = {
 	" state INTEGER NOT NULL)", /* enum flag_change_state */
 	"CREATE INDEX flag_change_run ON flag_change(run, state, remote)",
 
+	/* Messages that are on the server only, as the last plan saw it. */
+	"CREATE TABLE server_only (remote INTEGER PRIMARY KEY, run INTEGER NOT NULL,"
+	" size INTEGER NOT NULL, internaldate INTEGER)",
+
 	/* Uploads that are being taken back. */
 	"CREATE TABLE undo ("
 	" upload INTEGER PRIMARY KEY, step INTEGER NOT NULL," /* enum undo_step */
@@ -234,8 +238,8 @@ static int create(struct db *db, struct err *err)
 	sqlite3_bind_int(st, 1, MATCH_RULES_VERSION);
 	if (db_run(db, st, err) < 0)
 		return -1;
-	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 4, "as in the text below");
-	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=4;", err);
+	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 5, "as in the text below");
+	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=5;", err);
 }
 
 static int foreign(const struct db *db, const char *what, struct err *err)

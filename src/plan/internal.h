@@ -39,6 +39,9 @@ int plan_filings(struct planning *p, struct err *err);
 int plan_flag_changes(const struct planning *p, struct err *err);
 int plan_count_flag_changes(const struct planning *p, struct err *err);
 
+/* server_only.c: note what is on the server and nowhere here. */
+int plan_server_only(const struct planning *p, struct err *err);
+
 /* keywords.c: SQL functions mail_keywords() and keywords_minus(). */
 int keyword_functions(struct db *db, struct err *err);
 

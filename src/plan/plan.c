@@ -467,6 +467,8 @@ static int make_lines(struct planning *p, struct err *err)
 	if (write_lines(p, err) < 0 || note_range(p, err) < 0 || tell_keywords(p, err) < 0 ||
 	    tell_dresses(p, err) < 0)
 		return -1;
+	if (p->kind != RUN_VERIFY && plan_server_only(p, err) < 0)
+		return -1;
 	if (p->kind == RUN_PLAN)
 		return plan_count_flag_changes(p, err);
 	return writes(p) && (write_uploads(p, err) < 0 || plan_flag_changes(p, err) < 0) ? -1 : 0;

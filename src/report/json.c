@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "journal/notice.h"
+#include "journal/leftovers.h"
 #include "journal/pop.h"
 #include "report/facts.h"
 #include "report/query.h"
@@ -284,6 +285,50 @@ static int put_leftovers(struct writer *w, struct err *err)
 	return got;
 }
 
+static int put_server_only_lines(struct writer *w, struct err *err)
+{
+	struct server_only s = { 0 };
+	int got;
+
+	json_key(&w->json, "lines");
+	json_open(&w->json, '[');
+	while ((got = journal_server_only_next(w->journal, w->run, s.id, &w->arena, &s, err)) > 0) {
+		json_open(&w->json, '{');
+		put_text(&w->json, "folder", s.folder);
+		put_number(&w->json, "uid", s.uid);
+		put_number(&w->json, "size", s.size);
+		json_key(&w->json, "internaldate");
+		json_time(&w->json, s.internaldate);
+		json_close(&w->json, '}');
+		arena_reset(&w->arena);
+		if (fd_flush(w->options->fd, &w->out, false, err) != 0)
+			return -1;
+	}
+	json_close(&w->json, ']');
+	return got;
+}
+
+static int put_server_only(struct writer *w, struct err *err)
+{
+	struct amount only;
+	bool known;
+
+	if (journal_server_only(w->journal, w->run, &known, &only, err) < 0)
+		return -1;
+	json_key(&w->json, "server_only");
+	if (!known) {
+		json_null(&w->json);
+		return 0;
+	}
+	json_open(&w->json, '{');
+	put_number(&w->json, "messages", only.n);
+	put_number(&w->json, "bytes", only.bytes);
+	if (put_server_only_lines(w, err) != 0)
+		return -1;
+	json_close(&w->json, '}');
+	return 0;
+}
+
 static int put_all(struct writer *w, struct err *err)
 {
 	json_init(&w->json, &w->out);
@@ -296,7 +341,8 @@ static int put_all(struct writer *w, struct err *err)
 		return -1;
 	if (put_fidelity(w, err) != 0)
 		return -1;
-	if (put_renamings(w, err) != 0 || put_notices(w, err) != 0 || put_leftovers(w, err) != 0)
+	if (put_renamings(w, err) != 0 || put_notices(w, err) != 0 || put_leftovers(w, err) != 0 ||
+	    put_server_only(w, err) != 0)
 		return -1;
 	json_close(&w->json, '}');
 	buf_addc(&w->out, '\n');

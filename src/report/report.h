@@ -27,6 +27,10 @@ int report_json(struct journal *j, int64_t run, const struct report_options *opt
 int report_lines(struct journal *j, int64_t run, const struct report_options *options,
 		 struct err *err);
 
+/* A page for the owner of the mailbox: what INBOX still holds, and what to do about it. */
+int report_cleanup(struct journal *j, int64_t run, const struct report_options *options,
+		   struct err *err);
+
 /* Of a run that may still have open lines (a plan, or stopped): found == sum of all outcomes. */
 bool report_accounts_for_all(const struct balance *b);
 

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "journal/notice.h"
+#include "journal/leftovers.h"
 #include "journal/pop.h"
 #include "report/query.h"
 
@@ -427,6 +428,21 @@ static int put_leftovers(struct writer *w, struct err *err)
 	return got;
 }
 
+static int put_server_only(struct writer *w, struct err *err)
+{
+	struct amount only;
+	bool known;
+
+	if (journal_server_only(w->journal, w->run.id, &known, &only, err) < 0)
+		return -1;
+	if (!known || only.n == 0)
+		return 0;
+	buf_addf(&w->out, "\nOnly on the server (left alone): %llu, ", (unsigned long long)only.n);
+	text_add_size(&w->out, only.bytes);
+	buf_adds(&w->out, "; mailhoist report --cleanup tells what to do about INBOX\n");
+	return 0;
+}
+
 static int put_all(struct writer *w, int64_t run, struct err *err)
 {
 	struct balance total;
@@ -443,7 +459,7 @@ static int put_all(struct writer *w, int64_t run, struct err *err)
 		return -1;
 	put_balance(w, &total);
 	if (put_reasons(w, err) != 0 || put_renamings(w, err) != 0 || put_notices(w, err) != 0 ||
-	    put_leftovers(w, err) != 0 ||
+	    put_leftovers(w, err) != 0 || put_server_only(w, err) != 0 ||
 	    put_lines(w, "\nRefused or failed:\n", LINES_REFUSED, put_line, err) != 0 ||
 	    put_lines(w, "\nDifferences that verification found:\n", LINES_DIFFERS, put_line,
 		      err) != 0)

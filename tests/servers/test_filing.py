@@ -70,6 +70,22 @@ class Filing(rig.ServerTest):
         self.hoist("apply", str(planned["run"]), *self.to(), password=self.server.password)
         self.assertMailboxes(self.life.expected(), self.account())
 
+    def test_what_stays_is_said(self):
+        out = self.run_it("--file", "copy").out
+        self.assertIn(f"Only on the server (left alone): {len(self.life.server_only)}", out)
+        self.assertIn("that were not sent", out)
+        report = self.report()
+        self.assertEqual(report["server_only"]["messages"], len(self.life.server_only))
+        self.assertEqual({line["folder"] for line in report["server_only"]["lines"]}, {"INBOX"})
+        levels = {row["match"] for row in report["reasons"] if row["outcome"] == "filed"}
+        self.assertTrue(levels and "none" not in levels, levels)
+        page = self.hoist("report", "--cleanup", "--state", self.state).out
+        inbox = [row for row in self.account() if row["folder"] == "INBOX"]
+        self.assertIn(f"still holds: {len(inbox)} messages", page)
+        filed = {m.data for m in self.life.mails if m.folder != "INBOX"} - self.life.local_only
+        self.assertIn(f"- {len(filed)} messages", page)
+        self.assertIn("leave messages on the", page)
+
     def test_off_leaves_it_there(self):
         self.run_it("--file", "off")
         inbox = [row for row in self.account() if row["folder"] == "INBOX"]
