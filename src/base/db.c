@@ -164,6 +164,18 @@ int db_run(struct db *db, sqlite3_stmt *st, struct err *err)
 	return got;
 }
 
+int db_run_ids(struct db *db, const char *sql, int64_t first, int64_t second, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(db, sql, err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, first);
+	if (sqlite3_bind_parameter_count(st) > 1)
+		sqlite3_bind_int64(st, 2, second);
+	return db_run(db, st, err);
+}
+
 int db_int(struct db *db, const char *sql, int64_t *out, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(db, sql, err);

@@ -36,6 +36,9 @@ int db_step(struct db *db, sqlite3_stmt *st, struct err *err);
 /* Step a statement that must return no row. 0 or -1. */
 int db_run(struct db *db, sqlite3_stmt *st, struct err *err);
 
+/* Run a statement that returns no row and has one or two integer parameters. */
+int db_run_ids(struct db *db, const char *sql, int64_t first, int64_t second, struct err *err);
+
 /* One integer from a query with no parameters. */
 int db_int(struct db *db, const char *sql, int64_t *out, struct err *err);
 

@@ -65,19 +65,6 @@ static int new_store(struct journal *j, const struct store_key *key, const char 
 	return 0;
 }
 
-static int with_ids(struct journal *j, const char *sql, int64_t first, int64_t second,
-		    struct err *err)
-{
-	sqlite3_stmt *st = db_stmt(&j->db, sql, err);
-
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, first);
-	if (sqlite3_bind_parameter_count(st) > 1)
-		sqlite3_bind_int64(st, 2, second);
-	return db_run(&j->db, st, err);
-}
-
 static int begin_store(struct journal *j, int64_t run, const struct store_key *key,
 		       const char *folder, int64_t *id, bool *fresh, struct err *err)
 {
@@ -88,12 +75,12 @@ static int begin_store(struct journal *j, int64_t run, const struct store_key *k
 	if (got == 0)
 		*fresh = false;
 	if (got > 0 && !*fresh &&
-	    with_ids(j, "UPDATE store SET gone = 1 WHERE id = ?", *id, 0, err) < 0)
+	    db_run_ids(&j->db, "UPDATE store SET gone = 1 WHERE id = ?", *id, 0, err) < 0)
 		return -1;
 	if (!*fresh && new_store(j, key, folder, id, err) < 0)
 		return -1;
-	return with_ids(j, "INSERT OR IGNORE INTO run_store(run, store) VALUES (?, ?)", run, *id,
-			err);
+	return db_run_ids(&j->db, "INSERT OR IGNORE INTO run_store(run, store) VALUES (?, ?)", run,
+			  *id, err);
 }
 
 int journal_store_begin(struct journal *j, int64_t run, const struct store_key *key, int64_t *store,
@@ -411,12 +398,12 @@ int journal_notice_add(struct journal *j, int64_t run, int64_t store, const stru
 
 int journal_notices_keep(struct journal *j, int64_t run, int64_t store, struct err *err)
 {
-	return with_ids(j,
-			"INSERT INTO notice(run, store, kind, count, location, text)"
-			" SELECT ?1, store, kind, count, location, text FROM notice"
-			" WHERE store = ?2 AND run = (SELECT max(x.run) FROM run_store x"
-			"  WHERE x.store = ?2 AND x.run < ?1) ORDER BY id",
-			run, store, err);
+	return db_run_ids(&j->db,
+			  "INSERT INTO notice(run, store, kind, count, location, text)"
+			  " SELECT ?1, store, kind, count, location, text FROM notice"
+			  " WHERE store = ?2 AND run = (SELECT max(x.run) FROM run_store x"
+			  "  WHERE x.store = ?2 AND x.run < ?1) ORDER BY id",
+			  run, store, err);
 }
 
 int journal_notice_next(struct journal *j, int64_t run, int64_t *after, struct arena *a,

@@ -36,19 +36,6 @@ static int query_folder(struct journal *j, sqlite3_stmt *st, struct arena *a,
 	return got <= 0 ? got : folder_read(st, a, out, err);
 }
 
-static int with_ids(struct journal *j, const char *sql, int64_t first, int64_t second,
-		    struct err *err)
-{
-	sqlite3_stmt *st = db_stmt(&j->db, sql, err);
-
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, first);
-	if (sqlite3_bind_parameter_count(st) > 1)
-		sqlite3_bind_int64(st, 2, second);
-	return db_run(&j->db, st, err);
-}
-
 /* ---- the listing ---- */
 
 int journal_folders_begin(struct journal *j, struct err *err)
@@ -215,7 +202,7 @@ static int unite(struct journal *j, int64_t from, int64_t into, struct err *err)
 	};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-		if (with_ids(j, steps[i], from, into, err) < 0)
+		if (db_run_ids(&j->db, steps[i], from, into, err) < 0)
 			return -1;
 	return 0;
 }
@@ -335,13 +322,13 @@ int journal_remote_clear(struct journal *j, int64_t folder, struct err *err)
 
 	if (tx_begin(j, &own, err) < 0)
 		return -1;
-	result = with_ids(j, "DELETE FROM remote WHERE id BETWEEN ?1 AND ?2", remote_id(folder, 0),
-			  remote_id(folder, UINT32_MAX), err);
+	result = db_run_ids(&j->db, "DELETE FROM remote WHERE id BETWEEN ?1 AND ?2",
+			    remote_id(folder, 0), remote_id(folder, UINT32_MAX), err);
 	if (result == 0)
-		result = with_ids(j,
-				  "UPDATE folder SET indexed = 0, uidnext = 0, messages = 0,"
-				  " highestmodseq = 0 WHERE id = ?",
-				  folder, 0, err);
+		result = db_run_ids(&j->db,
+				    "UPDATE folder SET indexed = 0, uidnext = 0, messages = 0,"
+				    " highestmodseq = 0 WHERE id = ?",
+				    folder, 0, err);
 	return tx_end(j, own, result, err);
 }
 
@@ -438,8 +425,8 @@ static int void_verdicts(struct journal *j, int64_t folder, uint32_t uidvalidity
 	if (got <= 0)
 		return got;
 	sqlite3_reset(st);
-	return with_ids(j, "DELETE FROM candidate WHERE remote BETWEEN ?1 AND ?2",
-			remote_id(folder, 0), remote_id(folder, UINT32_MAX), err);
+	return db_run_ids(&j->db, "DELETE FROM candidate WHERE remote BETWEEN ?1 AND ?2",
+			  remote_id(folder, 0), remote_id(folder, UINT32_MAX), err);
 }
 
 static int set_indexed(struct journal *j, int64_t folder, uint32_t uidvalidity, uint32_t uidnext,

@@ -62,3 +62,19 @@ const char *repair_name(uint32_t bit)
 			return names[i];
 	return "";
 }
+
+int message_keep_texts(struct message *m, struct arena *a)
+{
+	m->locator = arena_str(a, m->locator);
+	if (!m->locator)
+		return -1;
+	for (size_t i = 0; i < m->flags.n_keywords; i++) {
+		m->flags.keywords[i] = arena_str(a, m->flags.keywords[i]);
+		if (!m->flags.keywords[i])
+			return -1;
+	}
+	if (!m->uidl)
+		return 0;
+	m->uidl = arena_str(a, m->uidl);
+	return m->uidl ? 0 : -1;
+}

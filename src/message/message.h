@@ -182,4 +182,8 @@ struct message {
 	uint8_t essence[KEY_LEN]; /* of all header fields but transport and store ones */
 };
 
+/* Copy what a source has set (locator, keywords, UIDL) into another arena. 0, or -1 when out of
+ * memory. */
+int message_keep_texts(struct message *m, struct arena *a);
+
 #endif

@@ -514,14 +514,8 @@ static int eml_find(struct source *s, const char *locator, struct arena *a, stru
 		    struct err *err)
 {
 	struct eml *e = self(s);
-	struct file_locator l;
 
-	file_message_close(&e->found);
-	if (file_locator_read(locator, a, &l, err) != 0)
-		return -1;
-	if (file_locator_open(&l, e->root, &e->found, out, err) != 0)
-		return err_prefix(err, "'%s'", e->location);
-	return 0;
+	return file_locator_find(locator, e->root, e->location, a, &e->found, out, err);
 }
 
 static int eml_next_notice(struct source *s, struct arena *a, struct notice *out)

@@ -373,21 +373,6 @@ static void end_of_folder(struct mbox *m)
 						       : "left out");
 }
 
-/* The texts were made in the scratch arena: a run of messages that are left out, however long,
- * takes no room in the caller's. */
-static int keep_texts(struct arena *a, struct message *m, struct err *err)
-{
-	m->locator = arena_str(a, m->locator);
-	if (!m->locator)
-		return err_nomem(err);
-	for (size_t i = 0; i < m->flags.n_keywords; i++) {
-		m->flags.keywords[i] = arena_str(a, m->flags.keywords[i]);
-		if (!m->flags.keywords[i])
-			return err_nomem(err);
-	}
-	return 0;
-}
-
 static int next_message(struct source *s, struct arena *a, struct message *out, struct err *err)
 {
 	struct mbox *m = from_source(s);
@@ -409,8 +394,10 @@ static int next_message(struct source *s, struct arena *a, struct message *out, 
 		m->entry = NULL;
 	if (got <= 0)
 		return got;
-	if (keep_texts(a, &message, err) != 0)
-		return -1;
+	/* The texts were made in the scratch arena: a run of messages that are left out, however
+	 * long, takes no room in the caller\'s. */
+	if (message_keep_texts(&message, a) != 0)
+		return err_nomem(err);
 	/* In a folder of their own they must not fall to the next EXPUNGE. */
 	message.flags.system &= m->pass == PASS_DELETED ? ~(uint32_t)FLAG_DELETED : FLAG_ALL;
 	*out = message;

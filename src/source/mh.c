@@ -641,14 +641,8 @@ static int mh_find(struct source *s, const char *locator, struct arena *a, struc
 		   struct err *err)
 {
 	struct mh *m = self(s);
-	struct file_locator l;
 
-	file_message_close(&m->found);
-	if (file_locator_read(locator, a, &l, err) != 0)
-		return -1;
-	if (file_locator_open(&l, m->root, &m->found, out, err) != 0)
-		return err_prefix(err, "'%s'", m->location);
-	return 0;
+	return file_locator_find(locator, m->root, m->location, a, &m->found, out, err);
 }
 
 static int mh_next_notice(struct source *s, struct arena *a, struct notice *out)

@@ -327,20 +327,6 @@ static void end_of_folder(struct thunderbird *t)
 				    : "deleted but still in the file: left out");
 }
 
-/* The texts were made in the scratch arena. */
-static int keep_texts(struct arena *a, struct message *m, struct err *err)
-{
-	m->locator = arena_str(a, m->locator);
-	if (!m->locator)
-		return err_nomem(err);
-	for (size_t i = 0; i < m->flags.n_keywords; i++) {
-		m->flags.keywords[i] = arena_str(a, m->flags.keywords[i]);
-		if (!m->flags.keywords[i])
-			return err_nomem(err);
-	}
-	return 0;
-}
-
 static int next_message(struct source *s, struct arena *a, struct message *out, struct err *err)
 {
 	struct thunderbird *t = from_source(s);
@@ -361,8 +347,10 @@ static int next_message(struct source *s, struct arena *a, struct message *out, 
 	m.state = state_in(t->folder, m.state);
 	if (t->pass == PASS_DELETED) /* it would vanish again on the server */
 		m.flags.system &= ~(uint32_t)FLAG_DELETED;
-	if (keep_texts(a, &m, err) != 0)
-		return -1;
+	/* The texts were made in the scratch arena: a run of messages that are left out, however
+	 * long, takes no room in the caller\'s. */
+	if (message_keep_texts(&m, a) != 0)
+		return err_nomem(err);
 	*out = m;
 	return 1;
 }
