@@ -8,7 +8,7 @@ messages, by offlineimap and imapsync where they are installed. Each program's a
 counted. The programs take turns for BENCH_ROUNDS rounds; the best round of each counts.
 
   BENCH_MESSAGES=20000  BENCH_ROUNDS=2  BENCH_SLOW_MESSAGES=1000  BENCH_FILES=200000
-  BENCH_ONLY=mail|scan|line   one part only (line: round trips of BENCH_LATENCIES="0 20 80" ms)
+  BENCH_ONLY=mail|scan|line|filing   one part only (line: round trips of BENCH_LATENCIES="0 20 80" ms)
 """
 import contextlib
 import json
@@ -23,6 +23,7 @@ TOP = pathlib.Path(__file__).resolve().parents[1]
 os.environ.setdefault("MAILHOIST", str(TOP / "build/release/mailhoist"))
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TOP / "tests/tools"))
+import bench_filing  # noqa: E402
 import bench_line  # noqa: E402
 import mailboxes  # noqa: E402
 import rig  # noqa: E402
@@ -321,7 +322,7 @@ def main():
         mail = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(
             prefix="mailhoist-bench-", dir=memory if roomy else None)))
         mail.chmod(0o711)
-        if ONLY != "scan":
+        if ONLY in ("", "mail", "line"):
             server = rig.Server(folder / "dovecot", maildir=mail / "mail")
             stack.callback(server.stop)
             bench = Bench(folder, server, mail / "mail")
@@ -329,7 +330,9 @@ def main():
                 bench_mail(bench)
             if ONLY != "mail":
                 bench_line.bench_line(bench, TOOLS, generate, MESSAGES, goal)
-        if ONLY not in ("mail", "line"):
+        if ONLY in ("", "filing"):
+            bench_filing.bench_filing(folder, goal)
+        if ONLY in ("", "scan"):
             bench_scan(folder)
     print("\ngoals")
     for name, value, limit, unit, at_least, good in GOALS:
