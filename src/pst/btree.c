@@ -31,8 +31,9 @@ void btree_start(struct btree *t, const struct ndb *n, struct bref root, uint8_t
 
 static int damaged(struct err *err, const char *what, uint64_t at)
 {
-	return err_set(err, ERR_FORMAT, SCOPE_SOURCE, RETRY_NEVER,
-		       "index page at byte %" PRIu64 ": %s", at, what);
+	err_set(err, ERR_FORMAT, SCOPE_SOURCE, RETRY_NEVER, "index page at byte %" PRIu64 ": %s",
+		at, what);
+	return -1;
 }
 
 /* Read the page into the next level of the stack. `want`: its level, or -1 for the root. */

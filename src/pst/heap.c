@@ -14,8 +14,9 @@
 
 static int damaged(struct err *err, const struct heap *h, const char *what)
 {
-	return err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER,
-		       "heap in block 0x%" PRIx64 ": %s", h->tree.bid, what);
+	err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER, "heap in block 0x%" PRIx64 ": %s",
+		h->tree.bid, what);
+	return -1;
 }
 
 int heap_open(struct heap *h, struct ndb *n, uint64_t bid, uint8_t client, struct err *err)

@@ -309,9 +309,10 @@ bool ndb_block_len(const struct ndb *n, uint64_t bid, uint64_t *len)
 
 static int bad_block(struct err *err, const struct block *b, const char *what)
 {
-	return err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER,
-		       "block 0x%" PRIx64 " at byte %" PRIu64 ": %s", b->bid,
-		       (uint64_t)b->at * BLOCK_UNIT, what);
+	err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER,
+		"block 0x%" PRIx64 " at byte %" PRIu64 ": %s", b->bid, (uint64_t)b->at * BLOCK_UNIT,
+		what);
+	return -1;
 }
 
 static void say_odd_trailer(struct ndb *n, const struct block *b)

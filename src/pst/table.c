@@ -11,8 +11,9 @@
 
 static int damaged(struct err *err, const struct table *t, const char *what)
 {
-	return err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER,
-		       "table in block 0x%" PRIx64 ": %s", t->v.heap.tree.bid, what);
+	err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER, "table in block 0x%" PRIx64 ": %s",
+		t->v.heap.tree.bid, what);
+	return -1;
 }
 
 static size_t index_width(const struct table *t)

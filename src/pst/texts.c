@@ -111,6 +111,13 @@ static struct slice before_nul(struct slice in, bool utf16, bool *ended, uint32_
 
 		n = nul ? (size_t)(nul - in.ptr) : in.len;
 	}
+	while (utf16 && n + 8 <= in.len) { /* four units, none of them NUL (nor far from ASCII) */
+		uint64_t four = get64(in.ptr + n);
+
+		if (((four - 0x0001000100010001) | four) & 0x8000800080008000)
+			break;
+		n += 8;
+	}
 	while (n + width <= in.len && (in.ptr[n] || (utf16 && in.ptr[n + 1])))
 		n += width;
 	if (n + width > in.len)

@@ -12,8 +12,8 @@
 
 static int damaged(struct err *err, uint64_t bid, const char *what)
 {
-	return err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER, "block 0x%" PRIx64 ": %s", bid,
-		       what);
+	err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER, "block 0x%" PRIx64 ": %s", bid, what);
+	return -1;
 }
 
 /* ---- data trees ---- */
