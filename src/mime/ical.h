@@ -19,6 +19,6 @@ bool ical_possible(const struct entity *e);
 
 /* Write the VCALENDAR. */
 void ical_write(struct composer *c, const struct entity *e, enum ical_method method,
-		const char *status, struct outlet *out);
+		const char *status, struct outlet *to);
 
 #endif

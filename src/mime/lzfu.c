@@ -101,7 +101,7 @@ static bool reference(struct lzfu_reader *r, size_t *n)
 	int high = get(r), low = get(r);
 	unsigned from, len;
 
-	if (low < 0) {
+	if (high < 0 || low < 0) {
 		r->base.damaged = true;
 		return false;
 	}

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 
 #define MINUTES_1970 INT64_C(194074560) /* from 1601 */
-#define VERSION	     0x3004
+#define VERSION	     0x3004u
 #define DAILY	     0x200a
 #define WEEKLY	     0x200b
 #define MONTHLY	     0x200c
@@ -128,7 +128,7 @@ bool recur_read(struct slice blob, struct recur *out)
 	uint32_t end_minute;
 
 	memset(out, 0, sizeof(*out));
-	if (take(&k, 2) != VERSION || take(&k, 2) != VERSION)
+	if (take(&k, 4) != (VERSION << 16 | VERSION)) /* of who may read it, who wrote it */
 		return false;
 	out->frequency = (uint16_t)take(&k, 2);
 	out->pattern = (uint16_t)take(&k, 2);
