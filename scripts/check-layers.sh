@@ -15,11 +15,13 @@ allowed() {
     pst) echo "base message mapi pst" ;;
     mime) echo "base message mapi mime" ;;
     source) echo "base message worker mapi pst mime source" ;;
+    # POP3 logs in as IMAP does: imap has SASL, the options of a connection, and echo.h
+    pop3) echo "base message net imap pop3" ;;
     imap) echo "base message net imap" ;;
     journal) echo "base message journal" ;;
     match) echo "base message journal match" ;;
     plan) echo "base message journal match plan" ;;
-    transfer) echo "base message source journal match plan imap transfer" ;;
+    transfer) echo "base message source journal match plan imap pop3 transfer" ;;
     report) echo "base message journal match plan report" ;;
     cli) echo "base message source journal match plan imap transfer report cli worker" ;;
     *) echo "" ;;

@@ -105,6 +105,25 @@ static void fill_connect(struct account *acc, const struct options *o)
 	};
 }
 
+static int fill_pop3(struct account *acc, const struct options *o, struct err *err)
+{
+	struct account_url url;
+
+	if (!o->pop3)
+		return 0;
+	if (pop3_url_parse(o->pop3, &acc->arena, &url, err) != 0)
+		return -1;
+	acc->has_pop3 = true;
+	acc->pop3 = acc->connect;
+	acc->pop3.host = url.host;
+	acc->pop3.port = url.port;
+	acc->pop3.security = url.tls ? SECURITY_TLS : SECURITY_STARTTLS;
+	acc->pop3.allow_plaintext = o->allow_plaintext || is_loopback(url.host);
+	if (url.user)
+		acc->pop3.user = url.user;
+	return 0;
+}
+
 int account_init(struct account *acc, const struct options *o, struct err *err)
 {
 	*acc = (struct account){ .arena = ARENA_INIT(ARENA_LIMIT), .trace_fd = -1 };
@@ -120,6 +139,8 @@ int account_init(struct account *acc, const struct options *o, struct err *err)
 		goto fail;
 	}
 	fill_connect(acc, o);
+	if (fill_pop3(acc, o, err) != 0)
+		goto fail;
 	return 0;
 fail:
 	account_release(acc);

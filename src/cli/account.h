@@ -16,7 +16,9 @@ struct account {
 	const char *state_dir;
 	struct secret *secret;
 	struct session_options connect;
-	struct buf profiles; /* content of --profile-file */
+	bool has_pop3;
+	struct session_options pop3; /* with --pop3: the same secret and trust, another server */
+	struct buf profiles;	     /* content of --profile-file */
 	int trace_fd;
 };
 

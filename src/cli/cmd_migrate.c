@@ -139,6 +139,7 @@ static int set_up(struct migration *m, struct err *err)
 	m->transfer.options = &m->limits;
 	m->transfer.connect = &m->account.connect;
 	m->transfer.sources = m->sources;
+	m->transfer.pop3 = m->account.has_pop3 ? &m->account.pop3 : NULL;
 	m->transfer.pop_states = m->options->pop_states;
 	m->transfer.n_pop_states = m->options->n_pop_states;
 	m->transfer.no_uidl = m->options->no_uidl || m->kind == RUN_VERIFY;
@@ -178,7 +179,8 @@ static int make_plan(struct migration *m, struct err *err)
 	struct forecast forecast_of_plan;
 	struct plan_server server;
 
-	if (gather(t, err) != 0 || transfer_connect(t, err) != 0 || index_account(t, err) != 0)
+	if (gather(t, err) != 0 || pop_list_ask(t, err) != 0 || transfer_connect(t, err) != 0 ||
+	    index_account(t, err) != 0 || pop_list_settle(t, err) != 0)
 		return -1;
 	if (writes(m) && recover(t, err) != 0)
 		return -1;

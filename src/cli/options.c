@@ -53,6 +53,7 @@ enum option_id {
 	OPT_DUPLICATE_INTO_FOLDERS,
 	OPT_KEEP_DUPLICATES,
 	OPT_POP_STATE,
+	OPT_POP3,
 	OPT_NO_UIDL,
 	OPT_FILE,
 	OPT_FLAGS,
@@ -129,6 +130,8 @@ static const struct {
 
 	{ OPT_POP_STATE, "pop-state", "FILE", ON_SERVER_SOURCES,
 	  "what getmail, mpop, fetchmail or Thunderbird has fetched by POP; may be repeated" },
+	{ OPT_POP3, "pop3", "URL", ON_SERVER_SOURCES,
+	  "ask the account's POP3 server for its UIDLs: pop3s://[user@]host[:port], or pop3://" },
 	{ OPT_NO_UIDL, "no-uidl", NULL, ON_SERVER_SOURCES,
 	  "do not use POP's UIDLs to find messages on the server; compare contents alone" },
 	{ OPT_FILE, "file", "HOW", ON_FILERS,
@@ -397,6 +400,8 @@ static const char **text_of(struct options *o, enum option_id id)
 		return &o->trace;
 	case OPT_PREFIX:
 		return &o->prefix;
+	case OPT_POP3:
+		return &o->pop3;
 	case OPT_PROFILE:
 		return &o->profile;
 	case OPT_PROFILE_FILE:

@@ -45,6 +45,7 @@ struct options {
 	bool include_partial;
 	const char *pop_states[POP_STATES_MAX];
 	size_t n_pop_states;
+	const char *pop3; /* URL, or NULL */
 	bool no_uidl;
 
 	/* server */

@@ -78,6 +78,8 @@ int saved_plan_write(const struct options *o, const struct source_set *sources, 
 	for (size_t i = 0; i < o->n_maps; i++)
 		json_cstr(&j, o->maps[i]);
 	json_close(&j, ']');
+	json_key(&j, "pop3");
+	json_cstr(&j, o->pop3);
 	json_key(&j, "pop_states");
 	if (write_paths(&j, o->pop_states, o->n_pop_states, err) != 0)
 		return -1;
@@ -154,6 +156,8 @@ static int read_member(struct json_reader *r, struct slice key, struct arena *a,
 		return damaged(err);
 	if (slice_eq(key, SLICE_LIT("to")))
 		return read_text(&t, a, &o->to, err);
+	if (slice_eq(key, SLICE_LIT("pop3")))
+		return read_text(&t, a, &o->pop3, err);
 	if (slice_eq(key, SLICE_LIT("prefix")))
 		return read_text(&t, a, &o->prefix, err);
 	if (slice_eq(key, SLICE_LIT("file"))) {

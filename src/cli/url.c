@@ -9,8 +9,7 @@
 
 static int bad(struct err *err, const char *why)
 {
-	return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER,
-		       "--to: %s (wanted: imaps://user@host[:port][/prefix])", why);
+	return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER, "%s", why);
 }
 
 /* Percent-decoded copy, or NULL if it is malformed, not UTF-8, or holds a control character. */
@@ -36,18 +35,23 @@ static const char *decode(struct arena *a, struct slice s)
 	return arena_slice(a, buf_slice(&out));
 }
 
-static bool split_scheme(struct slice *rest, bool *tls)
+struct scheme {
+	const char *prefix;
+	bool tls;
+};
+
+static bool split_scheme(struct slice *rest, const struct scheme *schemes, bool *tls)
 {
-	if (slice_istarts(*rest, SLICE_LIT("imaps://"))) {
-		*tls = true;
-		*rest = slice_from(*rest, 8);
+	for (; schemes->prefix; schemes++) {
+		struct slice prefix = slice_str(schemes->prefix);
+
+		if (!slice_istarts(*rest, prefix))
+			continue;
+		*tls = schemes->tls;
+		*rest = slice_from(*rest, prefix.len);
 		return true;
 	}
-	*tls = false;
-	if (!slice_istarts(*rest, SLICE_LIT("imap://")))
-		return false;
-	*rest = slice_from(*rest, 7);
-	return true;
+	return false;
 }
 
 /* "host", "host:port", "[v6]", "[v6]:port" */
@@ -79,35 +83,98 @@ static int parse_host(struct slice s, struct arena *a, struct account_url *out, 
 	return out->host ? 0 : bad(err, "the host is malformed");
 }
 
-int account_url_parse(const char *text, struct arena *a, struct account_url *out, struct err *err)
+/* "user", "user:password" (refused) in front of the last '@'; many user names are addresses. */
+static int parse_user(struct slice *authority, struct arena *a, struct account_url *out,
+		      struct err *err)
 {
-	struct account_url url = { 0 };
-	struct slice rest = slice_str(text), authority, user, path;
+	struct slice user;
 	ptrdiff_t at = -1;
 
-	if (!split_scheme(&rest, &url.tls))
-		return bad(err, "it must begin with imaps:// or imap://");
-	authority = slice_cut(&rest, '/');
-	path = rest;
-	for (size_t i = 0; i < authority.len; i++)
-		if (authority.ptr[i] == '@')
-			at = (ptrdiff_t)i; /* the last one: many user names are addresses */
-	if (at <= 0)
+	for (size_t i = 0; i < authority->len; i++)
+		if (authority->ptr[i] == '@')
+			at = (ptrdiff_t)i;
+	if (at < 0)
+		return 0;
+	if (at == 0)
 		return bad(err, "the user is missing");
-	user = slice_head(authority, (size_t)at);
+	user = slice_head(*authority, (size_t)at);
 	if (slice_find(user, ':') >= 0)
 		return bad(err, "a password does not belong into the URL, where everybody on this "
 				"machine can read it: see --password-command, --password-file");
-	url.user = decode(a, user);
-	if (!url.user)
-		return bad(err, "the user is malformed");
-	if (parse_host(slice_from(authority, (size_t)at + 1), a, &url, err) != 0)
+	out->user = decode(a, user);
+	*authority = slice_from(*authority, (size_t)at + 1);
+	return out->user ? 0 : bad(err, "the user is malformed");
+}
+
+/* Everything but the scheme. */
+static int parse_rest(struct slice rest, struct arena *a, struct account_url *url, struct err *err)
+{
+	struct slice authority = slice_cut(&rest, '/'), path = rest;
+
+	if (parse_user(&authority, a, url, err) != 0 || parse_host(authority, a, url, err) != 0)
 		return -1;
 	while (path.len > 0 && path.ptr[path.len - 1] == '/')
 		path.len--;
-	url.prefix = path.len > 0 ? decode(a, path) : NULL;
-	if (path.len > 0 && !url.prefix)
+	url->prefix = path.len > 0 ? decode(a, path) : NULL;
+	if (path.len > 0 && !url->prefix)
 		return bad(err, "the prefix is malformed");
+	return 0;
+}
+
+static int account_url(const char *text, struct arena *a, struct account_url *url, struct err *err)
+{
+	static const struct scheme schemes[] = { { "imaps://", true },
+						 { "imap://", false },
+						 { NULL, false } };
+	struct slice rest = slice_str(text);
+
+	if (!split_scheme(&rest, schemes, &url->tls))
+		return bad(err, "it must begin with imaps:// or imap://");
+	if (parse_rest(rest, a, url, err) != 0)
+		return -1;
+	return url->user ? 0 : bad(err, "the user is missing");
+}
+
+static int pop3_url(const char *text, struct arena *a, struct account_url *url, struct err *err)
+{
+	static const struct scheme schemes[] = { { "pop3s://", true },
+						 { "pops://", true },
+						 { "pop3://", false },
+						 { "pop://", false },
+						 { NULL, false } };
+	struct slice rest = slice_str(text);
+
+	if (!split_scheme(&rest, schemes, &url->tls))
+		return bad(err, "it must begin with pop3s:// or pop3://");
+	if (parse_rest(rest, a, url, err) != 0)
+		return -1;
+	return url->prefix ? bad(err, "POP3 knows no folders") : 0;
+}
+
+static int explain(struct err *err, const char *option, const char *wanted)
+{
+	struct err why = *err;
+
+	return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER, "%s: %s (wanted: %s)", option,
+		       why.text, wanted);
+}
+
+int account_url_parse(const char *text, struct arena *a, struct account_url *out, struct err *err)
+{
+	struct account_url url = { 0 };
+
+	if (account_url(text, a, &url, err) != 0)
+		return explain(err, "--to", "imaps://user@host[:port][/prefix]");
+	*out = url;
+	return 0;
+}
+
+int pop3_url_parse(const char *text, struct arena *a, struct account_url *out, struct err *err)
+{
+	struct account_url url = { 0 };
+
+	if (pop3_url(text, a, &url, err) != 0)
+		return explain(err, "--pop3", "pop3s://[user@]host[:port]");
 	*out = url;
 	return 0;
 }

@@ -20,4 +20,7 @@ struct account_url {
  * everybody on the machine can read argv. */
 int account_url_parse(const char *text, struct arena *a, struct account_url *out, struct err *err);
 
+/* pop3s://[user@]host[:port], or pop3:// for STLS (also "pops", "pop"). `user` NULL: not told. */
+int pop3_url_parse(const char *text, struct arena *a, struct account_url *out, struct err *err);
+
 #endif

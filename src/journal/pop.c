@@ -7,7 +7,7 @@
 
 int journal_pop_clear(struct journal *j, struct err *err)
 {
-	return db_exec(&j->db, "DELETE FROM pop_uidl", err);
+	return db_exec(&j->db, "DELETE FROM pop_uidl; DELETE FROM pop_list", err);
 }
 
 int journal_pop_add(struct journal *j, struct slice uidl, enum pop_fate fate, struct err *err)
@@ -23,6 +23,31 @@ int journal_pop_add(struct journal *j, struct slice uidl, enum pop_fate fate, st
 		return -1;
 	sqlite3_bind_text(st, 1, uidl.ptr, (int)uidl.len, SQLITE_TRANSIENT);
 	sqlite3_bind_int(st, 2, (int)fate);
+	return db_run(&j->db, st, err);
+}
+
+int journal_pop_list_add(struct journal *j, uint32_t number, struct slice uidl, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   "INSERT OR REPLACE INTO pop_list(seq, uidl, size)"
+				   " VALUES (?, ?, 0)",
+				   err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, number);
+	sqlite3_bind_text(st, 2, uidl.ptr, (int)uidl.len, SQLITE_TRANSIENT);
+	return db_run(&j->db, st, err);
+}
+
+int journal_pop_list_size(struct journal *j, uint32_t number, uint64_t size, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(&j->db, "UPDATE pop_list SET size = ? WHERE seq = ?", err);
+
+	if (!st)
+		return -1;
+	db_bind_u64(st, 1, size);
+	sqlite3_bind_int64(st, 2, number);
 	return db_run(&j->db, st, err);
 }
 

@@ -9,10 +9,14 @@
 #include "journal/journal.h"
 #include "message/pop.h"
 
-/* Forget the UIDLs of the state files that an earlier run read. */
+/* Forget the UIDLs of the state files that an earlier run read, and the list of a POP3 server. */
 int journal_pop_clear(struct journal *j, struct err *err);
 /* A UIDL of a state file. Of several files the one that knows most counts. */
 int journal_pop_add(struct journal *j, struct slice uidl, enum pop_fate fate, struct err *err);
+
+/* A message of a POP3 server: its number there, and its size, which comes later. */
+int journal_pop_list_add(struct journal *j, uint32_t number, struct slice uidl, struct err *err);
+int journal_pop_list_size(struct journal *j, uint32_t number, uint64_t size, struct err *err);
 
 /* The run's leftovers, in order: pass the last `id` (0 first). 1, 0, -1. */
 struct pop_leftover {

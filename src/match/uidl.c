@@ -121,6 +121,21 @@ static sqlite3_stmt *items(struct db *db, const struct uidl_place *p, struct err
 	return st;
 }
 
+/* Does the POP3 server list it? (Not yet known is, which message of INBOX that is.) */
+static int is_listed(struct db *db, const char *uidl, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(db, "SELECT 1 FROM pop_list WHERE uidl = ? LIMIT 1", err);
+	int got;
+
+	if (!st)
+		return -1;
+	db_bind_text(st, 1, uidl);
+	got = db_step(db, st, err);
+	if (got > 0)
+		sqlite3_reset(st);
+	return got;
+}
+
 int match_uidl_promising(struct journal *j, const struct uidl_place *p, uint32_t first, bool *out,
 			 struct err *err)
 {
@@ -130,13 +145,15 @@ int match_uidl_promising(struct journal *j, const struct uidl_place *p, uint32_t
 	int n = 0, got = -1;
 
 	while (st && n < UIDL_WORTH && (got = db_step(db, st, err)) > 0) {
+		const char *uidl = (const char *)sqlite3_column_text(st, 1);
 		struct uidl_meaning m;
+		int in_list = is_listed(db, uidl, err);
 
-		if (uidl_meaning_of(db, p, (const char *)sqlite3_column_text(st, 1), &m, err) < 0) {
+		if (in_list < 0 || uidl_meaning_of(db, p, uidl, &m, err) < 0) {
 			sqlite3_reset(st);
 			return -1;
 		}
-		n += m.remote >= least;
+		n += m.remote >= least || in_list > 0;
 	}
 	if (!st || got < 0)
 		return -1;
@@ -344,7 +361,7 @@ int match_uidl_judge(struct journal *j, const struct uidl_place *p, bool *believ
 
 /* ---- what comes of it ---- */
 
-static int find_inbox(struct db *db, struct uidl_place *p, struct err *err)
+int uidl_find_inbox(struct db *db, struct uidl_place *p, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(db,
 				   "SELECT id, uidvalidity FROM folder WHERE role = 1"
@@ -469,7 +486,7 @@ int match_uidl_join(struct journal *j, int64_t run, const struct match_options *
 	struct db *db = journal_db(j);
 	struct uidl_place p = { .run = run };
 	uint64_t alien;
-	int got = tables(db, err) < 0 ? -1 : find_inbox(db, &p, err);
+	int got = tables(db, err) < 0 ? -1 : uidl_find_inbox(db, &p, err);
 
 	if (got <= 0)
 		return got;

@@ -15,6 +15,9 @@ struct uidl_meaning {
 int uidl_meaning_of(struct db *db, const struct uidl_place *p, const char *uidl,
 		    struct uidl_meaning *out, struct err *err);
 
+/* Where INBOX is, if it is indexed: folder and uidvalidity of *p. 1, 0, -1. */
+int uidl_find_inbox(struct db *db, struct uidl_place *p, struct err *err);
+
 /* Find the messages of INBOX that the state files name. After the formats have been judged. */
 int match_states_join(struct db *db, const struct uidl_place *p, struct err *err);
 

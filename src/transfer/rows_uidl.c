@@ -3,7 +3,7 @@
  * sample, then those of what the UIDLs did not identify. See match/uidl.h. If the
  * sample says that the UIDLs are wrong, everything is read as in any other folder.
  */
-#include "match/uidl.h"
+#include "match/pop_list.h"
 #include "transfer/rows.h"
 
 #define UIDS_A_TIME 2000 /* of one question: about what fits on a line */
@@ -85,7 +85,8 @@ int rows_take_by_uidl(struct rows *r, uint32_t first, struct err *err)
 		return -1;
 	count = r->count;
 	last_uid = r->last_uid;
-	if (match_uidl_pair(r->t->journal, &p, first > 0 ? first : 1, err) < 0 ||
+	if (match_pop_align(r->t->journal, &p, err) < 0 ||
+	    match_uidl_pair(r->t->journal, &p, first > 0 ? first : 1, err) < 0 ||
 	    read_unread(r, UIDL_SAMPLE, err) < 0 ||
 	    match_uidl_judge(r->t->journal, &p, &believed, err) < 0)
 		return -1;

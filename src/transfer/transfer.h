@@ -69,6 +69,7 @@ struct transfer {
 	struct session *session;	       /* the one at work: NULL until transfer_connect();
 						* closed by transfer_disconnect() */
 	struct source_set *sources;	       /* the caller's */
+	const struct session_options *pop3;    /* the POP3 server of the account, or NULL */
 	const char *const *pop_states;	       /* paths of POP programs' state files */
 	size_t n_pop_states;
 	const struct transfer_options *options; /* NULL: all defaults */
@@ -95,6 +96,14 @@ int transfer_pause(struct transfer *t, uint32_t ms, struct err *err);
  * scan that took it are not read again. Errors of a folder or source become notices
  * ("source-error") and tally.source_errors. */
 int gather(struct transfer *t, struct err *err);
+
+/* ---- pop_list.c: what a POP3 server says of INBOX ---- */
+
+/* Its list of UIDLs and sizes, before the index; and once INBOX is indexed, which of its messages
+ * these are. Neither marks or deletes anything. Without `pop3`, or with no_uidl, nothing is done. A
+ * POP3 server that cannot be reached now is a notice ("pop3"): contents are compared then. */
+int pop_list_ask(struct transfer *t, struct err *err);
+int pop_list_settle(struct transfer *t, struct err *err);
 
 /* ---- index.c: from the server into the journal ---- */
 

@@ -29,8 +29,8 @@ class Help(rig.ProgramTest):
         self.assertRegex(result.out, r"^mailhoist \d+\.\d+\.\d+")
 
     def test_help_and_man_page_have_the_same_options(self):
-        in_help = set(re.findall(r"(?m)^\s+(?:-\w, )?--([a-z-]+)", help_text()))
-        in_man = set(re.findall(r"(?m)^\.It Fl -([a-z-]+)", man_source()))
+        in_help = set(re.findall(r"(?m)^\s+(?:-\w, )?--([a-z0-9-]+)", help_text()))
+        in_man = set(re.findall(r"(?m)^\.It Fl -([a-z0-9-]+)", man_source()))
         self.assertEqual(in_help, in_man)
 
     def test_man_page_has_every_command(self):
@@ -52,7 +52,7 @@ class Help(rig.ProgramTest):
                   "tls-fingerprint": "sha256:" + "00" * 32}
         for command in COMMANDS:
             text = self.hoist("help", command).out
-            for option, argument in re.findall(r"(?m)^  --([a-z-]+)( \S+)?", text):
+            for option, argument in re.findall(r"(?m)^  --([a-z0-9-]+)( \S+)?", text):
                 if option in ("help", "version"):
                     continue
                 with self.subTest(command=command, option=option):

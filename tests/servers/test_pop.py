@@ -196,5 +196,65 @@ class Fetchers(PopLife):
         self.assertIn("no state file of a POP program", result.err)
 
 
+class OpaqueUidls(PopLife):
+    """UIDLs that say nothing: the POP3 server is asked what they mean."""
+    server_options = {"pop3": "yes",
+                      "extra": "protocol pop3 {\n pop3_uidl_format = %g\n}\n"}
+
+    def pop3(self, tls=True):
+        port = self.server.pop3s_port if tls else self.server.pop3_port
+        return ["--pop3", f"pop3{'s' if tls else ''}://{self.server.host}:{port}"]
+
+    def flags(self):
+        return sorted((row["uid"], tuple(row["flags"])) for row in self.server.dump(self.user))
+
+    def test_asked(self):
+        self.live()
+        before = self.flags()
+        plain = self.plan()
+        self.assertNotIn("uidl", self.levels(plain))
+        for tls in (True, False):
+            with self.subTest(tls=tls):
+                self.state = self.folder / f"state-{tls}"
+                plan = self.plan(*self.pop3(tls))
+                self.assertEqual(self.levels(plan),
+                                 {"uidl": self.kept, "none": len(self.local_only)})
+                self.assertEqual(self.decisions(plan), self.decisions(plain))
+                self.assertLess(self.headers_asked(), 20 + 9 + self.deleted + 30)
+                report = self.report()
+                self.assertIn("as the POP3 server lists them", report)
+                self.assertIn(f"(left alone): {self.deleted},", report)
+        self.assertEqual(self.flags(), before, "TOP and UIDL mark nothing")
+        self.assertNotIn("RETR", self.trace.read_text(errors="replace"))
+
+    def test_more_messages_of_one_size(self):
+        """Copies under other UIDs: size and order do not tell all, headers must."""
+        self.live()
+        pop_life.arrive(self.server, self.user, pop_life.new_mail(240, 7)[::40])
+        plan = self.plan(*self.pop3())
+        self.assertGreater(self.levels(plan)["uidl"], 0.9 * self.kept)
+        self.assertEqual({row["action"] for row in plan.values() if row["match"] == "none"},
+                         {"upload"})
+
+    def test_wrong_password(self):
+        """What the user must put right is not passed over."""
+        self.live(count=30)
+        result = self.hoist("plan", self.store, *self.to(), *self.pop3(), password="wrong",
+                            status=rig.LOGIN)
+        self.assertIn("POP3 server refused the login", result.err)
+
+    def test_no_pop3_server_there(self):
+        """It was only a help: contents are compared."""
+        self.live(count=30)
+        result = self.run_to_server("plan", self.store, "--pop3", f"pop3s://{self.server.host}:1")
+        self.assertIn("present", result.out)
+        self.assertIn(f"{self.server.host}:1", result.err)
+
+    def test_url(self):
+        self.live(count=30)
+        for url in ("imaps://h", "pop3s://u:p@h", "pop3s://h/folder"):
+            self.run_to_server("plan", self.store, "--pop3", url, status=rig.USAGE)
+
+
 if __name__ == "__main__":
     unittest.main()

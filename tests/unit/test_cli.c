@@ -40,6 +40,41 @@ Test(cli, urls)
 	}
 }
 
+Test(cli, pop3_urls)
+{
+	static const struct {
+		const char *in;
+		bool good, tls;
+		const char *user, *host, *port;
+	} rows[] = {
+		{ "pop3s://u@h", true, true, "u", "h", NULL },
+		{ "pops://h:1995", true, true, NULL, "h", "1995" },
+		{ "pop3://me@x.org@h/", true, false, "me@x.org", "h", NULL },
+		{ "POP://[::1]:110", true, false, NULL, "::1", "110" },
+		{ "imaps://u@h", false, false, NULL, NULL, NULL },
+		{ "pop3s://", false, false, NULL, NULL, NULL },
+		{ "pop3s://@h", false, false, NULL, NULL, NULL },
+		{ "pop3s://u:p@h", false, false, NULL, NULL, NULL },
+		{ "pop3s://u@h/folder", false, false, NULL, NULL, NULL },
+	};
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(100000);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct err err = ERR_INIT;
+		struct account_url url = { 0 };
+		bool good = pop3_url_parse(rows[i].in, &a, &url, &err) == 0;
+
+		cr_expect(good == rows[i].good, "%s", rows[i].in);
+		cr_expect(good || strncmp(err.text, "--pop3: ", 8) == 0, "%s", err.text);
+		if (!good || !rows[i].good)
+			continue;
+		cr_expect_eq(url.tls, rows[i].tls, "%s", rows[i].in);
+		cr_expect_str_eq(url.host, rows[i].host);
+		cr_expect(url.user == rows[i].user || strcmp(url.user, rows[i].user) == 0);
+		cr_expect(url.port == rows[i].port || strcmp(url.port, rows[i].port) == 0);
+	}
+}
+
 Test(cli, bad_urls)
 {
 	static const char *const rows[] = {
