@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source/dir_tree.h"
-#include "source/file_message.h"
+#include "source/file_store.h"
 #include "source/folder_name.h"
 #include "source/kinds.h"
 
@@ -37,17 +36,11 @@ struct folder {
 
 struct eml {
 	struct source_head head;
-	char *location;
+	struct file_store store;
 	char *file_name; /* of a single file; the root is then its directory */
 	const char *prefix;
 	struct arena arena;
-	int root;
-	struct notices *notices;
-	struct dir_tree tree;
-	size_t at;
-	struct dir_list *list;
 	struct folder folder;
-	struct file_message file, found;
 };
 
 static struct eml *self(struct source *s)
@@ -170,8 +163,8 @@ static void close_folder(struct eml *e)
 {
 	struct folder *f = &e->folder;
 
-	file_message_close(&e->file);
-	dir_list_stop(e->list);
+	file_message_close(&e->store.file);
+	dir_list_stop(e->store.list);
 	fd_cleanup(&f->fd);
 	free(f->location);
 	f->location = NULL;
@@ -182,35 +175,24 @@ static void eml_close(struct source *s)
 {
 	struct eml *e = self(s);
 
-	if (e->list)
+	if (e->store.list)
 		close_folder(e);
-	file_message_close(&e->found);
-	dir_list_free(e->list);
-	dir_tree_release(&e->tree);
 	arena_release(&e->arena);
-	notices_free(e->notices);
-	fd_cleanup(&e->root);
 	free(e->file_name);
-	free(e->location);
+	file_store_release(&e->store);
 	free(e);
 }
 
 static struct eml *new_eml(const char *path)
 {
 	struct eml *e = calloc(1, sizeof(*e));
-	size_t len = strlen(path);
 
 	if (!e)
 		return NULL;
-	while (len > 1 && path[len - 1] == '/')
-		len--;
 	e->head.ops = &source_eml;
-	e->root = e->folder.fd = e->file.fd = e->found.fd = -1;
+	e->folder.fd = -1;
 	e->arena = (struct arena)ARENA_INIT(1u << 16);
-	e->location = strndup(path, len);
-	e->notices = notices_new();
-	e->list = dir_list_new();
-	if (e->location && e->notices && e->list)
+	if (file_store_init(&e->store, path) == 0)
 		return e;
 	eml_close((struct source *)(void *)e);
 	return NULL;
@@ -219,21 +201,21 @@ static struct eml *new_eml(const char *path)
 /* The root is the directory of the file, and its name the folder's. */
 static int open_single(struct eml *e, struct err *err)
 {
-	const char *name = base_name(e->location);
-	char *dir = name == e->location
-			    ? arena_str(&e->arena, ".")
-			    : arena_copy(&e->arena, e->location, (size_t)(name - e->location));
+	const char *name = base_name(e->store.location);
+	char *dir = name == e->store.location ? arena_str(&e->arena, ".")
+					      : arena_copy(&e->arena, e->store.location,
+							   (size_t)(name - e->store.location));
 
 	if (ends_with(slice_str(name), SLICE_LIT(".emlx")))
 		return err_set(err, ERR_NOINPUT, SCOPE_SOURCE, RETRY_NEVER,
 			       "'%s' is a message of Apple Mail (.emlx), which cannot be read",
-			       e->location);
+			       e->store.location);
 	e->file_name = strdup(name);
 	if (!dir || !e->file_name)
 		return err_nomem(err);
-	e->root = fd_open_dir(AT_FDCWD, dir, err);
+	e->store.root = fd_open_dir(AT_FDCWD, dir, err);
 	e->prefix = folder_name_of_root(dir, &e->arena);
-	if (e->root < 0)
+	if (e->store.root < 0)
 		return -1;
 	return e->prefix ? 0 : err_nomem(err);
 }
@@ -242,22 +224,23 @@ static void notice_others(struct eml *e)
 {
 	CLEANUP(buf_release) struct buf location = BUF_INIT(1u << 16);
 
-	for (size_t i = 0; i < e->tree.n; i++) {
-		const struct tree_dir *dir = &e->tree.dirs[i];
+	for (size_t i = 0; i < e->store.tree.n; i++) {
+		const struct tree_dir *dir = &e->store.tree.dirs[i];
 
 		if (dir->counted == 0)
 			continue;
 		buf_reset(&location);
-		buf_addf(&location, "%s%s%s", e->location, *dir->path ? "/" : "", dir->path);
+		buf_addf(&location, "%s%s%s", e->store.location, *dir->path ? "/" : "", dir->path);
 		if (!buf_cstr(&location))
 			continue;
 		if (dir->marks & HAS_EMLX)
-			notices_add(e->notices, NOTICE_NOT_CARRIED, dir->counted, location.ptr,
+			notices_add(e->store.notices, NOTICE_NOT_CARRIED, dir->counted,
+				    location.ptr,
 				    "messages of Apple Mail (.emlx) and other files that are not "
 				    "named .eml: not carried");
 		else
-			notices_add(e->notices, NOTICE_SKIPPED_FILE, dir->counted, location.ptr,
-				    "files that are not named .eml: not carried");
+			notices_add(e->store.notices, NOTICE_SKIPPED_FILE, dir->counted,
+				    location.ptr, "files that are not named .eml: not carried");
 	}
 }
 
@@ -265,21 +248,19 @@ static int open_tree(struct eml *e, struct err *err)
 {
 	uint32_t all = 0;
 
-	e->root = fd_open_dir(AT_FDCWD, e->location, err);
-	if (e->root < 0 ||
-	    dir_tree_walk(&e->tree, e->root, e->location, mark, e->notices, err) != 0)
+	if (file_store_walk(&e->store, mark, err) != 0)
 		return -1;
-	for (size_t i = 0; i < e->tree.n; i++)
-		all |= e->tree.dirs[i].marks;
+	for (size_t i = 0; i < e->store.tree.n; i++)
+		all |= e->store.tree.dirs[i].marks;
 	if (!(all & HAS_EML))
 		return err_set(err, ERR_NOINPUT, SCOPE_SOURCE, RETRY_NEVER,
-			       "'%s' has no .eml file in it or below%s", e->location,
+			       "'%s' has no .eml file in it or below%s", e->store.location,
 			       all & HAS_EMLX ? ", only Apple Mail's .emlx, which cannot be read"
 					      : "");
 	notice_others(e);
-	if (!(e->tree.dirs[0].marks & HAS_EML))
+	if (!(e->store.tree.dirs[0].marks & HAS_EML))
 		return 0;
-	e->prefix = folder_name_of_root(e->location, &e->arena);
+	e->prefix = folder_name_of_root(e->store.location, &e->arena);
 	return e->prefix ? 0 : err_nomem(err);
 }
 
@@ -293,7 +274,7 @@ static int eml_open(const char *path, const struct source_options *options, stru
 	(void)options; /* nothing in such a store is left out on purpose */
 	if (!e)
 		return err_nomem(err);
-	if (stat(e->location, &st) != 0)
+	if (stat(e->store.location, &st) != 0)
 		status = err_sys(err, ERR_NOINPUT, SCOPE_SOURCE, errno, "cannot open '%s'", path);
 	else
 		status = S_ISDIR(st.st_mode) ? open_tree(e, err) : open_single(e, err);
@@ -338,16 +319,16 @@ static int glance(struct eml *e, struct err *err)
 		f->sum = sum_of(f->fd, e->file_name);
 		return 0;
 	}
-	if (dir_list_start(e->list, f->fd, ".", false, &st, err) != 0)
+	if (dir_list_start(e->store.list, f->fd, ".", false, &st, err) != 0)
 		return -1;
 	f->stamp = stamp_of(&st);
-	while ((got = dir_list_next(e->list, &entry, err)) > 0) {
+	while ((got = dir_list_next(e->store.list, &entry, err)) > 0) {
 		if (!is_message(&entry))
 			continue;
 		f->n++;
-		f->sum += sum_of(dir_list_fd(e->list), entry.name);
+		f->sum += sum_of(dir_list_fd(e->store.list), entry.name);
 	}
-	dir_list_stop(e->list);
+	dir_list_stop(e->store.list);
 	return got;
 }
 
@@ -363,7 +344,7 @@ static int describe(struct eml *e, struct arena *a, struct source_folder *out, s
 		return -1;
 	if (guessed) {
 		out->note = "the folder's name is not UTF-8: taken for Latin-1";
-		notices_add(e->notices, NOTICE_NAME, 1, out->location, "%s", out->note);
+		notices_add(e->store.notices, NOTICE_NAME, 1, out->location, "%s", out->note);
 	}
 	return 0;
 }
@@ -377,16 +358,17 @@ static int begin_folder(struct eml *e, const struct tree_dir *dir, struct arena 
 	close_folder(e);
 	f->dir = dir;
 	f->empty = 0;
-	if (asprintf(&f->location, "%s%s%s", e->location, *dir->path ? "/" : "", dir->path) < 0) {
+	if (asprintf(&f->location, "%s%s%s", e->store.location, *dir->path ? "/" : "", dir->path) <
+	    0) {
 		f->location = NULL;
 		return err_nomem(err);
 	}
 	if (dir->trouble)
 		return err_set(err, ERR_NOINPUT, SCOPE_FOLDER, RETRY_NEVER, "%s", dir->trouble);
-	f->fd = fd_open_dir(e->root, *dir->path ? dir->path : ".", err);
+	f->fd = fd_open_dir(e->store.root, *dir->path ? dir->path : ".", err);
 	if (f->fd < 0 || describe(e, a, &folder, err) != 0 || glance(e, err) != 0)
 		return -1;
-	if (!e->file_name && dir_list_start(e->list, f->fd, ".", true, NULL, err) != 0)
+	if (!e->file_name && dir_list_start(e->store.list, f->fd, ".", true, NULL, err) != 0)
 		return -1;
 	folder.fingerprint =
 		arena_printf(a, "eml%d:%" PRIu64 ":%016" PRIx64, READER_VERSION, f->n, f->sum);
@@ -402,9 +384,9 @@ static const struct tree_dir single_dir = { .path = "", .marks = HAS_EML };
 static const struct tree_dir *next_dir(struct eml *e)
 {
 	if (e->file_name)
-		return e->at++ == 0 ? &single_dir : NULL;
-	while (e->at < e->tree.n) {
-		const struct tree_dir *dir = &e->tree.dirs[e->at++];
+		return e->store.at++ == 0 ? &single_dir : NULL;
+	while (e->store.at < e->store.tree.n) {
+		const struct tree_dir *dir = &e->store.tree.dirs[e->store.at++];
 
 		if (dir->marks & (HAS_EML | TREE_UNREADABLE))
 			return dir;
@@ -423,7 +405,7 @@ static int eml_next_folder(struct source *s, struct arena *a, struct source_fold
 		return 0;
 	}
 	if (begin_folder(e, dir, a, out, err) < 0) {
-		err_prefix(err, "'%s'", e->location);
+		err_prefix(err, "'%s'", e->store.location);
 		close_folder(e);
 		return -1;
 	}
@@ -438,11 +420,11 @@ static int deliver(struct eml *e, const char *name, struct arena *a, struct mess
 	struct folder *f = &e->folder;
 	struct message message = { 0 };
 
-	if (file_message_open(f->fd, name, LEAD_CUT, &e->file, err) != 0)
+	if (file_message_open(f->fd, name, LEAD_CUT, &e->store.file, err) != 0)
 		return err_prefix(err, "'%s'", f->location);
-	file_message_fill(&e->file, &message);
-	f->empty += e->file.size == 0;
-	message.locator = file_locator_write(a, f->dir->path, NULL, slice_str(name), &e->file,
+	file_message_fill(&e->store.file, &message);
+	f->empty += e->store.file.size == 0;
+	message.locator = file_locator_write(a, f->dir->path, NULL, slice_str(name), &e->store.file,
 					     &message.canon);
 	if (!message.locator)
 		return err_nomem(err);
@@ -477,7 +459,7 @@ static int end_folder(struct eml *e, struct err *err)
 	int status = check_unchanged(e, err);
 
 	if (f->empty)
-		notices_add(e->notices, NOTICE_DAMAGED, f->empty, f->location,
+		notices_add(e->store.notices, NOTICE_DAMAGED, f->empty, f->location,
 			    "files without a single byte; they are no messages");
 	fd_cleanup(&f->fd);
 	return status;
@@ -488,7 +470,7 @@ static int next_in_directory(struct eml *e, struct arena *a, struct message *out
 	struct dir_entry entry;
 	int got;
 
-	while ((got = dir_list_next(e->list, &entry, err)) > 0)
+	while ((got = dir_list_next(e->store.list, &entry, err)) > 0)
 		if (is_message(&entry))
 			return deliver(e, entry.name, a, out, err);
 	return got < 0 ? -1 : end_folder(e, err);
@@ -499,7 +481,7 @@ static int eml_next_message(struct source *s, struct arena *a, struct message *o
 	struct eml *e = self(s);
 	struct folder *f = &e->folder;
 
-	file_message_close(&e->file);
+	file_message_close(&e->store.file);
 	if (!f->dir || f->fd < 0)
 		return 0;
 	if (!e->file_name)
@@ -515,12 +497,12 @@ static int eml_find(struct source *s, const char *locator, struct arena *a, stru
 {
 	struct eml *e = self(s);
 
-	return file_locator_find(locator, e->root, e->location, a, &e->found, out, err);
+	return file_store_find(&e->store, locator, a, out, err);
 }
 
 static int eml_next_notice(struct source *s, struct arena *a, struct notice *out)
 {
-	return notices_next(self(s)->notices, a, out);
+	return notices_next(self(s)->store.notices, a, out);
 }
 
 const struct source_ops source_eml = {

@@ -482,16 +482,3 @@ int file_locator_open(const struct file_locator *l, int rootfd, struct file_mess
 	out->canon = l->rules;
 	return 0;
 }
-
-int file_locator_find(const char *locator, int rootfd, const char *location, struct arena *a,
-		      struct file_message *found, struct message *out, struct err *err)
-{
-	struct file_locator l;
-
-	file_message_close(found);
-	if (file_locator_read(locator, a, &l, err) != 0)
-		return -1;
-	if (file_locator_open(&l, rootfd, found, out, err) != 0)
-		return err_prefix(err, "'%s'", location);
-	return 0;
-}

@@ -76,10 +76,4 @@ int file_locator_read(const char *locator, struct arena *a, struct file_locator 
 int file_locator_open(const struct file_locator *l, int rootfd, struct file_message *f,
 		      struct message *out, struct err *err);
 
-/* What a store of such files answers to source_find(): *found (closed first) becomes the file that
- * `locator` names below `rootfd`. Errors are those of the two functions above, in the name of the
- * store's `location`. */
-int file_locator_find(const char *locator, int rootfd, const char *location, struct arena *a,
-		      struct file_message *found, struct message *out, struct err *err);
-
 #endif

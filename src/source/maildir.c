@@ -20,8 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source/dir_tree.h"
-#include "source/file_message.h"
+#include "source/file_store.h"
 #include "source/hash_set.h"
 #include "source/kinds.h"
 #include "source/maildir_listing.h"
@@ -53,15 +52,9 @@ struct folder {
 
 struct maildir {
 	struct source_head head;
+	struct file_store store;
 	struct source_options options;
-	char *location; /* the path as the user gave it, without a final '/' */
-	int root;
-	struct notices *notices;
-	struct dir_tree tree;
-	size_t at; /* next directory of the tree */
-	struct dir_list *list;
 	struct folder folder;
-	struct file_message file, found;
 };
 
 static struct maildir *self(struct source *s)
@@ -71,9 +64,9 @@ static struct maildir *self(struct source *s)
 
 static const char *location_of(struct maildir *m, struct arena *a, const char *path)
 {
-	char *text = arena_printf(a, "%s%s%s", m->location, *path ? "/" : "", path);
+	char *text = arena_printf(a, "%s%s%s", m->store.location, *path ? "/" : "", path);
 
-	return text ? text : m->location;
+	return text ? text : m->store.location;
 }
 
 /* ---- opening ---- */
@@ -82,8 +75,8 @@ static void close_folder(struct maildir *m)
 {
 	struct folder *f = &m->folder;
 
-	file_message_close(&m->file);
-	dir_list_stop(m->list);
+	file_message_close(&m->store.file);
+	dir_list_stop(m->store.list);
 	fd_cleanup(&f->fd);
 	f->dir = NULL;
 }
@@ -92,36 +85,25 @@ static void maildir_close(struct source *s)
 {
 	struct maildir *m = self(s);
 
-	if (m->list)
+	if (m->store.list)
 		close_folder(m);
-	file_message_close(&m->found);
 	arena_release(&m->folder.arena);
 	hash_set_release(&m->folder.met);
-	dir_list_free(m->list);
-	dir_tree_release(&m->tree);
-	notices_free(m->notices);
-	fd_cleanup(&m->root);
-	free(m->location);
+	file_store_release(&m->store);
 	free(m);
 }
 
 static struct maildir *new_maildir(const char *path, const struct source_options *options)
 {
 	struct maildir *m = calloc(1, sizeof(*m));
-	size_t len = strlen(path);
 
 	if (!m)
 		return NULL;
-	while (len > 1 && path[len - 1] == '/')
-		len--;
 	m->head.ops = &source_maildir;
 	m->options = *options;
-	m->root = m->folder.fd = m->file.fd = m->found.fd = -1;
+	m->folder.fd = -1;
 	m->folder.arena = (struct arena)ARENA_INIT(1u << 20);
-	m->location = strndup(path, len);
-	m->notices = notices_new();
-	m->list = dir_list_new();
-	if (m->location && m->notices && m->list)
+	if (file_store_init(&m->store, path) == 0)
 		return m;
 	maildir_close((struct source *)(void *)m);
 	return NULL;
@@ -132,26 +114,26 @@ static int refuse_guids(struct maildir *m, struct err *err)
 {
 	uint32_t all = 0;
 
-	for (size_t i = 0; i < m->tree.n; i++)
-		all |= m->tree.dirs[i].marks;
+	for (size_t i = 0; i < m->store.tree.n; i++)
+		all |= m->store.tree.dirs[i].marks;
 	if ((all & HAS_LIST_INDEX) && (all & HAS_GUID_DIR))
 		return err_set(
 			err, ERR_FORMAT, SCOPE_SOURCE, RETRY_NEVER,
 			"'%s' is a Dovecot store with LAYOUT=index: its folders' names are only "
 			"in dovecot.list.index; let Dovecot rewrite it first (doveadm sync "
 			"maildir:NEWPATH)",
-			m->location);
+			m->store.location);
 	return 0;
 }
 
 static int refuse_nothing(struct maildir *m, struct err *err)
 {
-	for (size_t i = 0; i < m->tree.n; i++)
-		if (m->tree.dirs[i].marks & IS_MAILDIR)
+	for (size_t i = 0; i < m->store.tree.n; i++)
+		if (m->store.tree.dirs[i].marks & IS_MAILDIR)
 			return 0;
 	return err_set(err, ERR_NOINPUT, SCOPE_SOURCE, RETRY_NEVER,
 		       "'%s' is no maildir: no directory 'cur' or 'new' in it or below",
-		       m->location);
+		       m->store.location);
 }
 
 /* Mail of another format between maildirs, as KMail mixes them, has to be told of by name. */
@@ -162,14 +144,14 @@ static uint32_t notice_mboxes(struct maildir *m, const struct tree_dir *dir)
 	struct dir_entry entry;
 	uint32_t n = 0, looked = 0;
 
-	if (dir_list_start(m->list, m->root, *dir->path ? dir->path : ".", false, NULL, &ignored) !=
-	    0)
+	if (dir_list_start(m->store.list, m->store.root, *dir->path ? dir->path : ".", false, NULL,
+			   &ignored) != 0)
 		return 0;
-	while (looked < MBOXES_LOOKED_AT && dir_list_next(m->list, &entry, &ignored) > 0) {
+	while (looked < MBOXES_LOOKED_AT && dir_list_next(m->store.list, &entry, &ignored) > 0) {
 		const char *at;
 
 		if (entry.type != DT_REG ||
-		    maildir_mark(dir_list_fd(m->list), &entry) != TREE_COUNT)
+		    maildir_mark(dir_list_fd(m->store.list), &entry) != TREE_COUNT)
 			continue;
 		looked++;
 		at = arena_printf(a, "%s/%s", location_of(m, a, dir->path), entry.name);
@@ -177,10 +159,10 @@ static uint32_t notice_mboxes(struct maildir *m, const struct tree_dir *dir)
 			continue;
 		n++;
 		notices_add(
-			m->notices, NOTICE_NOT_CARRIED, 1, at,
+			m->store.notices, NOTICE_NOT_CARRIED, 1, at,
 			"an mbox between maildirs: not carried; give it as a source of its own");
 	}
-	dir_list_stop(m->list);
+	dir_list_stop(m->store.list);
 	return n;
 }
 
@@ -188,19 +170,20 @@ static void notice_strays(struct maildir *m)
 {
 	struct arena *a = &m->folder.arena;
 
-	for (size_t i = 0; i < m->tree.n; i++) {
-		const struct tree_dir *dir = &m->tree.dirs[i];
+	for (size_t i = 0; i < m->store.tree.n; i++) {
+		const struct tree_dir *dir = &m->store.tree.dirs[i];
 		uint32_t strays = dir->counted;
 
 		arena_reset(a);
 		if (strays > 0 && !(dir->marks & IS_MAILDIR))
 			strays -= notice_mboxes(m, dir);
 		if (strays > 0)
-			notices_add(m->notices, NOTICE_SKIPPED_FILE, strays,
+			notices_add(m->store.notices, NOTICE_SKIPPED_FILE, strays,
 				    location_of(m, a, dir->path),
 				    "files outside cur and new: no messages of a maildir");
 		if (dir->marks & HAS_LOCK)
-			notices_add(m->notices, NOTICE_IN_USE, 1, location_of(m, a, dir->path),
+			notices_add(m->store.notices, NOTICE_IN_USE, 1,
+				    location_of(m, a, dir->path),
 				    "locked: Dovecot or mbsync may be at work in it");
 	}
 }
@@ -212,10 +195,8 @@ static int maildir_open(const char *path, const struct source_options *options, 
 
 	if (!m)
 		return err_nomem(err);
-	m->root = fd_open_dir(AT_FDCWD, path, err);
-	if (m->root < 0 ||
-	    dir_tree_walk(&m->tree, m->root, m->location, maildir_mark, m->notices, err) != 0 ||
-	    refuse_guids(m, err) != 0 || refuse_nothing(m, err) != 0) {
+	if (file_store_walk(&m->store, maildir_mark, err) != 0 || refuse_guids(m, err) != 0 ||
+	    refuse_nothing(m, err) != 0) {
 		err->scope = SCOPE_SOURCE;
 		maildir_close((struct source *)(void *)m);
 		return -1;
@@ -235,20 +216,20 @@ static const char *part_location(struct maildir *m, const char *location, const 
 static void notice_glance(struct maildir *m, const struct maildir_glance *g, const char *location)
 {
 	if (g->in_tmp)
-		notices_add(m->notices, NOTICE_SKIPPED_FILE, g->in_tmp,
+		notices_add(m->store.notices, NOTICE_SKIPPED_FILE, g->in_tmp,
 			    part_location(m, location, "tmp"),
 			    "deliveries that never finished: not carried");
 	if (g->hidden)
 		notices_add(
-			m->notices, NOTICE_SKIPPED_FILE, g->hidden,
+			m->store.notices, NOTICE_SKIPPED_FILE, g->hidden,
 			part_location(m, location, "cur"),
 			"hidden files, symbolic links (results of a search?) or devices in cur or "
 			"new: not carried");
 	if (m->folder.withheld && g->n)
-		notices_add(m->notices, NOTICE_OUTBOX, g->n, location,
+		notices_add(m->store.notices, NOTICE_OUTBOX, g->n, location,
 			    "unsent messages in an outbox: not carried unless asked for");
 	else if (g->deleted && !m->options.include_deleted)
-		notices_add(m->notices, NOTICE_EXPUNGED, g->deleted, location,
+		notices_add(m->store.notices, NOTICE_EXPUNGED, g->deleted, location,
 			    "messages marked as deleted: not carried unless asked for");
 }
 
@@ -279,7 +260,7 @@ static void read_keywords(struct maildir *m, struct stamp *stamp)
 		return;
 	if (fstatat(m->folder.fd, "dovecot-keywords", &st, AT_SYMLINK_NOFOLLOW) != 0 ||
 	    fd_slurp(m->folder.fd, "dovecot-keywords", &text, &err) != 0) {
-		notices_add(m->notices, NOTICE_DAMAGED, 1,
+		notices_add(m->store.notices, NOTICE_DAMAGED, 1,
 			    location_of(m, &m->folder.arena, m->folder.dir->path),
 			    "dovecot-keywords cannot be read: keywords are not carried");
 		return;
@@ -308,7 +289,8 @@ static bool has_dotted_parent(struct maildir *m, const struct tree_dir *dir)
 	parent = arena_copy(&m->folder.arena, dir->path, (size_t)(dot - dir->path));
 	if (!parent)
 		return false;
-	found = bsearch(parent, m->tree.dirs, m->tree.n, sizeof(m->tree.dirs[0]), by_path);
+	found = bsearch(parent, m->store.tree.dirs, m->store.tree.n, sizeof(m->store.tree.dirs[0]),
+			by_path);
 	return (found && (found->marks & IS_MAILDIR)) || strcmp(parent, "INBOX") == 0;
 }
 
@@ -319,7 +301,7 @@ static uint32_t spelling_of(struct maildir *m, const struct tree_dir *dir,
 
 	if ((dir->marks & BY_MBSYNC) && dir->depth > 1)
 		spelling |= MAILDIR_LEGACY;
-	if (m->tree.dirs[0].marks & BY_EVOLUTION)
+	if (m->store.tree.dirs[0].marks & BY_EVOLUTION)
 		spelling |= MAILDIR_EVOLUTION;
 	if (g->by_offlineimap && has_dotted_parent(m, dir))
 		spelling |= MAILDIR_DOTTED;
@@ -332,7 +314,7 @@ static enum role role_of(const struct maildir *m, const struct folder_path *path
 		return ROLE_NONE;
 	if (slice_ieq(slice_str(path->names[0]), SLICE_LIT("INBOX")))
 		return ROLE_INBOX;
-	if ((m->tree.dirs[0].marks & BY_EVOLUTION) && strcmp(path->names[0], "Outbox") == 0)
+	if ((m->store.tree.dirs[0].marks & BY_EVOLUTION) && strcmp(path->names[0], "Outbox") == 0)
 		return ROLE_OUTBOX;
 	return ROLE_NONE;
 }
@@ -374,7 +356,7 @@ static int describe(struct maildir *m, const struct maildir_glance *g, struct ar
 	out->role = role_of(m, &out->path);
 	if (guessed || maildir_is_guid(last_name(dir->path))) {
 		out->note = "the folder's real name is not known";
-		notices_add(m->notices, NOTICE_NAME, 1, out->location,
+		notices_add(m->store.notices, NOTICE_NAME, 1, out->location,
 			    "the folder's real name is not known; the name is a guess");
 	}
 	if (!m->folder.deleted)
@@ -402,9 +384,9 @@ static int begin_folder(struct maildir *m, const struct tree_dir *dir, bool dele
 	f->deleted = deleted;
 	if (dir->trouble)
 		return err_set(err, ERR_NOINPUT, SCOPE_FOLDER, RETRY_NEVER, "%s", dir->trouble);
-	f->fd = fd_open_dir(m->root, *dir->path ? dir->path : ".", err);
+	f->fd = fd_open_dir(m->store.root, *dir->path ? dir->path : ".", err);
 	f->listing.fd = f->fd;
-	if (f->fd < 0 || maildir_glance(m->list, f->fd, &g, err) != 0 ||
+	if (f->fd < 0 || maildir_glance(m->store.list, f->fd, &g, err) != 0 ||
 	    describe(m, &g, a, &folder, err) != 0)
 		return -1;
 	f->withheld = folder.role == ROLE_OUTBOX && !m->options.include_outbox;
@@ -433,21 +415,21 @@ static int maildir_next_folder(struct source *s, struct arena *a, struct source_
 	const struct folder *f = &m->folder;
 	int got;
 
-	reset_pass(&m->folder, m->list);
+	reset_pass(&m->folder, m->store.list);
 	if (f->dir && !f->deleted && !f->withheld && f->n_deleted && m->options.include_deleted) {
 		got = begin_folder(m, f->dir, true, a, out, err);
 	} else {
-		while (m->at < m->tree.n &&
-		       !(m->tree.dirs[m->at].marks & (IS_MAILDIR | TREE_UNREADABLE)))
-			m->at++;
-		if (m->at == m->tree.n) {
+		while (m->store.at < m->store.tree.n &&
+		       !(m->store.tree.dirs[m->store.at].marks & (IS_MAILDIR | TREE_UNREADABLE)))
+			m->store.at++;
+		if (m->store.at == m->store.tree.n) {
 			close_folder(m);
 			return 0;
 		}
-		got = begin_folder(m, &m->tree.dirs[m->at++], false, a, out, err);
+		got = begin_folder(m, &m->store.tree.dirs[m->store.at++], false, a, out, err);
 	}
 	if (got < 0) {
-		err_prefix(err, "'%s'", m->location);
+		err_prefix(err, "'%s'", m->store.location);
 		close_folder(m);
 	}
 	return got;
@@ -505,15 +487,15 @@ static int deliver(struct maildir *m, struct slice file_name, const struct maild
 	struct folder *f = &m->folder;
 	struct message message = { 0 };
 
-	file_message_fill(&m->file, &message);
+	file_message_fill(&m->store.file, &message);
 	message.canon.strip = strip_of(f, name);
 	message.arrival.file_name = name->time;
-	message.arrival.trusted = arrival_trusted(f, name, m->file.mtime);
+	message.arrival.trusted = arrival_trusted(f, name, m->store.file.mtime);
 	set_flags(f, name, a, &message);
-	f->empty += m->file.size == 0;
-	f->shorter += name->has_size && !m->file.packed && m->file.size < name->size;
-	message.locator =
-		file_locator_write(a, f->dir->path, part, file_name, &m->file, &message.canon);
+	f->empty += m->store.file.size == 0;
+	f->shorter += name->has_size && !m->store.file.packed && m->store.file.size < name->size;
+	message.locator = file_locator_write(a, f->dir->path, part, file_name, &m->store.file,
+					     &message.canon);
 	if (!message.locator)
 		return err_nomem(err);
 	*out = message;
@@ -528,7 +510,7 @@ static int deliver_renamed(struct maildir *m, struct slice name, struct arena *a
 	int got = maildir_find_renamed(m->folder.fd, name, &q, err);
 
 	if (got > 0 &&
-	    file_message_open(m->folder.fd, q.name.ptr, LEAD_NOTHING, &m->file, err) == 0) {
+	    file_message_open(m->folder.fd, q.name.ptr, LEAD_NOTHING, &m->store.file, err) == 0) {
 		struct slice now = slice_from(buf_slice(&q.name), 4);
 		struct maildir_name parsed;
 
@@ -560,7 +542,8 @@ static int take(struct maildir *m, const struct dir_entry *entry, struct arena *
 			     err);
 	if (added <= 0)
 		return added;
-	if (file_message_open(dir_list_fd(m->list), entry->name, LEAD_NOTHING, &m->file, err) == 0)
+	if (file_message_open(dir_list_fd(m->store.list), entry->name, LEAD_NOTHING, &m->store.file,
+			      err) == 0)
 		return deliver(m, name, &parsed, part_name(f), a, out, err);
 	if (err->sys_errno == ENOENT)
 		return deliver_renamed(m, name, a, out, err);
@@ -573,18 +556,18 @@ static void notice_folder(struct maildir *m)
 	const char *at = location_of(m, &f->arena, f->dir->path);
 
 	if (f->gone)
-		notices_add(m->notices, NOTICE_CHANGED, f->gone, at,
+		notices_add(m->store.notices, NOTICE_CHANGED, f->gone, at,
 			    "messages were removed while the folder was read");
 	if (f->listing.changing)
 		notices_add(
-			m->notices, NOTICE_CHANGED, 1, at,
+			m->store.notices, NOTICE_CHANGED, 1, at,
 			"it changes faster than it can be listed: messages may be missing; scan it "
 			"again when no program works in it");
 	if (f->empty)
-		notices_add(m->notices, NOTICE_DAMAGED, f->empty, at,
+		notices_add(m->store.notices, NOTICE_DAMAGED, f->empty, at,
 			    "files without a single byte; they are no messages");
 	if (f->shorter)
-		notices_add(m->notices, NOTICE_DAMAGED, f->shorter, at,
+		notices_add(m->store.notices, NOTICE_DAMAGED, f->shorter, at,
 			    "files shorter than their names say: perhaps cut off");
 }
 
@@ -596,7 +579,7 @@ static int maildir_next_message(struct source *s, struct arena *a, struct messag
 	struct dir_entry entry;
 	int got;
 
-	file_message_close(&m->file);
+	file_message_close(&m->store.file);
 	if (!f->dir || f->fd < 0 || f->withheld)
 		return 0;
 	while ((got = maildir_listing_next(&f->listing, &entry, err)) > 0) {
@@ -630,7 +613,7 @@ static int open_above(struct maildir *m, char *path, char **name, struct err *er
 	part = strrchr(path, '/');
 	if (part)
 		*part = 0;
-	return fd_open_dir(m->root, part ? path : ".", err);
+	return fd_open_dir(m->store.root, part ? path : ".", err);
 }
 
 /* The locator's file under the name that it has now. */
@@ -648,7 +631,7 @@ static int locate_renamed(struct maildir *m, struct file_locator *l, struct mess
 		got = maildir_find_renamed(folder_fd, slice_str(name), &q, err);
 	if (got > 0) {
 		l->path = q.name.ptr;
-		got = file_locator_open(l, folder_fd, &m->found, out, err);
+		got = file_locator_open(l, folder_fd, &m->store.found, out, err);
 	} else {
 		*err = gone;
 		got = -1;
@@ -663,19 +646,19 @@ static int maildir_find(struct source *s, const char *locator, struct arena *a, 
 	struct maildir *m = self(s);
 	struct file_locator l;
 
-	file_message_close(&m->found);
+	file_message_close(&m->store.found);
 	if (file_locator_read(locator, a, &l, err) != 0)
 		return -1;
-	if (file_locator_open(&l, m->root, &m->found, out, err) == 0)
+	if (file_locator_open(&l, m->store.root, &m->store.found, out, err) == 0)
 		return 0;
 	if (err->sys_errno != ENOENT || locate_renamed(m, &l, out, err) != 0)
-		return err_prefix(err, "'%s'", m->location);
+		return err_prefix(err, "'%s'", m->store.location);
 	return 0;
 }
 
 static int maildir_next_notice(struct source *s, struct arena *a, struct notice *out)
 {
-	return notices_next(self(s)->notices, a, out);
+	return notices_next(self(s)->store.notices, a, out);
 }
 
 const struct source_ops source_maildir = {

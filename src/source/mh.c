@@ -14,8 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source/dir_tree.h"
-#include "source/file_message.h"
+#include "source/file_store.h"
 #include "source/folder_name.h"
 #include "source/kinds.h"
 #include "source/mh_state.h"
@@ -51,18 +50,12 @@ struct folder {
 
 struct mh {
 	struct source_head head;
+	struct file_store store;
 	struct source_options options;
-	char *location;
 	const char *prefix; /* the root's name, when it has messages itself */
 	struct arena arena;
-	int root;
 	bool by_sylpheed;
-	struct notices *notices;
-	struct dir_tree tree;
-	size_t at;
-	struct dir_list *list;
 	struct folder folder;
-	struct file_message file, found;
 };
 
 static struct mh *self(struct source *s)
@@ -197,8 +190,8 @@ static void close_folder(struct mh *m)
 {
 	struct folder *f = &m->folder;
 
-	file_message_close(&m->file);
-	dir_list_stop(m->list);
+	file_message_close(&m->store.file);
+	dir_list_stop(m->store.list);
 	fd_cleanup(&f->fd);
 	mh_state_release(&f->state);
 	free(f->location);
@@ -210,36 +203,25 @@ static void mh_close(struct source *s)
 {
 	struct mh *m = self(s);
 
-	if (m->list)
+	if (m->store.list)
 		close_folder(m);
-	file_message_close(&m->found);
 	free(m->folder.numbers);
-	dir_list_free(m->list);
-	dir_tree_release(&m->tree);
 	arena_release(&m->arena);
-	notices_free(m->notices);
-	fd_cleanup(&m->root);
-	free(m->location);
+	file_store_release(&m->store);
 	free(m);
 }
 
 static struct mh *new_mh(const char *path, const struct source_options *options)
 {
 	struct mh *m = calloc(1, sizeof(*m));
-	size_t len = strlen(path);
 
 	if (!m)
 		return NULL;
-	while (len > 1 && path[len - 1] == '/')
-		len--;
 	m->head.ops = &source_mh;
 	m->options = *options;
-	m->root = m->folder.fd = m->file.fd = m->found.fd = -1;
+	m->folder.fd = -1;
 	m->arena = (struct arena)ARENA_INIT(1u << 16);
-	m->location = strndup(path, len);
-	m->notices = notices_new();
-	m->list = dir_list_new();
-	if (m->location && m->notices && m->list)
+	if (file_store_init(&m->store, path) == 0)
 		return m;
 	mh_close((struct source *)(void *)m);
 	return NULL;
@@ -249,14 +231,14 @@ static int look_at_tree(struct mh *m, const char *path, struct err *err)
 {
 	uint32_t all = 0;
 
-	for (size_t i = 0; i < m->tree.n; i++)
-		all |= m->tree.dirs[i].marks;
+	for (size_t i = 0; i < m->store.tree.n; i++)
+		all |= m->store.tree.dirs[i].marks;
 	if (!(all & IS_FOLDER))
 		return err_set(err, ERR_NOINPUT, SCOPE_SOURCE, RETRY_NEVER,
 			       "'%s' is no MH store: no file in it or below is named by a number",
-			       m->location);
+			       m->store.location);
 	m->by_sylpheed = all & BY_SYLPHEED;
-	if (!(m->tree.dirs[0].marks & HAS_NUMBER))
+	if (!(m->store.tree.dirs[0].marks & HAS_NUMBER))
 		return 0;
 	m->prefix = folder_name_of_root(path, &m->arena);
 	return m->prefix ? 0 : err_nomem(err);
@@ -269,10 +251,7 @@ static int mh_open(const char *path, const struct source_options *options, struc
 
 	if (!m)
 		return err_nomem(err);
-	m->root = fd_open_dir(AT_FDCWD, path, err);
-	if (m->root < 0 ||
-	    dir_tree_walk(&m->tree, m->root, m->location, mark, m->notices, err) != 0 ||
-	    look_at_tree(m, path, err) != 0) {
+	if (file_store_walk(&m->store, mark, err) != 0 || look_at_tree(m, path, err) != 0) {
 		err->scope = SCOPE_SOURCE;
 		mh_close((struct source *)(void *)m);
 		return -1;
@@ -307,7 +286,7 @@ static int read_state(struct mh *m, struct err *err)
 			return -1;
 		if (!valid)
 			notices_add(
-				m->notices, NOTICE_DAMAGED, 1, f->location,
+				m->store.notices, NOTICE_DAMAGED, 1, f->location,
 				".sylpheed_mark is not as Sylpheed writes it: its flags are lost");
 		buf_release(&text);
 	}
@@ -373,11 +352,11 @@ static int glance_entry(struct mh *m, const struct dir_entry *entry, struct stra
 	uint32_t number;
 
 	if (entry->type == DT_REG && parse_number(name, &number)) {
-		f->sum += sum_of(dir_list_fd(m->list), entry);
+		f->sum += sum_of(dir_list_fd(m->store.list), entry);
 		return add_number(f, number, err);
 	}
 	if (mark(-1, entry) & (HAS_SEQUENCES | HAS_SYLPHEED_MARK))
-		f->sum += sum_of(dir_list_fd(m->list), entry);
+		f->sum += sum_of(dir_list_fd(m->store.list), entry);
 	strays->backups += is_backup(name);
 	strays->others += !is_backup(name) && entry->type != DT_DIR && name.ptr[0] != '.';
 	return 0;
@@ -393,13 +372,13 @@ static int glance(struct mh *m, struct strays *strays, struct err *err)
 	*strays = (struct strays){ 0 };
 	f->n = f->at = 0;
 	f->sum = 0;
-	if (dir_list_start(m->list, f->fd, ".", false, &st, err) != 0)
+	if (dir_list_start(m->store.list, f->fd, ".", false, &st, err) != 0)
 		return -1;
 	f->stamp = stamp_of(&st);
-	while ((got = dir_list_next(m->list, &entry, err)) > 0)
+	while ((got = dir_list_next(m->store.list, &entry, err)) > 0)
 		if (glance_entry(m, &entry, strays, err) != 0)
 			return -1;
-	dir_list_stop(m->list);
+	dir_list_stop(m->store.list);
 	if (got == 0 && f->n > 0)
 		qsort(f->numbers, f->n, sizeof(f->numbers[0]), by_number);
 	return got;
@@ -424,15 +403,15 @@ static void notice_glance(struct mh *m, const struct strays *strays, bool is_roo
 	/* The root of an nmh store has "context", "draft" and the like in it. */
 	if (strays->backups + (is_root ? 0 : strays->others) > 0)
 		notices_add(
-			m->notices, NOTICE_SKIPPED_FILE,
+			m->store.notices, NOTICE_SKIPPED_FILE,
 			strays->backups + (is_root ? 0 : strays->others), f->location,
 			"files whose names are no message numbers (nmh keeps removed messages as "
 			",N or #N): not carried");
 	if (f->withheld && f->n)
-		notices_add(m->notices, NOTICE_OUTBOX, f->n, f->location,
+		notices_add(m->store.notices, NOTICE_OUTBOX, f->n, f->location,
 			    "unsent messages in an outbox: not carried unless asked for");
 	else if (f->n_deleted && !m->options.include_deleted)
-		notices_add(m->notices, NOTICE_EXPUNGED, f->n_deleted, f->location,
+		notices_add(m->store.notices, NOTICE_EXPUNGED, f->n_deleted, f->location,
 			    "messages marked as deleted: not carried unless asked for");
 }
 
@@ -471,7 +450,7 @@ static int describe(struct mh *m, struct arena *a, struct source_folder *out, st
 	out->role = role_of(m, dir);
 	if (guessed) {
 		out->note = "the folder's name is not UTF-8: taken for Latin-1";
-		notices_add(m->notices, NOTICE_NAME, 1, out->location, "%s", out->note);
+		notices_add(m->store.notices, NOTICE_NAME, 1, out->location, "%s", out->note);
 	}
 	if (!m->folder.deleted)
 		return 0;
@@ -505,13 +484,14 @@ static int begin_folder(struct mh *m, const struct tree_dir *dir, bool deleted, 
 	f->dir = dir;
 	f->deleted = deleted;
 	f->empty = 0;
-	if (asprintf(&f->location, "%s%s%s", m->location, *dir->path ? "/" : "", dir->path) < 0) {
+	if (asprintf(&f->location, "%s%s%s", m->store.location, *dir->path ? "/" : "", dir->path) <
+	    0) {
 		f->location = NULL;
 		return err_nomem(err);
 	}
 	if (dir->trouble)
 		return err_set(err, ERR_NOINPUT, SCOPE_FOLDER, RETRY_NEVER, "%s", dir->trouble);
-	f->fd = fd_open_dir(m->root, *dir->path ? dir->path : ".", err);
+	f->fd = fd_open_dir(m->store.root, *dir->path ? dir->path : ".", err);
 	if (f->fd < 0 || describe(m, a, &folder, err) != 0 || read_state(m, err) != 0 ||
 	    glance(m, &strays, err) != 0)
 		return -1;
@@ -536,17 +516,17 @@ static int mh_next_folder(struct source *s, struct arena *a, struct source_folde
 	if (f->dir && !f->deleted && !f->withheld && f->n_deleted && m->options.include_deleted) {
 		got = begin_folder(m, f->dir, true, a, out, err);
 	} else {
-		while (m->at < m->tree.n &&
-		       !(m->tree.dirs[m->at].marks & (IS_FOLDER | TREE_UNREADABLE)))
-			m->at++;
-		if (m->at == m->tree.n) {
+		while (m->store.at < m->store.tree.n &&
+		       !(m->store.tree.dirs[m->store.at].marks & (IS_FOLDER | TREE_UNREADABLE)))
+			m->store.at++;
+		if (m->store.at == m->store.tree.n) {
 			close_folder(m);
 			return 0;
 		}
-		got = begin_folder(m, &m->tree.dirs[m->at++], false, a, out, err);
+		got = begin_folder(m, &m->store.tree.dirs[m->store.at++], false, a, out, err);
 	}
 	if (got < 0) {
-		err_prefix(err, "'%s'", m->location);
+		err_prefix(err, "'%s'", m->store.location);
 		close_folder(m);
 	}
 	return got;
@@ -562,9 +542,9 @@ static int deliver(struct mh *m, uint32_t number, uint32_t flags, bool forwarded
 	char name[16];
 
 	snprintf(name, sizeof(name), "%" PRIu32, number);
-	if (file_message_open(f->fd, name, LEAD_CUT, &m->file, err) != 0)
+	if (file_message_open(f->fd, name, LEAD_CUT, &m->store.file, err) != 0)
 		return err_prefix(err, "'%s'", f->location);
-	file_message_fill(&m->file, &message);
+	file_message_fill(&m->store.file, &message);
 	message.flags.system = flags;
 	if (forwarded)
 		flag_set_add_keyword(&message.flags, a, SLICE_LIT("$Forwarded"));
@@ -573,8 +553,8 @@ static int deliver(struct mh *m, uint32_t number, uint32_t flags, bool forwarded
 		message.flags.system &= ~(uint32_t)FLAG_DELETED;
 		message.state = STATE_DELETED;
 	}
-	f->empty += m->file.size == 0;
-	message.locator = file_locator_write(a, f->dir->path, NULL, slice_str(name), &m->file,
+	f->empty += m->store.file.size == 0;
+	message.locator = file_locator_write(a, f->dir->path, NULL, slice_str(name), &m->store.file,
 					     &message.canon);
 	if (!message.locator)
 		return err_nomem(err);
@@ -612,7 +592,7 @@ static int end_folder(struct mh *m, struct err *err)
 	int status = check_unchanged(m, err);
 
 	if (f->empty)
-		notices_add(m->notices, NOTICE_DAMAGED, f->empty, f->location,
+		notices_add(m->store.notices, NOTICE_DAMAGED, f->empty, f->location,
 			    "files without a single byte; they are no messages");
 	fd_cleanup(&f->fd);
 	return status;
@@ -623,7 +603,7 @@ static int mh_next_message(struct source *s, struct arena *a, struct message *ou
 	struct mh *m = self(s);
 	struct folder *f = &m->folder;
 
-	file_message_close(&m->file);
+	file_message_close(&m->store.file);
 	if (!f->dir || f->fd < 0 || f->withheld)
 		return 0;
 	while (f->at < f->n) {
@@ -642,12 +622,12 @@ static int mh_find(struct source *s, const char *locator, struct arena *a, struc
 {
 	struct mh *m = self(s);
 
-	return file_locator_find(locator, m->root, m->location, a, &m->found, out, err);
+	return file_store_find(&m->store, locator, a, out, err);
 }
 
 static int mh_next_notice(struct source *s, struct arena *a, struct notice *out)
 {
-	return notices_next(self(s)->notices, a, out);
+	return notices_next(self(s)->store.notices, a, out);
 }
 
 const struct source_ops source_mh = {
