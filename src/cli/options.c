@@ -32,6 +32,7 @@ enum option_id {
 	OPT_INCLUDE_FEEDS,
 	OPT_RECOVERED,
 	OPT_ADDRESS_MAP,
+	OPT_EXPORT_OTHERS,
 	OPT_TLS_CA,
 	OPT_TLS_FINGERPRINT,
 	OPT_PASSWORD_COMMAND,
@@ -89,6 +90,8 @@ static const struct {
 	  "carry messages of a damaged PST whose folder is gone, into a folder 'Recovered'" },
 	{ OPT_ADDRESS_MAP, "address-map", "FILE", ON_SOURCES,
 	  "mail addresses for Exchange addresses of a PST: lines 'X.500 NAME=user@host'" },
+	{ OPT_EXPORT_OTHERS, "export-others", "DIR", BIT(COMMAND_SCAN),
+	  "write the contacts of a PST as .vcf and its appointments as .ics files into DIR" },
 
 	{ OPT_TLS_CA, "tls-ca", "FILE", ON_SERVER, "trust the CA certificates in FILE (PEM)" },
 	{ OPT_TLS_FINGERPRINT, "tls-fingerprint", "sha256:HEX", ON_SERVER,
@@ -384,6 +387,8 @@ static const char **text_of(struct options *o, enum option_id id)
 		return &o->to;
 	case OPT_STATE:
 		return &o->state_dir;
+	case OPT_EXPORT_OTHERS:
+		return &o->source.export_dir;
 	case OPT_ADDRESS_MAP:
 		return &o->source.address_map;
 	case OPT_TLS_CA:

@@ -93,16 +93,16 @@ static void read_error(struct fields *f, struct arena *a, struct pst_event *e)
 static void read_item(struct fields *f, struct arena *a, struct pst_event *e)
 {
 	e->nid = field_u32(f);
-	if (e->type == PST_OTHER)
+	if (e->type != PST_FAILED)
 		e->other_kind = field_u32(f);
-	if (e->type != PST_EXPORT)
-		e->class = field_text(f, PST_CLASS_MAX, a);
+	if (e->type == PST_EXPORT) {
+		e->text = field_text(f, PST_SUBJECT_MAX, a);
+		return;
+	}
+	e->class = field_text(f, PST_CLASS_MAX, a);
 	if (e->type == PST_FAILED) {
 		e->more = field_text(f, PST_SUBJECT_MAX, a);
 		e->text = field_text(f, PST_TEXT_MAX, a);
-	} else if (e->type == PST_EXPORT) {
-		e->text = field_text(f, PST_FILE_MAX, a);
-		e->more = field_text(f, PST_FILE_MAX, a);
 	}
 }
 

@@ -15,7 +15,7 @@ struct pst_event {
 	uint32_t nid;	   /* FOLDER, BEGIN, FAILED, OTHER, EXPORT, DAMAGE, ALIVE */
 	const char *class; /* BEGIN, FAILED, OTHER: message class */
 	const char *text;  /* FAILED, DAMAGE: what; EXPORT: name; PAIR: X.500 name */
-	const char *more;  /* FAILED: subject; EXPORT: extension; PAIR: address */
+	const char *more;  /* FAILED: subject; PAIR: address */
 	struct slice data; /* DATA */
 	struct err error;  /* ERROR: with a code and scope that a store may cause */
 
@@ -38,7 +38,7 @@ struct pst_event {
 	/* END */
 	uint64_t octets;
 	uint32_t fidelity;
-	/* OTHER */
+	/* OTHER, EXPORT */
 	uint32_t other_kind; /* enum item_kind */
 	/* DAMAGE */
 	uint64_t lost;

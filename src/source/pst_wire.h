@@ -10,9 +10,9 @@
  *   parent: ITEMS                       worker: an answer for each item, then ITEMS_END or ERROR
  *   parent: FETCH                       worker: the answer for this item
  *
- * The answer for an item: FAILED; OTHER (with EXPORT, DATA*, END where it was asked for and can be
- * made); or BEGIN, DATA*, END. AGAIN throws away the DATA so far. DAMAGE, PAIR and ALIVE may stand
- * anywhere.
+ * The answer for an item: FAILED; OTHER, before it EXPORT, DATA*, END (or FAILED) where that was
+ * asked for; or BEGIN, DATA*, END (or FAILED). AGAIN throws away the DATA so far. DAMAGE, PAIR and
+ * ALIVE may stand anywhere.
  */
 #ifndef MAILHOIST_SOURCE_PST_WIRE_H
 #define MAILHOIST_SOURCE_PST_WIRE_H
@@ -43,7 +43,7 @@ enum pst_frame {
 	PST_END,	 /* u64 octets, u32 enum fidelity */
 	PST_FAILED,	 /* u32 nid, text class, text subject, text reason */
 	PST_OTHER,	 /* u32 nid, u32 enum item_kind, text class */
-	PST_EXPORT,	 /* u32 nid, text name, text extension */
+	PST_EXPORT,	 /* u32 nid, u32 enum item_kind, text name */
 	PST_ITEMS_END,	 /* - */
 	PST_DAMAGE,	 /* u32 nid, u64 lost, text */
 	PST_ALIVE,	 /* u32 nid: going up */
@@ -81,7 +81,6 @@ enum pst_stage {
 #define PST_SUBJECT_MAX	 256
 #define PST_TEXT_MAX	 400 /* of a reason, a damage */
 #define PST_ADDRESS_MAX	 2048
-#define PST_FILE_MAX	 200	    /* name of an exported file */
 #define PST_DATA_MAX	 (64 << 10) /* of one DATA frame */
 #define PST_MAP_FILE_MAX (4 << 20)  /* the user's address map */
 #define PST_MESSAGE_MAX                                                                            \

@@ -20,6 +20,7 @@
 #include "mapi/codepage.h"
 #include "message/fidelity.h"
 #include "mime/compose.h"
+#include "mime/export.h"
 #include "mime/state.h"
 #include "pst/pst.h"
 #include "source/pst_wire.h"
@@ -257,16 +258,28 @@ static int send_begin(struct pst_worker *w, const struct mapi_item *item, enum r
 	return frame_end(&w->out, err);
 }
 
+static int send_end(struct pst_worker *w, uint32_t fidelity, struct err *err)
+{
+	frame_begin(&w->out, PST_END);
+	frame_put_u64(&w->out, w->sent);
+	frame_put_u32(&w->out, fidelity);
+	return frame_end(&w->out, err);
+}
+
 /* Folders of mail that the owner of the mailbox wrote. */
 static bool is_ours(enum role role)
 {
 	return role == ROLE_SENT || role == ROLE_DRAFTS || role == ROLE_OUTBOX;
 }
 
-/* Compose it into DATA frames: 1 and its fidelity, 0 (nothing can be made of it: *why tells), -1.
- */
-static int compose(struct pst_worker *w, const struct mapi_item *item, enum role role,
-		   uint32_t *fidelity, struct err *why, struct err *err)
+/* compose_message(), or export_item(). */
+typedef int composer(const struct mapi_item *item, const struct compose_options *options,
+		     const struct compose_sink *sink, struct arena *scratch,
+		     struct compose_result *out, struct err *err);
+
+/* Make it into DATA frames: 1 and its fidelity, 0 (nothing can be made of it: *why tells), -1. */
+static int compose(struct pst_worker *w, const struct mapi_item *item, composer *make,
+		   enum role role, uint32_t *fidelity, struct err *why, struct err *err)
 {
 	const struct compose_options options = {
 		.addresses = w->addresses,
@@ -279,7 +292,7 @@ static int compose(struct pst_worker *w, const struct mapi_item *item, enum role
 
 	w->sent = 0;
 	arena_reset(&w->scratch);
-	failed = compose_message(item, &options, &sink, &w->scratch, &result, why);
+	failed = make(item, &options, &sink, &w->scratch, &result, why);
 	if (close_data(w, err) != 0)
 		return -1;
 	if (failed && why->scope != SCOPE_MESSAGE) {
@@ -309,7 +322,7 @@ static int compose_again(struct pst_worker *w, struct mapi_item *item, enum role
 		return 0;
 	if (send_empty(w, PST_AGAIN, err) != 0)
 		return -1;
-	return compose(w, item, role, fidelity, why, err);
+	return compose(w, item, compose_message, role, fidelity, why, err);
 }
 
 static int send_message(struct pst_worker *w, struct mapi_item *item, enum role role,
@@ -321,25 +334,45 @@ static int send_message(struct pst_worker *w, struct mapi_item *item, enum role 
 
 	if (send_begin(w, item, role, err) != 0)
 		return -1;
-	got = compose(w, item, role, &fidelity, &why, err);
+	got = compose(w, item, compose_message, role, &fidelity, &why, err);
 	if (got > 0 && (fidelity & FIDELITY_ADDRESS_UNRESOLVED) && !w->learned)
 		got = compose_again(w, item, role, &fidelity, &why, err);
 	if (got < 0 || send_damage(w, true, err) != 0)
 		return -1;
 	if (got == 0)
 		return send_failed(w, item->nid, item, why.text, err);
-	frame_begin(&w->out, PST_END);
-	frame_put_u64(&w->out, w->sent);
-	frame_put_u32(&w->out, fidelity);
-	return frame_end(&w->out, err);
+	return send_end(w, fidelity, err);
 }
 
 /* ---- one item ---- */
 
+/* Contacts and appointments as files, where they are wanted. */
+static int send_export(struct pst_worker *w, const struct mapi_item *item, enum item_kind kind,
+		       struct err *err)
+{
+	struct err why = ERR_INIT;
+	uint32_t fidelity = 0;
+	int got;
+
+	if (!(w->wishes & PST_WISH_EXPORT) || !export_extension(kind))
+		return 0;
+	frame_begin(&w->out, PST_EXPORT);
+	frame_put_u32(&w->out, item->nid);
+	frame_put_u32(&w->out, kind);
+	put_text(w, item->subject ? item->subject : "", PST_SUBJECT_MAX);
+	if (frame_end(&w->out, err) != 0)
+		return -1;
+	got = compose(w, item, export_item, ROLE_NONE, &fidelity, &why, err);
+	if (got < 0)
+		return -1;
+	return got > 0 ? send_end(w, fidelity, err)
+		       : send_failed(w, item->nid, item, why.text, err);
+}
+
 static int send_other(struct pst_worker *w, const struct mapi_item *item, enum item_kind kind,
 		      struct err *err)
 {
-	if (send_damage(w, true, err) != 0)
+	if (send_export(w, item, kind, err) != 0 || send_damage(w, true, err) != 0)
 		return -1;
 	frame_begin(&w->out, PST_OTHER);
 	frame_put_u32(&w->out, item->nid);

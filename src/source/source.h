@@ -22,6 +22,7 @@ struct source_options {
 	bool include_outbox;
 	bool include_feeds;
 	bool recovered;		 /* messages whose folder is gone, in a "Recovered" folder */
+	const char *export_dir;	 /* NULL, or where contacts and appointments are written as files */
 	const char *address_map; /* NULL, or a file: from Exchange addresses to mail addresses */
 };
 

@@ -70,6 +70,30 @@ class Pst(rig.ProgramTest):
                             status=rig.NOINPUT)
         self.assertIn("No such file", result.err)
 
+    def test_export(self):
+        store, target = self.write("everything"), self.folder / "out"
+        self.scan(store, "--export-others", target, status=rig.REFUSED)
+        files = {path.name: path.read_bytes() for path in target.iterdir()}
+        self.assertEqual({path.suffix for path in target.iterdir()}, {".vcf", ".ics"})
+        self.assertTrue(all(path.stat().st_mode & 0o777 == 0o600 for path in target.iterdir()))
+        for name, data in files.items():
+            kind = b"VCARD" if name.endswith(".vcf") else b"VCALENDAR"
+            self.assertTrue(data.startswith(b"BEGIN:" + kind + b"\r\n"), name)
+            self.assertTrue(data.endswith(b"END:" + kind + b"\r\n"), name)
+        self.scan(store, "--export-others", target, status=rig.REFUSED)
+        self.assertEqual(files, {path.name: path.read_bytes() for path in target.iterdir()},
+                         "the same files stay as they are")
+        changed = sorted(target.iterdir())[0]
+        changed.write_text("the user's own")
+        self.scan(store, "--export-others", target, status=rig.REFUSED)
+        self.assertEqual(changed.read_text(), "the user's own")
+        self.assertEqual(len(list(target.iterdir())), len(files) + 1)
+
+    def test_export_into_what_is_no_directory(self):
+        (self.folder / "file").touch()
+        self.hoist("scan", self.write("permute"), "--export-others", self.folder / "file",
+                   status=rig.CANTCREAT)
+
     def test_the_store_is_not_touched(self):
         store = self.write("permute")
         before = (store.read_bytes(), store.stat().st_mtime_ns)

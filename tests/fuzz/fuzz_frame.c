@@ -32,6 +32,7 @@ static void check_event(const struct pst_event *e)
 	check_text(e->class, PST_CLASS_MAX);
 	check_text(e->text, PST_ADDRESS_MAX);
 	check_text(e->more, PST_ADDRESS_MAX);
+	check_text(e->text, e->type == PST_EXPORT ? PST_SUBJECT_MAX : PST_ADDRESS_MAX);
 	check(e->data.len <= FRAME_PAYLOAD_MAX);
 	check(e->role < ROLE_COUNT && e->kind < PST_FOLDER_KINDS);
 	check(e->path.n < FOLDER_DEPTH_MAX && (e->type != PST_FOLDER || e->path.n > 0));

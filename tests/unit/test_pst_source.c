@@ -707,12 +707,12 @@ static void put_any_text(void)
 static void put_any_item(enum pst_frame type)
 {
 	frame_put_u32(&out, any(10) * 32 + 4);
-	if (type == PST_OTHER)
+	if (type != PST_FAILED)
 		frame_put_u32(&out, any(12));
 	put_any_text();
 	if (type == PST_FAILED)
 		put_any_text();
-	if (type != PST_OTHER)
+	if (type == PST_FAILED)
 		put_any_text();
 }
 
