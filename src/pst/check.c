@@ -43,7 +43,7 @@ static void name_lost_item(struct pst *p, const struct folder *f, struct table *
 	const char *subject = NULL;
 
 	if (table_row_by_id(t, nid, &ignored) > 0)
-		subject = table_text(t, SUBJECT, &p->scratch);
+		subject = text_unmarked(table_text(t, SUBJECT, &p->scratch));
 	damage_add(p->damages, f->nid, 1, "folder '%s': item %" PRIx32 " is lost%s%s%s",
 		   folder_name(f), nid, subject ? " ('" : "", subject ? subject : "",
 		   subject ? "')" : "");

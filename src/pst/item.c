@@ -7,7 +7,6 @@
 
 #include <inttypes.h>
 
-#include "base/text.h"
 #include "pst/bytes.h"
 
 #define EMBEDDED_DEPTH 16 /* messages in messages; beyond it something is wrong or hostile */
@@ -170,28 +169,13 @@ static struct mapi_person read_person(struct props *props, const uint16_t id[5],
 				     .entry_id = props_bytes(props, id[4], KEY_MAX, a) };
 }
 
-/* Without the mark of a prefix: U+0001 and one character, the length of "RE: "
- * (MS-PST 2.5.3.1.1.1).
- */
-static const char *read_subject(struct props *props, struct arena *a)
-{
-	const char *text = props_text(props, 0x0037, a);
-	uint32_t c;
-	size_t len;
-
-	if (!text || text[0] != '\1')
-		return text;
-	len = text[1] ? utf8_decode(slice_str(text + 1), &c) : 0;
-	return text + 1 + (len ? len : text[1] != '\0');
-}
-
 static void read_header(struct mapi_item *item, struct props *p, struct arena *a)
 {
 	static const uint16_t sender[5] = { 0x0c1a, 0x0c1e, 0x0c1f, 0x5d01, 0x0c19 };
 	static const uint16_t from[5] = { 0x0042, 0x0064, 0x0065, 0x5d02, 0x0041 };
 	static const uint16_t received[5] = { 0x0040, 0x0075, 0x0076, 0x5d07, 0x003f };
 
-	item->subject = read_subject(p, a);
+	item->subject = text_unmarked(props_text(p, 0x0037, a));
 	item->message_id = props_text(p, 0x1035, a);
 	item->in_reply_to = props_text(p, 0x1042, a);
 	item->references = props_text(p, 0x1039, a);

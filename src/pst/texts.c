@@ -3,6 +3,7 @@
  */
 #include "pst/texts.h"
 
+#include "base/text.h"
 #include "pst/bytes.h"
 
 static char *put(char *to, uint32_t c)
@@ -78,6 +79,17 @@ void utf16_to_utf8(struct slice in, bool last, struct buf *out, size_t *used, ui
 	out->len += (size_t)(to - start);
 	if (!last)
 		*used = 2 * i;
+}
+
+const char *text_unmarked(const char *subject)
+{
+	uint32_t c;
+	size_t len;
+
+	if (!subject || subject[0] != '\1')
+		return subject;
+	len = subject[1] ? utf8_decode(slice_str(subject + 1), &c) : 0;
+	return subject + 1 + (len ? len : subject[1] != '\0');
 }
 
 /* ---- streams ---- */

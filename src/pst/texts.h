@@ -23,6 +23,10 @@ struct texts {
  * cuts in two is left over unless `last`; *used tells what was taken. */
 void utf16_to_utf8(struct slice in, bool last, struct buf *out, size_t *used, uint32_t *degraded);
 
+/* A subject without the mark of a prefix: U+0001 and one character, the length of "RE: " (MS-PST
+ * 2.5.3.1.1.1). NULL stays NULL. */
+const char *text_unmarked(const char *subject);
+
 /* A long text while it is read. */
 struct text_stream {
 	struct texts *texts;

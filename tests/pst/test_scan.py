@@ -51,7 +51,7 @@ class Scan(rig.ProgramTest):
             self.assertIn(line + (f" ({count})" if count > 1 else "") + "\n", result.err)
         for problem in expected["problems"]:
             if problem["what"] == "phantom":
-                self.assertIn(f"item {problem['item']:x} is lost", result.err)
+                self.assertIn(f"item {problem['item']:x} is lost ('never written')", result.err)
             if problem["what"] == "unlisted":
                 self.assertIn("1 items are not in its table", result.err)
         return result
