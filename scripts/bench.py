@@ -8,7 +8,8 @@ messages, by offlineimap and imapsync where they are installed. Each program's a
 counted. The programs take turns for BENCH_ROUNDS rounds; the best round of each counts.
 
   BENCH_MESSAGES=20000  BENCH_ROUNDS=2  BENCH_SLOW_MESSAGES=1000  BENCH_FILES=200000
-  BENCH_ONLY=mail|scan|line|filing   one part only (line: round trips of BENCH_LATENCIES="0 20 80" ms)
+  BENCH_ONLY=mail|scan|line|filing|pst   one part only (line: round trips of BENCH_LATENCIES="0 20 80" ms;
+                                         pst: an Outlook store of BENCH_PST_MESSAGES=100000)
 """
 import contextlib
 import json
@@ -25,6 +26,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(TOP / "tests/tools"))
 import bench_filing  # noqa: E402
 import bench_line  # noqa: E402
+import bench_pst  # noqa: E402
 import mailboxes  # noqa: E402
 import rig  # noqa: E402
 
@@ -334,6 +336,8 @@ def main():
             bench_filing.bench_filing(folder, goal)
         if ONLY in ("", "scan"):
             bench_scan(folder)
+        if ONLY in ("", "pst"):
+            bench_pst.bench_pst(folder, TOP, rig.PROGRAM, goal)
     print("\ngoals")
     for name, value, limit, unit, at_least, good in GOALS:
         print(f"  {'ok  ' if good else 'MISS'} {name}: {value:,.2f} {unit} "
