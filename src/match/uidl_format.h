@@ -12,10 +12,12 @@
 
 enum uidl_format {
 	UIDL_NONE,
-	UIDL_DOVECOT,	  /* %08Xu%08Xv: Dovecot's default */
-	UIDL_UW,	  /* %08Xv%08Xu: UW ipop3d; Dovecot set so */
-	UIDL_CYRUS,	  /* %v.%u: Cyrus since 2.1.4, Dovecot 0.99 */
-	UIDL_COURIER,	  /* UID%u-%v: Courier */
+	UIDL_DOVECOT, /* %08Xu%08Xv: Dovecot's default */
+	UIDL_UW,      /* %08Xv%08Xu: UW ipop3d; Dovecot set so */
+	UIDL_CYRUS,   /* %v.%u: Cyrus since 2.1.4, Dovecot 0.99 */
+	/* UID%u-%v: Courier, whose POP3 server counts for itself: UIDs of IMAP are meant only if
+	 * UIDVALIDITY is equal, as on a Dovecot that has taken over from it. */
+	UIDL_COURIER,
 	UIDL_COURIER_OLD, /* %v-%u: Courier before 0.43; Dovecot set so */
 	UIDL_UID,	  /* %u: Cyrus before 2.1.4; says nothing of UIDVALIDITY */
 	UIDL_LISTED,	  /* opaque: the POP3 server told which message has it */

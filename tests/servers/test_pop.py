@@ -138,6 +138,47 @@ class Thunderbird(PopLife):
         self.assertGreater(self.headers_asked(), self.kept)
 
 
+class WrongUidls(PopLife):
+    """Whatever the UIDLs say, every message ends up in its folder, once."""
+
+    def file_all(self, uidl_of):
+        """Everything kept, in folders; (folder, digest) of each."""
+        pop_life.arrive(self.server, self.user, pop_life.new_mail(150, 31))
+        fetched = pop_life.retrieve(self.server, self.user)
+        account = pop_life.ThunderbirdAccount(self.store)
+        self.wanted = set()
+        for n, (uidl, data) in enumerate(fetched):
+            folder = ("Family", "Work", "Lists")[n % 3]
+            account.file(folder, uidl_of([u for u, _ in fetched], n), data)
+            self.wanted.add((folder, hashlib.sha256(data).hexdigest()))
+        account.close()
+
+    def check(self, uidl_of, words):
+        self.file_all(uidl_of)
+        result = self.run_to_server("run", self.store, "--file", "copy", "--verify", "full")
+        found = [(row["folder"], row["sha256"]) for row in self.server.dump(self.user)
+                 if row["folder"] not in ("INBOX", "Trash", "Sent", "Drafts")]
+        self.assertEqual(sorted(found), sorted(self.wanted))
+        self.assertIn(words, result.out)
+
+    def test_of_the_next_message(self):
+        self.check(lambda uidls, n: uidls[(n + 1) % len(uidls)], "were not believed")
+
+    def test_of_another_uidvalidity(self):
+        self.check(lambda uidls, n: uidls[n][:8] + "00000001", "UIDVALIDITY")
+
+    def test_given_out_again(self):
+        """The last fifth bear the UIDLs of the first."""
+        self.check(lambda uidls, n: uidls[n % (len(uidls) * 4 // 5)], "UIDLs")
+
+    def test_two_of_them_exchanged(self):
+        swap = {70: 71, 71: 70}
+        self.check(lambda uidls, n: uidls[swap.get(n, n)], "known by their UIDLs")
+
+    def test_backwards(self):
+        self.check(lambda uidls, n: uidls[n][8:] + uidls[n][:8], "UW's")
+
+
 class Fetchers(PopLife):
     """The real programs, each with a store and a state file of its own."""
 
