@@ -9,7 +9,7 @@
 #include "message/message.h"
 
 /* Flags and keywords (RFC 3501 2.3.2, RFC 5788): \Seen, \Draft, \Answered, \Flagged; $Forwarded,
- * $MDNSent, $Important, $Junk (in a folder of that role), and the categories as keywords: what a
+ * $Important, $Junk (in a folder of that role), and the categories as keywords: what a
  * keyword cannot hold becomes '_' or modified UTF-7. Sets *dropped when there were more keywords
  * than we carry. Texts belong to `a`. */
 void item_flags(const struct mapi_item *item, enum role role, struct arena *a, struct flag_set *out,
