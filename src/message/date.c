@@ -555,7 +555,7 @@ int64_t date_parse_received(struct slice value)
 
 int64_t date_clamp(int64_t t, int64_t now, bool *clamped)
 {
-	int64_t last = now < INTERNALDATE_MAX - 86400 ? now + 86400 : INTERNALDATE_MAX;
+	int64_t last = now < INTERNALDATE_MAX ? now : INTERNALDATE_MAX;
 
 	if (last < INTERNALDATE_MIN)
 		last = INTERNALDATE_MIN;

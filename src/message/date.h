@@ -27,7 +27,8 @@ int64_t date_parse_from_line(struct slice text, bool *zone_known);
 /* The date at the end of a Received value (behind the last ';'), or TIME_NONE. */
 int64_t date_parse_received(struct slice value);
 
-/* Clamp to INTERNALDATE_MIN .. min(INTERNALDATE_MAX, now + 1 day). */
+/* Clamp to INTERNALDATE_MIN .. min(INTERNALDATE_MAX, now): for a date in the future Dovecot takes
+ * its own time of the APPEND. */
 int64_t date_clamp(int64_t t, int64_t now, bool *clamped);
 
 /* `"13-Sep-2001 12:30:05 +0000"` with its quotes (RFC 3501 date-time); buf needs 29 bytes. */

@@ -15,7 +15,8 @@ void transport_load(struct composer *c, struct entity *e);
 /* True for a field of the transport headers that goes into the message. */
 struct header_field;
 bool transport_keeps(const struct header_field *field);
-/* Write one kept field: line ends CR LF, no line over 998 octets. */
+/* Write one kept field: line ends CR LF, no line over 998 octets. One whose name alone is as good
+ * as a line is left out. */
 void transport_write(struct composer *c, const struct header_field *field);
 
 /* All fields but MIME-Version and Content-*. */

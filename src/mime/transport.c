@@ -10,6 +10,7 @@
 #include "mime/fields.h"
 
 #define LINE_LIMIT   998  /* RFC 5322 2.1.1 */
+#define NAME_LIMIT   400  /* of a field; longer ones cannot be folded */
 #define FLAG_FROM_ME 0x20 /* mfFromMe of PidTagMessageFlags */
 
 static void read_block(struct composer *c, struct entity *e)
@@ -117,6 +118,10 @@ void transport_write(struct composer *c, const struct header_field *field)
 {
 	struct slice rest = field->whole, line;
 
+	if (field->name.len > NAME_LIMIT) {
+		c->fidelity |= FIDELITY_HEADER_REPAIRED;
+		return;
+	}
 	outlet_add_slice(&c->out, field->name);
 	outlet_adds(&c->out, ":");
 	/* Behind the colon, before which blanks may have stood. */

@@ -355,7 +355,8 @@ void hfield_param(struct hfield *f, const char *name, struct slice utf8)
 	struct buf clean = BUF_INIT(TEXT_LIMIT);
 	struct slice s = clean_name(&clean, utf8);
 
-	if (is_ascii(s) && s.len <= PARAM_PLAIN)
+	/* Many programs decode words even where they stand quoted, and should not. */
+	if (is_ascii(s) && s.len <= PARAM_PLAIN && slice_ifind(s, SLICE_LIT("=?")) < 0)
 		add_param_quoted(f, name, s);
 	else
 		add_param_sections(f, name, s);
@@ -377,8 +378,10 @@ static void add_ascii(struct buf *b, struct slice s)
 		uint32_t c = 0;
 		size_t n = utf8_decode(rest, &c);
 
+		bool starts_word = rest.ptr[0] == '?' && b->len > 0 && b->ptr[b->len - 1] == '=';
+
 		if (n == 1)
-			buf_addc(b, rest.ptr[0]);
+			buf_addc(b, starts_word ? '_' : rest.ptr[0]);
 		else if (n == 0 || !is_mark(c))
 			buf_addc(b, '_');
 		rest = slice_from(rest, n ? n : 1);

@@ -227,6 +227,8 @@ Test(mime_pieces, parameters)
 		{ "ASCII", "a b.txt", "X:; filename=\"a b.txt\"", "X:; name=\"a b.txt\"" },
 		{ "quote", "a\"b", "X:; filename=\"a\\\"b\"", "X:; name=\"a\\\"b\"" },
 		{ "line end", "a\r\nb: c", "X:; filename=\"a b: c\"", "X:; name=\"a b: c\"" },
+		{ "word", "=?utf-8?q?=0aX?=", "X:; filename*=utf-8''%3D%3Futf-8%3Fq%3F%3D0aX%3F%3D",
+		  "X:; name=\"=_utf-8?q?=0aX?=\"" },
 		{ "umlaut", "\xc3\xbc.txt", "X:; filename*=utf-8''%C3%BC.txt",
 		  "X:; name=\"u.txt\"" },
 		{ "Japanese", "\xe6\x97\xa5", "X:; filename*=utf-8''%E6%97%A5", "X:; name=\"_\"" },
