@@ -133,6 +133,9 @@ int pst_reader_event(struct pst_reader *r, struct arena *a, struct pst_event *ou
 			r->alive = out->nid;
 			break;
 		case PST_AGAIN: /* learning has come to its end */
+			if (r->again)
+				return pst_reader_disorder(r, err);
+			r->again = true;
 			r->known->learned = !r->known->too_many_pairs;
 			return 1;
 		default:

@@ -46,6 +46,7 @@ struct pst_reader {
 	struct pst_child child;
 	struct pst_death death; /* of the last worker */
 	uint32_t alive;		/* the last sign of life */
+	bool again;		/* it has begun anew: once, having learned */
 };
 
 #define PST_READER_NONE                                                                            \

@@ -295,6 +295,10 @@ static int compose(struct pst_worker *w, const struct mapi_item *item, composer 
 	failed = make(item, &options, &sink, &w->scratch, &result, why);
 	if (close_data(w, err) != 0)
 		return -1;
+	/* The arenas are as good as new for the next one. */
+	if (failed && why->code == ERR_NOMEM)
+		err_set(why, ERR_LIMIT, SCOPE_MESSAGE, RETRY_NEVER,
+			"takes more memory than a message may");
 	if (failed && why->scope != SCOPE_MESSAGE) {
 		*err = *why;
 		return -1;

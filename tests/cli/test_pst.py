@@ -8,7 +8,30 @@ import time
 
 import pst_case_mail
 import pst_cases
+import pst_messages
 import rig
+
+
+class SharingStore(pst_messages.Store):
+    """An embedded message that is attached again is not written again."""
+
+    def __init__(self, path):
+        self.written = {}
+        super().__init__(path)
+
+    def write_attachment(self, node, attachment, nid, number, message_nid):
+        inside = attachment.data
+        if id(inside) not in self.written:
+            place = self.ndb.new_nid(pst_messages.MESSAGE, first=0x10000)
+            self.written[id(inside)] = (place, *self.write_message(inside, place))
+        place, data, subnodes = self.written[id(inside)]
+        inner = pst_messages.Node(self.ndb, node.codec)
+        inner.add(place, data, subnodes)
+        properties = attachment.properties | {
+            pst_messages.ATTACH_NUMBER: number, pst_messages.ATTACH_SIZE: 4096,
+            pst_messages.ATTACH_OBJECT: pst_messages.Embedded(place, 4096)}
+        node.add(nid, pst_messages.write_pc(inner, properties), inner.subnodes())
+        return properties
 
 
 class Pst(rig.ProgramTest):
@@ -51,6 +74,23 @@ class Pst(rig.ProgramTest):
                 self.assertIn(text, result.out + result.err)
         result = self.hoist("scan", self.write("wip"), status=rig.NOINPUT)
         self.assertIn("Windows Information Protection", result.err)
+
+    def test_a_message_without_end(self):
+        """Each message holds the next one twice, and all share their octets: some kilobytes of a store
+        make a message that nobody can hold. It costs itself, and not the process that reads it."""
+        path = self.folder / "bomb.pst"
+        store = SharingStore(path)
+        inbox = store.folder("Inbox")
+        message = pst_messages.Message(subject="inmost", body="x")
+        for _ in range(40):
+            message = pst_messages.Message(subject="bomb", attachments=[
+                pst_messages.Attachment("one", message), pst_messages.Attachment("two", message)])
+        store.add(inbox, message)
+        store.add(inbox, pst_messages.Message(message_id="<behind@example.org>", body="x"))
+        store.close()
+        rows, result = self.scan(path, status=rig.NOINPUT)
+        self.assertEqual([row["message_id"] for row in rows], ["<behind@example.org>"])
+        self.assertIn('"bomb" (IPM.Note): takes more memory than a message may', result.err)
 
     def test_address_map(self):
         store = self.write("everything")

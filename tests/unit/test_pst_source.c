@@ -51,6 +51,7 @@ enum how {
 	WRONG_LENGTH,
 	UNKNOWN_TYPE,
 	BAD_FIELD,
+	FOREVER, /* begins anew, and anew */
 	N_HOW
 };
 
@@ -100,6 +101,11 @@ static _Noreturn void misbehave_frame(enum how how)
 		frame_put_raw(&out, empty, sizeof(empty));
 		frame_put_bytes(&out, SLICE_LIT("\xff\xfe"));
 		break;
+	case FOREVER:
+		do
+			frame_begin(&out, PST_AGAIN);
+		while (frame_end(&out, &worker_err) == 0);
+		_exit(0);
 	default:
 		frame_begin(&out, 250);
 	}
@@ -451,8 +457,9 @@ static struct source *open_played(struct err *err)
 }
 
 static const char *const how_names[N_HOW] = {
-	"SIGSEGV", "SIGKILL",	"exit 1",	 "exit 0",	 "garbage",	  "half a frame",
-	"hangs",   "END twice", "NID goes back", "wrong length", "unknown frame", "bad field",
+	"SIGSEGV",	 "SIGKILL",   "exit 1",		"exit 0",	 "garbage",
+	"half a frame",	 "hangs",     "END twice",	"NID goes back", "wrong length",
+	"unknown frame", "bad field", "AGAIN for ever",
 };
 
 Test(pst_source, all_is_well)
