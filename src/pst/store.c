@@ -95,7 +95,8 @@ static void read_names(struct pst *p)
 	    names_load(&p->names, p->n, &p->texts, node->data, node->sub, &p->arena, &bad) < 0) {
 		p->names = (struct names){ .list = NULL };
 		damage_add(p->damages, 0, 0,
-			   "the map of named properties cannot be read (categories are lost): %s",
+			   "the map of named properties cannot be read (categories, and what makes "
+			   "a meeting, are lost): %s",
 			   bad.text);
 	}
 	p->keywords_id = names_text(&p->names, MAPI_SET_PUBLIC_STRINGS, "Keywords");
