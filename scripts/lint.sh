@@ -17,9 +17,12 @@ have clang-format && { find src tests -name '*.[ch]' | sort | while read -r file
 done | { ! grep .; } || failed clang-format; }
 
 step clang-tidy
+PST_INC=$(pkg-config --cflags-only-I libpst)
+export PST_INC
+# shellcheck disable=SC2016 # the inner shell expands
 have clang-tidy && { find src -name '*.c' -print0 |
     xargs -0 -n 4 -P "$(nproc)" sh -c 'clang-tidy --quiet "$@" -- -std=c17 -D_GNU_SOURCE \
-        -D_FILE_OFFSET_BITS=64 -DMAILHOIST_FAULTS -DMAILHOIST_VERSION=\"0\" -Isrc -Ibuild/gen 2>/dev/null' sh ||
+        -D_FILE_OFFSET_BITS=64 -DMAILHOIST_FAULTS -DMAILHOIST_VERSION=\"0\" -Isrc -Ibuild/gen $PST_INC 2>/dev/null' sh ||
     failed clang-tidy; }
 
 step cppcheck

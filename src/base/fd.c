@@ -85,7 +85,7 @@ ssize_t fd_pread(int fd, void *bytes, size_t len, uint64_t off, struct err *err)
 int fd_slurp(int dirfd, const char *path, struct buf *b, struct err *err)
 {
 	CLEANUP(fd_cleanup) int fd = -1;
-	struct stat st;
+	struct stat st = { 0 };
 	ssize_t n;
 
 	fd = fd_open_file(dirfd, path, &st, err);

@@ -195,6 +195,7 @@ static void poll_once(struct session *const *sessions, size_t n, const struct se
 	for (size_t i = 0; i < n; i++) {
 		const struct session *s = sessions[i];
 
+		/* cppcheck-suppress nullPointerRedundantCheck; pulling is NULL, s never */
 		if (s->dead || (s != pulling && s->command.active))
 			continue;
 		if (stream_has_pending(s->stream))

@@ -229,7 +229,7 @@ static int created(struct journal *j, int64_t run, int64_t target, const struct 
 		   int64_t *folder, struct err *err)
 {
 	CLEANUP(arena_release) struct arena a = ARENA_INIT((size_t)1 << 20);
-	struct remote_folder wanted, other;
+	struct remote_folder wanted = { 0 }, other = { 0 };
 	int got = journal_folder_get(j, target, &a, &wanted, err);
 
 	if (got == 0)
@@ -526,7 +526,7 @@ int journal_folder_absorb(struct journal *j, int64_t folder, uint32_t uidvalidit
 			  uint32_t messages, bool *complete, struct err *err)
 {
 	CLEANUP(arena_release) struct arena a = ARENA_INIT((size_t)1 << 20);
-	struct remote_folder f;
+	struct remote_folder f = { 0 };
 	bool whole = false;
 	int result = journal_folder_get(j, folder, &a, &f, err);
 

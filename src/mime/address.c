@@ -91,7 +91,7 @@ static const char *encapsulated(const char *type, struct slice address, struct a
 	const char *out = NULL;
 
 	buf_adds(&b, "IMCEA");
-	for (size_t i = 0; type[i] != '\0' && i < 16; i++)
+	for (size_t i = 0; i < 16 && type[i] != '\0'; i++)
 		if ((type[i] >= 'A' && type[i] <= 'Z') || (type[i] >= 'a' && type[i] <= 'z'))
 			buf_addc(&b, (char)(type[i] & ~32));
 	buf_addc(&b, '-');

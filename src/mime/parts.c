@@ -157,7 +157,7 @@ static void write_bodies(struct composer *c, const struct plan *p, struct multip
 
 static void write_alternative(struct composer *c, const struct plan *p)
 {
-	struct multipart m;
+	struct multipart m = { 0 };
 
 	if (n_bodies(p) == 1) {
 		write_bodies(c, p, NULL);
@@ -171,7 +171,7 @@ static void write_alternative(struct composer *c, const struct plan *p)
 static void write_related(struct composer *c, const struct plan *p)
 {
 	bool alternative = n_bodies(p) > 1;
-	struct multipart m;
+	struct multipart m = { 0 };
 
 	if (p->n_inline == 0) {
 		write_alternative(c, p);
@@ -205,7 +205,7 @@ static void write_row(struct composer *c, const struct plan *p, struct multipart
 
 static void write_report(struct composer *c, const struct plan *p)
 {
-	struct multipart m;
+	struct multipart m = { 0 };
 	char params[80];
 
 	snprintf(params, sizeof(params), "; report-type=%s", p->report->type);
@@ -237,7 +237,7 @@ static void write_shown(struct composer *c, const struct plan *p)
 
 static void write_mixed(struct composer *c, const struct plan *p)
 {
-	struct multipart m;
+	struct multipart m = { 0 };
 
 	multipart_open(c, &m, "mixed", "");
 	if (n_bodies(p) > 0 || p->report != NULL) {

@@ -183,7 +183,7 @@ bool stream_is_loopback(const struct stream *s)
 		struct sockaddr any;
 		struct sockaddr_in in4;
 		struct sockaddr_in6 in6;
-	} address;
+	} address = { .any = { 0 } };
 	socklen_t len = sizeof(address);
 
 	if (getpeername(s->fd, &address.any, &len) < 0)

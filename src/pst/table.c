@@ -144,7 +144,7 @@ static int find_slot(struct table *t, uint32_t row_id, size_t *slot, struct err 
 {
 	struct bth b = t->index;
 	uint32_t hid = b.root;
-	struct slice s;
+	struct slice s = SLICE_LIT("");
 
 	for (unsigned level = b.levels + 1; level-- > 0;) {
 		size_t width = level > 0 ? 8 : index_width(t), low = 0, high;
@@ -173,8 +173,8 @@ static int find_slot(struct table *t, uint32_t row_id, size_t *slot, struct err 
 
 int table_row_by_id(struct table *t, uint32_t row_id, struct err *err)
 {
-	uint32_t found;
-	size_t slot;
+	uint32_t found = 0;
+	size_t slot = 0;
 	int got = find_slot(t, row_id, &slot, err);
 
 	if (got > 0)

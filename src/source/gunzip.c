@@ -135,7 +135,7 @@ int gunzip_spool(int fd, bool *damaged, struct err *err)
 			       "the gzip file is damaged from its beginning");
 	*damaged = g->damaged;
 	got = spool;
-	spool = -1; /* the caller's now */
+	spool = -1; /* the caller's now. NOLINT(clang-analyzer-deadcode.DeadStores) */
 	return got;
 }
 

@@ -21,7 +21,7 @@ struct maildir_glance {
 
 /* Look at the folder `fd`, the directory that holds cur and new, with the help of `list`. A part
  * that is not there is empty. 0, -1. */
-int maildir_glance(struct dir_list *list, int fd, struct maildir_glance *out, struct err *err);
+int maildir_glance(struct dir_list *list, int fd, struct maildir_glance *g, struct err *err);
 
 /* The passes over a folder. Begin with list and fd (not owned) set and the rest zero. */
 struct maildir_listing {

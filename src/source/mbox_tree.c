@@ -296,7 +296,7 @@ static int walk_file(struct walk *w, const struct level *at, const struct listin
 
 /* ---- directories ---- */
 
-static int walk_dir(struct walk *w, const struct level *at, struct err *err);
+static int walk_dir(struct walk *w, const struct level *where, struct err *err);
 
 /* What the directory `name` in `at` is in the tree of folders: 1 descend into *next, 0 pass it
  * over, -1. */
