@@ -40,27 +40,35 @@ static int to_memfd(struct pst_body *b, struct err *err)
 	return 0;
 }
 
-static int to_spool(struct pst_body *b, struct err *err)
+static int copy_to(struct pst_body *b, int spool, struct err *err)
 {
-	CLEANUP(fd_cleanup) int spool = fd_spool(err);
 	char piece[COPY_SIZE];
 
-	if (spool < 0)
-		return -1;
 	for (uint64_t off = 0; off < b->len;) {
 		ssize_t n = fd_pread(b->fd, piece, sizeof(piece), off, err);
 
-		if (n <= 0)
-			return n < 0 ? -1
-				     : err_set(err, ERR_IO, SCOPE_RUN, RETRY_NEVER,
-					       "a file in memory became shorter");
-		if (fd_write(spool, piece, (size_t)n, err) != 0)
+		if (n == 0)
+			return err_set(err, ERR_IO, SCOPE_RUN, RETRY_NEVER,
+				       "a file in memory became shorter");
+		if (n < 0 || fd_write(spool, piece, (size_t)n, err) != 0)
 			return -1;
 		off += (uint64_t)n;
 	}
+	return 0;
+}
+
+static int to_spool(struct pst_body *b, struct err *err)
+{
+	int spool = fd_spool(err);
+
+	if (spool < 0)
+		return -1;
+	if (copy_to(b, spool, err) != 0) {
+		close(spool);
+		return -1;
+	}
 	close(b->fd);
 	b->fd = spool;
-	spool = -1;
 	b->spooled = true;
 	return 0;
 }

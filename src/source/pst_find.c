@@ -127,7 +127,7 @@ int pst_find(struct source *source, const char *locator, struct arena *a, struct
 	     struct err *err)
 {
 	struct pst_source *s = pst_self(source);
-	struct locator l;
+	struct locator l = { 0 };
 
 	(void)a;
 	if (read_locator(locator, &l, err) != 0)

@@ -239,7 +239,7 @@ static int other_store(struct pst_reader *r, struct err *err)
 static int handshake(struct pst_reader *r, struct arena *a, struct err *err)
 {
 	struct pst_known *k = r->known;
-	struct pst_event e;
+	struct pst_event e = { 0 };
 
 	if (pst_reader_event(r, a, &e, err) < 0)
 		return -1;

@@ -25,28 +25,29 @@
 #define GRACE_MS      2000 /* a worker that has closed its socket dies within this time */
 
 /* Its size is sealed: a worker that cuts it would kill its parent by SIGBUS. */
-static int make_page(int *fd, struct worker_page **page, struct err *err)
+static struct worker_page *make_page(int *fd, struct err *err)
 {
 	int own = memfd_create("worker", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	void *at;
 
-	if (own < 0)
-		return err_sys(err, ERR_IO, SCOPE_SOURCE, errno, "cannot make shared memory");
+	if (own < 0) {
+		err_sys(err, ERR_IO, SCOPE_SOURCE, errno, "cannot make shared memory");
+		return NULL;
+	}
 	if (ftruncate(own, (off_t)PAGE_SIZE_MIN) != 0 ||
 	    fcntl(own, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
 		err_sys(err, ERR_IO, SCOPE_SOURCE, errno, "cannot size shared memory");
 		close(own);
-		return -1;
+		return NULL;
 	}
 	at = mmap(NULL, PAGE_SIZE_MIN, PROT_READ | PROT_WRITE, MAP_SHARED, own, 0);
 	if (at == MAP_FAILED) {
 		err_sys(err, ERR_IO, SCOPE_SOURCE, errno, "cannot map shared memory");
 		close(own);
-		return -1;
+		return NULL;
 	}
 	*fd = own;
-	*page = at;
-	return 0;
+	return at;
 }
 
 /* ---- in the child, before the program is executed again ---- */
@@ -130,11 +131,11 @@ int worker_start(struct worker *w, const char *name, int input, int (*instead)(v
 		 struct err *err)
 {
 	CLEANUP(fd_cleanup) int page_fd = -1;
-	struct worker_page *page = NULL;
+	struct worker_page *page = make_page(&page_fd, err);
 	pid_t parent = getpid(), pid;
 	int pair[2];
 
-	if (make_page(&page_fd, &page, err) != 0)
+	if (!page)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
 		munmap(page, PAGE_SIZE_MIN);
