@@ -12,6 +12,10 @@
 
 #include "mime/export.h"
 
+/* MS-PST 2.2.2.1 */
+#define NID_TYPE_MASK	0x1f
+#define NID_TYPE_FOLDER 2
+
 /* ---- damages ---- */
 
 static void keep_damage(struct pst_source *s, const struct pst_event *e)
@@ -28,16 +32,22 @@ static void keep_damage(struct pst_source *s, const struct pst_event *e)
 		d->text = "damaged";
 }
 
+/* What concerns another folder than the present one is told of the file: its text has the name. */
+static const char *place_of(const struct pst_source *s, const struct pst_damage_event *d)
+{
+	bool elsewhere = (d->nid & NID_TYPE_MASK) == NID_TYPE_FOLDER && d->nid != s->folder.nid;
+
+	return d->nid && !elsewhere && s->folder.location ? s->folder.location : s->path;
+}
+
 /* What they belong to has come whole: now they count. */
 void pst_tell_damages(struct pst_source *s)
 {
-	const char *location = s->folder.location ? s->folder.location : s->path;
-
 	for (size_t i = 0; i < s->n_damages; i++) {
 		const struct pst_damage_event *d = &s->damages[i];
 
 		notices_tell(s->notices, d->lost ? NOTICE_LOST : NOTICE_INTEGRITY,
-			     d->lost ? d->lost : 1, d->nid ? location : s->path, "%s", d->text);
+			     d->lost ? d->lost : 1, place_of(s, d), "%s", d->text);
 	}
 	s->n_damages = 0;
 	arena_reset(&s->damage_arena);

@@ -92,6 +92,17 @@ class Pst(rig.ProgramTest):
         self.assertEqual([row["message_id"] for row in rows], ["<behind@example.org>"])
         self.assertIn('"bomb" (IPM.Note): takes more memory than a message may', result.err)
 
+    def test_damage_is_told_where_it_is(self):
+        """The whole tree is looked at before its first folder is told."""
+        path = self.folder / "deep.pst"
+        store = pst_messages.Store(path)
+        folder = store.folder("Inbox")
+        for _ in range(70):
+            folder = store.folder("Below", folder)
+        store.close()
+        _, result = self.scan(path, status=None)
+        self.assertIn("deep.pst: nothing leads to folder", result.err)
+
     def test_address_map(self):
         store = self.write("everything")
         before, _ = self.scan(store, status=rig.REFUSED)
