@@ -13,6 +13,7 @@
 #include "source/pst_impl.h"
 
 #define NAME_COLUMNS 60
+#define NAME_OCTETS  200 /* file systems take 255, number and ending included */
 #define SAME_NAMES   100 /* files of one name with other content, before it is given up */
 #define COPY_SIZE    ((size_t)64 << 10)
 
@@ -36,8 +37,15 @@ static void add_name(struct buf *out, const char *name)
 
 	text_add_safe(out, slice_trim(slice_str(name)), NAME_COLUMNS);
 	for (size_t i = start; i < out->len; i++)
-		if (strchr("/\\:*?\"<>|", out->ptr[i]) || (i == start && out->ptr[i] == '.'))
+		if (strchr("/\\:*?\"<>|", out->ptr[i]) ||
+		    (i == start && strchr(".-~", out->ptr[i])))
 			out->ptr[i] = '_';
+	/* Marks above letters take no column, and octets all the same. */
+	if (out->len - start > NAME_OCTETS) {
+		out->len = start + NAME_OCTETS;
+		while (out->len > start && ((uint8_t)out->ptr[out->len] & 0xc0) == 0x80)
+			out->len--;
+	}
 	if (out->len == start)
 		buf_adds(out, "item");
 }

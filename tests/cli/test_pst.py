@@ -140,6 +140,26 @@ class Pst(rig.ProgramTest):
         self.assertEqual(changed.read_text(), "the user's own")
         self.assertEqual(len(list(target.iterdir())), len(files) + 1)
 
+    def test_export_under_wild_names(self):
+        """No name of a contact leads out of the directory, or keeps the mail from being read."""
+        path, folder = self.folder / "wild.pst", self.folder / "others"
+        store = pst_messages.Store(path)
+        contacts = store.folder("Contacts", cls="IPF.Contact")
+        names = ["../../up", "-rf", "~", ".hidden", "line\r\nend", "e" + "\u0301" * 500,
+                 "\U0001F468\u200d" * 60, ""]
+        for name in names:
+            store.add(contacts, pst_messages.Message(cls="IPM.Contact", subject=name, properties={
+                pst_messages.DISPLAY_NAME: name}))
+        store.add(store.folder("Inbox"), pst_messages.Message(subject="mail", body="x"))
+        store.close()
+        rows, _ = self.scan(path, "--export-others", folder)
+        self.assertEqual(len(rows), 1)
+        files = sorted(os.listdir(folder))
+        self.assertEqual(len(files), len(names))
+        for name in files:
+            self.assertRegex(name, r"^[^-.~/\r\n][^/\r\n]*\.vcf$")
+            self.assertLess(len(name.encode()), 256)
+
     def test_export_into_what_is_no_directory(self):
         (self.folder / "file").touch()
         self.hoist("scan", self.write("permute"), "--export-others", self.folder / "file",
