@@ -44,7 +44,7 @@ Test(pst_export, names)
 		{ "../../etc/passwd", "_._.._etc_passwd 24.vcf" },
 		{ "/etc/passwd", "_etc_passwd 24.vcf" },
 		{ "a\\b:c*d?e\"f<g>h|i", "a_b_c_d_e_f_g_h_i 24.vcf" },
-		{ "-rf", "-rf 24.vcf" },
+		{ "-rf", "_rf 24.vcf" },
 		{ "line\nbreak\x1b[0m", "line_break_[0m 24.vcf" },
 		{ "not\xff UTF-8", "not_ UTF-8 24.vcf" },
 	};
