@@ -439,6 +439,30 @@ static int tell_dresses(struct planning *p, struct err *err)
 	return n.count ? journal_notice_add(p->j, p->run, 0, &n, err) : 0;
 }
 
+/* What the saved plan wanted to upload or file, and what no source has any more: it cannot go up,
+ * and nobody would ever hear of it. */
+static int tell_vanished(struct planning *p, struct err *err)
+{
+	sqlite3_stmt *st =
+		db_stmt(p->db,
+			"SELECT count(*) FROM saved_plan WHERE sha256 NOT IN"
+			" (SELECT i.sha256 FROM line l CROSS JOIN item i ON i.id = l.item"
+			"  WHERE l.id BETWEEN ? AND ? AND i.sha256 IS NOT NULL)",
+			err);
+	struct run_notice n = { NOTICE_KIND_LOST, 0, NULL,
+				"messages of the plan are no longer in their sources" };
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, p->base + 1);
+	sqlite3_bind_int64(st, 2, p->base + p->lines);
+	if (db_step(p->db, st, err) <= 0)
+		return -1;
+	n.count = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return n.count ? journal_notice_add(p->j, p->run, 0, &n, err) : 0;
+}
+
 /* ---- all of it ---- */
 
 static int read_kind(struct planning *p, struct err *err)
@@ -465,7 +489,7 @@ static int make_lines(struct planning *p, struct err *err)
 	if (!p->options->keep_duplicates && unite_flags(p->db, err) < 0)
 		return -1;
 	if (write_lines(p, err) < 0 || note_range(p, err) < 0 || tell_keywords(p, err) < 0 ||
-	    tell_dresses(p, err) < 0)
+	    tell_dresses(p, err) < 0 || (p->options->only_run != 0 && tell_vanished(p, err) < 0))
 		return -1;
 	if (p->kind != RUN_VERIFY && plan_server_only(p, err) < 0)
 		return -1;

@@ -370,6 +370,18 @@ class Limits(rig.ServerTest):
         self.assertMailboxes(small, self.server.dump(self.user))
 
 
+class Apply(rig.ServerTest):
+    def test_what_has_vanished_since_the_plan_is_told(self):
+        source = self.folder / "maildir"
+        gen_mail.generate(30, seed=9, folders=2, median=2000, mean=3000, maildir=source)
+        self.run_to_server("plan", source)
+        files = sorted(path for path in source.rglob("*") if path.is_file())
+        files[0].unlink()
+        result = self.run_to_server("apply", "1", status=rig.REFUSED)
+        self.assertIn("no longer in their sources", result.out)
+        self.assertEqual(len(self.server.dump(self.user)), 29)
+
+
 class Quota(rig.ServerTest):
     server_options = {"quota": "400k"}
 
