@@ -285,7 +285,7 @@ def bench_scan(folder):
     for name, mode, path, unit, wanted in (
             ("SHA-256 alone", "digest", "1000", "GB/s", None),
             ("mbox boundaries", "boundaries", whole, "GB/s", 2.0),
-            ("whole scan of an mbox", "scan", whole, "GB/s", None),
+            ("whole scan of an mbox", "scan", whole, "GB/s", 0.7),
             ("maildir with headers", "scan", folder / "files", "files/s", 100_000)):
         best = 0.0
         for _ in range(3):
@@ -297,10 +297,10 @@ def bench_scan(folder):
         print(f"  {name:26} {best:10,.2f} {unit}")
         if wanted:
             goal(name, best, wanted, unit)
-        elif mode == "digest":
+        else:
             digest = best
-        else:  # how fast SHA-256 is depends on the processor, and on what else it has to do
-            goal("whole scan / SHA-256 alone", best / digest, 0.54, "")
+        if path == whole and mode == "scan":  # 0.7 GB/s were asked for where SHA-256 makes 1.3
+            print(f"  whole scan / SHA-256 alone {best / digest:10,.2f}")
 
 
 def make_files(path):
