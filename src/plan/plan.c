@@ -390,6 +390,20 @@ static int write_uploads(struct planning *p, struct err *err)
 			       err);
 }
 
+/* A notice with the number that the query over the run's lines (first, last) gives; none for 0. */
+static int tell_count(struct planning *p, sqlite3_stmt *st, struct run_notice *n, struct err *err)
+{
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, p->base + 1);
+	sqlite3_bind_int64(st, 2, p->base + p->lines);
+	if (db_step(p->db, st, err) <= 0)
+		return -1;
+	n->count = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return n->count ? journal_notice_add(p->j, p->run, 0, n, err) : 0;
+}
+
 static int tell_keywords(struct planning *p, struct err *err)
 {
 	sqlite3_stmt *st =
@@ -401,15 +415,7 @@ static int tell_keywords(struct planning *p, struct err *err)
 	struct run_notice n = { "keywords-dropped", 0, NULL,
 				"tags that an IMAP server cannot keep are left out" };
 
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, p->base + 1);
-	sqlite3_bind_int64(st, 2, p->base + p->lines);
-	if (db_step(p->db, st, err) <= 0)
-		return -1;
-	n.count = (uint64_t)sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return n.count ? journal_notice_add(p->j, p->run, 0, &n, err) : 0;
+	return tell_count(p, st, &n, err);
 }
 
 /* The same message may lie in two stores in two dresses (each fetched by its own POP client, with
@@ -428,15 +434,7 @@ static int tell_dresses(struct planning *p, struct err *err)
 				"messages have the headers and the length of another one that goes"
 				" into the same folder, but not quite its bytes: all go up" };
 
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, p->base + 1);
-	sqlite3_bind_int64(st, 2, p->base + p->lines);
-	if (db_step(p->db, st, err) <= 0)
-		return -1;
-	n.count = (uint64_t)sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return n.count ? journal_notice_add(p->j, p->run, 0, &n, err) : 0;
+	return tell_count(p, st, &n, err);
 }
 
 /* What the saved plan wanted to upload or file, and what no source has any more: it cannot go up,
@@ -452,15 +450,7 @@ static int tell_vanished(struct planning *p, struct err *err)
 	struct run_notice n = { NOTICE_KIND_LOST, 0, NULL,
 				"messages of the plan are no longer in their sources" };
 
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, p->base + 1);
-	sqlite3_bind_int64(st, 2, p->base + p->lines);
-	if (db_step(p->db, st, err) <= 0)
-		return -1;
-	n.count = (uint64_t)sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return n.count ? journal_notice_add(p->j, p->run, 0, &n, err) : 0;
+	return tell_count(p, st, &n, err);
 }
 
 /* ---- all of it ---- */
