@@ -129,7 +129,7 @@ fuzz: ## fuzz each parser for FUZZ_SECONDS (60)
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
 bench: ## throughput beside a raw blaster and other programs
 	@$(built) build/release/mailhoist build/release/tools/blaster build/release/tools/scanbench \
-		build/release/tools/delayproxy build/release/tools/pst_dump
+		build/release/tools/delayproxy build/release/tools/rawindex build/release/tools/pst_dump
 	@scripts/bench.py
 demo: ## a migration to a throw-away server, to look at
 	@scripts/demo.sh

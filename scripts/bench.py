@@ -8,8 +8,9 @@ messages, by offlineimap and imapsync where they are installed. Each program's a
 counted. The programs take turns for BENCH_ROUNDS rounds; the best round of each counts.
 
   BENCH_MESSAGES=20000  BENCH_ROUNDS=2  BENCH_SLOW_MESSAGES=1000  BENCH_FILES=200000
-  BENCH_ONLY=mail|scan|line|filing|pst   one part only (line: round trips of BENCH_LATENCIES="0 20 80" ms;
-                                         pst: an Outlook store of BENCH_PST_MESSAGES=100000)
+  BENCH_ONLY=mail|scan|line|index|filing|pst   one part only (line: round trips of BENCH_LATENCIES="0 20 80"
+                                         ms; index: BENCH_INDEX=100000 messages on the server; pst: an
+                                         Outlook store of BENCH_PST_MESSAGES=100000)
 """
 import contextlib
 import json
@@ -25,6 +26,7 @@ os.environ.setdefault("MAILHOIST", str(TOP / "build/release/mailhoist"))
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TOP / "tests/tools"))
 import bench_filing  # noqa: E402
+import bench_index  # noqa: E402
 import bench_line  # noqa: E402
 import bench_pst  # noqa: E402
 import mailboxes  # noqa: E402
@@ -67,9 +69,9 @@ def measured(command, log, env=None, statuses=(0,)):
     return Usage(seconds, peak, user + system)
 
 
-def generate(messages, folders=6, **outputs):
-    command = [sys.executable, TOP / "tests/tools/gen_mail.py", "--messages", messages, "--mean", MEAN,
-               "--folders", folders]
+def generate(messages, folders=6, mean=MEAN, median=8000, **outputs):
+    command = [sys.executable, TOP / "tests/tools/gen_mail.py", "--messages", messages, "--mean", mean,
+               "--median", median, "--folders", folders]
     for kind, path in outputs.items():
         command += ["--" + kind, path]
     text = subprocess.run([str(word) for word in command], check=True, capture_output=True,
@@ -324,14 +326,16 @@ def main():
         mail = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(
             prefix="mailhoist-bench-", dir=memory if roomy else None)))
         mail.chmod(0o711)
-        if ONLY in ("", "mail", "line"):
+        if ONLY in ("", "mail", "line", "index"):
             server = rig.Server(folder / "dovecot", maildir=mail / "mail")
             stack.callback(server.stop)
             bench = Bench(folder, server, mail / "mail")
-            if ONLY != "line":
+            if ONLY in ("", "mail"):
                 bench_mail(bench)
-            if ONLY != "mail":
+            if ONLY in ("", "line"):
                 bench_line.bench_line(bench, TOOLS, generate, MESSAGES, goal)
+            if ONLY in ("", "index"):
+                bench_index.bench_index(bench, TOOLS, generate, goal)
         if ONLY in ("", "filing"):
             bench_filing.bench_filing(folder, goal)
         if ONLY in ("", "scan"):
