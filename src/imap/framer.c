@@ -62,6 +62,14 @@ void framer_filled(struct framer *f, size_t len)
 	f->end += len;
 }
 
+struct slice framer_take(struct framer *f)
+{
+	struct slice rest = slice_of(f->bytes + f->scan, f->end - f->scan);
+
+	f->start = f->line = f->scan = f->end;
+	return rest;
+}
+
 bool framer_has_bytes(const struct framer *f)
 {
 	return f->state == FRAMER_BETWEEN ? f->scan < f->end : f->start < f->end;

@@ -69,6 +69,10 @@ void framer_filled(struct framer *f, size_t len);
  * more. */
 int framer_next(struct framer *f, struct frame *out, struct err *err);
 
+/* Between two responses: what lies here and has not been given out, which is then gone. Valid until
+ * the next framer_space(). */
+struct slice framer_take(struct framer *f);
+
 /* True when bytes lie here that framer_next() has not given out. */
 bool framer_has_bytes(const struct framer *f);
 

@@ -173,6 +173,17 @@ static void write_some(struct session *s)
 		session_progress(s);
 }
 
+/* What is staged has all been taken: let it go. */
+static void push(struct session *s)
+{
+	struct err err;
+
+	if (stream_push(s->stream, &err) < 0) {
+		read_some(s);
+		session_fail(s, &err);
+	}
+}
+
 void session_pump(struct session *s, short revents)
 {
 	if (s->dead)
@@ -182,6 +193,8 @@ void session_pump(struct session *s, short revents)
 	/* TLS may want to read before it writes: what it can do now, it does now. */
 	if (!s->dead && s->writer.len > 0)
 		write_some(s);
+	if (!s->dead && s->writer.len == 0)
+		push(s);
 }
 
 /* Poll the living among the sessions once and move their bytes. Whoever pulls an answer pulls it
@@ -301,6 +314,15 @@ static void pass_alert(struct session *s, const struct response *r)
 		s->alert(s->alert_context, response_words(r, &s->scratch));
 }
 
+/* The command at work has been answered. What took long says nothing of the line. */
+static void time_answer(struct session *s)
+{
+	int64_t took_ms = time_monotonic_ms() - s->asked_ms;
+
+	if (took_ms < s->round_trip_ms)
+		s->round_trip_ms = (uint32_t)took_ms;
+}
+
 /* True when the response is the command's; otherwise the books are kept. */
 static bool sort_out(struct session *s, const struct response *r)
 {
@@ -323,8 +345,10 @@ static bool sort_out(struct session *s, const struct response *r)
 		return false;
 	case RESPONSE_TAGGED:
 		number = writer_number(&s->writer, r->tag);
-		if (s->command.active && number == s->command.number)
+		if (s->command.active && number == s->command.number) {
+			time_answer(s);
 			return true;
+		}
 		if (number == 0 || !append_ended(s, number, r))
 			session_fail_protocol(s, &err, "answered a command that was not given");
 		return false;
@@ -448,6 +472,7 @@ static int stage(struct session *s, enum verb verb, struct slice arguments, stru
 	s->command.active = true;
 	s->command.wants_continue = s->command.ended = false;
 	s->command.verb = verb;
+	s->asked_ms = time_monotonic_ms();
 	return 0;
 }
 
@@ -561,6 +586,45 @@ int command_run(struct session *s, enum verb verb, struct args *args, struct res
 	return got < 0 ? -1 : r->status != STATUS_OK;
 }
 
+/* ---- compression ---- */
+
+int session_compress(struct session *s, struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+	struct response r;
+	int got;
+
+	if (session_check(s, err) < 0 || command_finish(s, err) < 0)
+		return -1;
+	if (session_is_compressed(s))
+		return 1;
+	if (!s->logged_in || !(s->caps.bits & CAP_COMPRESS))
+		return 0;
+	if (s->n_undone > 0)
+		return err_set(err, ERR_INTERNAL, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "COMPRESS in the middle of other commands");
+	args_raw(&args, "DEFLATE");
+	got = command_run(s, VERB_COMPRESS, &args, &r, err);
+	if (got < 0)
+		return -1;
+	s->caps.bits &= ~(uint32_t)CAP_COMPRESS; /* it is asked once */
+	if (got > 0)
+		return 0;
+	if (stream_compress(s->stream, framer_take(&s->framer), err) < 0)
+		return session_fail(s, err);
+	return 1;
+}
+
+bool session_is_compressed(const struct session *s)
+{
+	return stream_is_compressed(s->stream);
+}
+
+uint32_t session_round_trip_ms(const struct session *s)
+{
+	return s->round_trip_ms;
+}
+
 /* ---- open and close ---- */
 
 static int session_new(const struct session_options *options, struct session **out, struct err *err)
@@ -578,6 +642,7 @@ static int session_new(const struct session_options *options, struct session **o
 	s->alert_context = options->alert_context;
 	s->read_only = options->read_only;
 	s->timeout_ms = options->timeout_ms;
+	s->round_trip_ms = UINT32_MAX;
 	s->trace_fd = options->trace_fd;
 	s->company = options->company;
 	s->profile_file =

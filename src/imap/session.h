@@ -107,6 +107,13 @@ const char *session_prefix(const struct session *s); /* personal namespace, UTF-
 char session_separator(const struct session *s);     /* hierarchy separator; 0 if none (NIL) */
 const char *session_server_name(const struct session *s); /* greeting or ID, for reports */
 
+/* COMPRESS=DEFLATE (RFC 4978) from here on, between two commands: 1: on; 0: the server has not got
+ * it or refuses; -1. It cannot be switched off again. */
+int session_compress(struct session *s, struct err *err);
+bool session_is_compressed(const struct session *s);
+/* The shortest time that an answer has taken, in milliseconds: about the round trip's. */
+uint32_t session_round_trip_ms(const struct session *s);
+
 /* From now on, or with NULL no more, look after others while waiting. *company stays the caller's.
  */
 void session_accompany(struct session *s, const struct session_company *company);

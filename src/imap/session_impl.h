@@ -90,9 +90,11 @@ struct session {
 	struct err death;
 	bool logged_in;
 	bool greeted;
-	bool logging_out;    /* BYE is expected */
-	int64_t progress_ms; /* when something last moved */
-	size_t octets_since; /* read since then, of frames not yet whole */
+	bool logging_out;	/* BYE is expected */
+	int64_t progress_ms;	/* when something last moved */
+	int64_t asked_ms;	/* when the command at work was staged */
+	uint32_t round_trip_ms; /* the shortest answer; UINT32_MAX: none yet */
+	size_t octets_since;	/* read since then, of frames not yet whole */
 
 	struct capabilities caps;
 	const char *prefix, *server_name, *greeting;

@@ -32,6 +32,7 @@ static const struct {
 	[VERB_EXAMINE] = { "EXAMINE", true },
 	[VERB_UNSELECT] = { "UNSELECT", true },
 	[VERB_GETQUOTAROOT] = { "GETQUOTAROOT", true },
+	[VERB_COMPRESS] = { "COMPRESS", true },
 	[VERB_UID_FETCH] = { "UID FETCH", true },
 	[VERB_SELECT] = { "SELECT", false },
 	[VERB_CREATE] = { "CREATE", false },

@@ -45,6 +45,7 @@ enum verb {
 	VERB_UID_STORE,
 	VERB_UID_EXPUNGE,
 	VERB_GETQUOTAROOT,
+	VERB_COMPRESS,
 	VERB_COUNT
 };
 const char *verb_name(enum verb verb);

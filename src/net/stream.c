@@ -1,5 +1,6 @@
 /*
- * A stream is a socket and, once there is one, its TLS. See stream.h.
+ * A stream is a socket and, once there are such, its TLS and its compression. See
+ * stream.h.
  *
  * SIGPIPE never comes from here: plain bytes are sent with MSG_NOSIGNAL, TLS
  * goes through a BIO that does the same (tls.c). The program need not ignore it.
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "net/deflate.h"
 #include "net/dial.h"
 #include "net/tls.h"
 
@@ -23,7 +25,8 @@
 
 struct stream {
 	int fd;
-	struct tls *tls; /* NULL: plain */
+	struct tls *tls;	   /* NULL: plain */
+	struct deflater *deflater; /* NULL: as it is */
 	struct buf peer;
 	/* For STARTTLS; copies. */
 	char *host, *ca_file, *fingerprint;
@@ -119,6 +122,7 @@ void stream_close(struct stream *s)
 {
 	if (s == NULL)
 		return;
+	deflater_free(s->deflater);
 	tls_close(s->tls);
 	if (s->fd >= 0)
 		close(s->fd);
@@ -205,6 +209,7 @@ int stream_fd(const struct stream *s)
 
 short stream_events(const struct stream *s, bool want_write)
 {
+	want_write = want_write || stream_wants_write(s);
 	if (s->tls != NULL)
 		return tls_events(s->tls, want_write);
 	return want_write ? POLLIN | POLLOUT : POLLIN;
@@ -212,7 +217,13 @@ short stream_events(const struct stream *s, bool want_write)
 
 bool stream_has_pending(const struct stream *s)
 {
-	return s->tls != NULL && tls_has_pending(s->tls);
+	return (s->tls != NULL && tls_has_pending(s->tls)) ||
+	       (s->deflater != NULL && deflater_has_pending(s->deflater));
+}
+
+bool stream_wants_write(const struct stream *s)
+{
+	return s->deflater != NULL && deflater_wants_write(s->deflater);
 }
 
 size_t stream_channel_binding(const struct stream *s, uint8_t out[32])
@@ -255,19 +266,60 @@ static ssize_t plain_write(int fd, const void *bytes, size_t len, struct err *er
 	return try_again(errno) ? 0 : line_lost(errno, err);
 }
 
+/* What lies below the compression. */
+static ssize_t line_read(void *stream, void *bytes, size_t len, struct err *err)
+{
+	struct stream *s = stream;
+
+	return s->tls ? tls_read(s->tls, bytes, len, err) : plain_read(s->fd, bytes, len, err);
+}
+
+static ssize_t line_write(void *stream, const void *bytes, size_t len, struct err *err)
+{
+	struct stream *s = stream;
+
+	return s->tls ? tls_write(s->tls, bytes, len, err) : plain_write(s->fd, bytes, len, err);
+}
+
+int stream_compress(struct stream *s, struct slice early, struct err *err)
+{
+	const struct lower_line lower = { line_read, line_write, s };
+
+	if (s->deflater != NULL)
+		return err_set(err, ERR_INTERNAL, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "%s: compressed already", stream_peer(s));
+	if (deflater_new(&lower, early, &s->deflater, err) < 0)
+		return err_prefix(err, "%s", stream_peer(s));
+	return 0;
+}
+
+bool stream_is_compressed(const struct stream *s)
+{
+	return s->deflater != NULL;
+}
+
 ssize_t stream_read(struct stream *s, void *bytes, size_t len, struct err *err)
 {
 	ssize_t n;
 
 	if (len == 0)
 		return 0;
-	n = s->tls ? tls_read(s->tls, bytes, len, err) : plain_read(s->fd, bytes, len, err);
+	n = s->deflater ? deflater_read(s->deflater, bytes, len, err)
+			: line_read(s, bytes, len, err);
 	return n < 0 ? err_prefix(err, "%s", stream_peer(s)) : n;
 }
 
 static ssize_t write_some(struct stream *s, const char *bytes, size_t len, struct err *err)
 {
-	return s->tls ? tls_write(s->tls, bytes, len, err) : plain_write(s->fd, bytes, len, err);
+	return s->deflater ? deflater_write(s->deflater, bytes, len, err)
+			   : line_write(s, bytes, len, err);
+}
+
+int stream_push(struct stream *s, struct err *err)
+{
+	if (s->deflater == NULL || deflater_push(s->deflater, err) == 0)
+		return 0;
+	return err_prefix(err, "%s", stream_peer(s));
 }
 
 /* TLS takes a record (16 KiB) at a time: go on until all is gone or the socket is full. */

@@ -442,6 +442,16 @@ static int do_expunge(struct actor *a, char **words, struct err *err)
 	return submitted(a, session_expunge(a->session, uids, n, &taken, err));
 }
 
+static int do_compress(struct actor *a, char **words, struct err *err)
+{
+	int got = session_compress(a->session, err);
+
+	(void)words;
+	if (got >= 0)
+		buf_addf(&a->results, "compressed %d\n", got);
+	return got < 0 ? -1 : 0;
+}
+
 /* look header|flags UID... */
 static int do_look(struct actor *a, char **words, struct err *err)
 {
@@ -525,6 +535,7 @@ static const struct {
 	{ "flags", do_flags, false },
 	{ "fetch", do_fetch, false },
 	{ "append", do_append, false },
+	{ "compress", do_compress, false },
 	{ "copy", do_copy, false },
 	{ "move", do_move, false },
 	{ "store", do_store, false },
