@@ -96,6 +96,7 @@ static void fill_connect(struct account *acc, const struct options *o)
 		.authzid = o->authzid,
 		.mechanism = o->mechanism,
 		.secret = secret_source_of(acc->secret),
+		.stalled = &acc->stalled,
 		.ca_file = o->tls_ca,
 		.tls_fingerprint = o->tls_fingerprint,
 		.timeout_ms = (int)o->timeout_s * 1000,
@@ -115,6 +116,7 @@ static int fill_pop3(struct account *acc, const struct options *o, struct err *e
 		return -1;
 	acc->has_pop3 = true;
 	acc->pop3 = acc->connect;
+	acc->pop3.stalled = NULL;
 	acc->pop3.host = url.host;
 	acc->pop3.port = url.port;
 	acc->pop3.security = url.tls ? SECURITY_TLS : SECURITY_STARTTLS;

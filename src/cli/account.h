@@ -16,6 +16,7 @@ struct account {
 	const char *state_dir;
 	struct secret *secret;
 	struct session_options connect;
+	uint32_t stalled; /* mechanisms that the IMAP server leaves without an answer */
 	bool has_pop3;
 	struct session_options pop3; /* with --pop3: the same secret and trust, another server */
 	struct buf profiles;	     /* content of --profile-file */

@@ -38,6 +38,7 @@ enum option_id {
 	OPT_PASSWORD_COMMAND,
 	OPT_PASSWORD_FILE,
 	OPT_PASSWORD_FD,
+	OPT_OAUTH_TOKEN_COMMAND,
 	OPT_AUTH,
 	OPT_AUTHZID,
 	OPT_ALLOW_PLAINTEXT,
@@ -101,8 +102,11 @@ static const struct {
 	{ OPT_PASSWORD_FILE, "password-file", "FILE", ON_SERVER,
 	  "the first line of FILE is the password; only you may read it" },
 	{ OPT_PASSWORD_FD, "password-fd", "N", ON_SERVER, "read the password from descriptor N" },
+	{ OPT_OAUTH_TOKEN_COMMAND, "oauth-token-command", "CMD", ON_SERVER,
+	  "the first line that the shell command CMD prints is an OAuth access token" },
 	{ OPT_AUTH, "auth", "MECHANISM", ON_SERVER,
-	  "PLAIN, LOGIN, SCRAM-SHA-1 or SCRAM-SHA-256 (default: the best that both know)" },
+	  "PLAIN, LOGIN, SCRAM-SHA-1, SCRAM-SHA-256; XOAUTH2, OAUTHBEARER (default: the best that "
+	  "both know)" },
 	{ OPT_AUTHZID, "authzid", "USER", ON_SERVER,
 	  "log in as the URL's user, but act for USER (SASL PLAIN)" },
 	{ OPT_ALLOW_PLAINTEXT, "allow-plaintext", NULL, ON_SERVER,
@@ -397,6 +401,8 @@ static const char **text_of(struct options *o, enum option_id id)
 		return &o->password_command;
 	case OPT_PASSWORD_FILE:
 		return &o->password_file;
+	case OPT_OAUTH_TOKEN_COMMAND:
+		return &o->oauth_token_command;
 	case OPT_AUTH:
 		return &o->mechanism;
 	case OPT_AUTHZID:
@@ -574,6 +580,9 @@ static int check_operands(const struct options *o, struct err *err)
 		return usage(err, "one operand too many:", o->operands[commands[o->command].max]);
 	if (commands[o->command].needs_to && !o->to)
 		return usage(err, "--to URL is missing", NULL);
+	if (o->oauth_token_command &&
+	    (o->password_command || o->password_file || o->password_fd >= 0))
+		return usage(err, "a password or an OAuth token, not both", NULL);
 	if (o->format == FORMAT_JSONL && o->command != COMMAND_SCAN && o->command != COMMAND_PLAN)
 		return usage(err, "jsonl is a format of scan and plan", NULL);
 	if (o->format == FORMAT_JSON && o->command == COMMAND_SCAN)

@@ -53,6 +53,7 @@ struct options {
 	const char *tls_ca, *tls_fingerprint;
 	const char *password_command, *password_file;
 	int password_fd; /* -1: none */
+	const char *oauth_token_command;
 	const char *mechanism, *authzid;
 	bool allow_plaintext;
 	struct gate_limits gate;

@@ -123,14 +123,16 @@ static _Noreturn void run_command(const char *command, int out)
 	_exit(127);
 }
 
-static int from_command(const char *command, char *out, size_t size, struct err *err)
+/* The first line that a shell command prints; `option` and `what` are for the error texts. */
+static int from_command(const char *command, const char *option, const char *what, char *out,
+			size_t size, struct err *err)
 {
 	int ends[2], status = -1;
 	ssize_t len;
 	pid_t pid;
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
-		return err_sys(err, ERR_CONFIG, SCOPE_ACCOUNT, errno, "--password-command");
+		return err_sys(err, ERR_CONFIG, SCOPE_ACCOUNT, errno, "%s", option);
 	pid = fork();
 	if (pid == 0)
 		run_command(command, ends[1]);
@@ -142,12 +144,11 @@ static int from_command(const char *command, char *out, size_t size, struct err 
 	if (stop_check(err) < 0)
 		return -1;
 	if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER,
-			       "--password-command failed (status %d)",
-			       WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER, "%s failed (status %d)",
+			       option, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 	if (len <= 0)
-		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER,
-			       "--password-command printed no password");
+		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER, "%s printed no %s",
+			       option, what);
 	return (int)len;
 }
 
@@ -213,10 +214,14 @@ static int get(void *context, char *out, size_t size, struct err *err)
 	struct secret *s = context;
 	const struct options *o = s->options;
 
+	if (o->oauth_token_command)
+		return from_command(o->oauth_token_command, "--oauth-token-command", "token", out,
+				    size, err);
 	if (size > SECRET_MAX)
 		size = SECRET_MAX;
 	if (o->password_command)
-		return from_command(o->password_command, out, size, err);
+		return from_command(o->password_command, "--password-command", "password", out,
+				    size, err);
 	if (o->password_file)
 		return from_file(o->password_file, out, size, err);
 	if (o->password_fd >= 0 && !s->kept)
@@ -229,5 +234,7 @@ static int get(void *context, char *out, size_t size, struct err *err)
 
 struct secret_source secret_source_of(struct secret *s)
 {
-	return (struct secret_source){ get, s };
+	return (struct secret_source){ .get = get,
+				       .context = s,
+				       .token = s->options->oauth_token_command };
 }

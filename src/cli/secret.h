@@ -1,6 +1,7 @@
 /*
  * Where the password comes from: --password-command, --password-file,
- * --password-fd, $MAILHOIST_PASSWORD, or a prompt. Never argv. It is asked for at
+ * --password-fd, $MAILHOIST_PASSWORD, or a prompt. Or, instead of a password, an
+ * OAuth access token: --oauth-token-command. Never argv. It is asked for at
  * each login (a reconnect needs it again); what can only be read once (descriptor,
  * environment, prompt) is kept in locked memory and wiped at the end.
  */

@@ -18,7 +18,7 @@ static bool holds(struct slice text, struct slice part)
 /* As the command writer quotes it. */
 static bool holds_quoted(struct slice text, struct slice secret)
 {
-	CLEANUP(sasl_wipe) struct buf quoted = BUF_INIT(2 * SASL_SECRET_MAX);
+	CLEANUP(sasl_wipe) struct buf quoted = BUF_INIT(2 * SASL_TOKEN_MAX);
 
 	for (size_t i = 0; i < secret.len; i++) {
 		if (secret.ptr[i] == '"' || secret.ptr[i] == '\\')

@@ -145,8 +145,22 @@ static int wrong_password(struct session *s, const char *words, struct err *err)
 
 /* ---- login ---- */
 
+/* Neither wrong nor a password: the advice of the profile is about passwords. */
+static int refused_token(struct session *s, const char *words, const char *why, struct err *err)
+{
+	return err_set(err, ERR_AUTH, SCOPE_ACCOUNT, RETRY_NEVER,
+		       "%s: the server refused the OAuth token (%s): %s", s->host,
+		       why ? why : "no reason given", words);
+}
+
+static int wrong_secret(struct session *s, const char *words, struct err *err)
+{
+	return s->secret.token ? refused_token(s, words, NULL, err) : wrong_password(s, words, err);
+}
+
 /* The server said NO (or BAD): is it the password, or something that passes? */
-static int login_refused(struct session *s, const struct response *r, struct err *err)
+static int login_refused(struct session *s, const struct response *r, const char *why_token,
+			 struct err *err)
 {
 	const char *words = response_words(r, &s->scratch);
 	enum refusal refusal = refusal_of(r);
@@ -154,13 +168,15 @@ static int login_refused(struct session *s, const struct response *r, struct err
 	if (says_too_many_connections(r->text) || response_has_code(r, "LIMIT"))
 		return err_set(err, ERR_UNAVAILABLE, SCOPE_ACCOUNT, RETRY_LATER,
 			       "%s: too many connections: %s", s->host, words);
+	if (s->secret.token && why_token)
+		return refused_token(s, words, why_token, err);
 	if (response_has_code(r, "AUTHENTICATIONFAILED") ||
 	    response_has_code(r, "AUTHORIZATIONFAILED") || response_has_code(r, "EXPIRED"))
-		return wrong_password(s, words, err);
+		return wrong_secret(s, words, err);
 	if (refusal == REFUSAL_THROTTLED || refusal == REFUSAL_SERVER)
 		return err_set(err, ERR_UNAVAILABLE, SCOPE_ACCOUNT, RETRY_LATER,
 			       "%s: the server cannot log in anybody now: %s", s->host, words);
-	return wrong_password(s, words, err);
+	return wrong_secret(s, words, err);
 }
 
 static int logged_in(struct session *s, const struct response *r)
@@ -190,7 +206,7 @@ static int login_command(struct session *s, const struct session_options *o, str
 	args_string(&args, secret);
 	got = command_run(s, VERB_LOGIN, &args, &r, err);
 	if (got == 1)
-		return login_refused(s, &r, err);
+		return login_refused(s, &r, NULL, err);
 	return got < 0 ? -1 : logged_in(s, &r);
 }
 
@@ -273,6 +289,28 @@ static int authenticate(struct session *s, struct sasl *sasl, enum sasl_mech mec
 	return converse(s, sasl, &first, client_first == 1 && !at_once, r, err);
 }
 
+/* Dovecot 2.3.19 never answers an OAUTHBEARER that is good; and who hands tokens on to somebody
+ * else for a check may wait for ever. */
+static int authenticate_in_time(struct session *s, const struct session_options *o,
+				struct sasl *sasl, enum sasl_mech mech, struct response *r,
+				struct err *err)
+{
+	const int timeout_ms = s->timeout_ms;
+	int got;
+
+	if (s->secret.token && (timeout_ms == 0 || timeout_ms > TOKEN_TIMEOUT_MS))
+		s->timeout_ms = TOKEN_TIMEOUT_MS;
+	got = authenticate(s, sasl, mech, r, err);
+	s->timeout_ms = timeout_ms;
+	if (got >= 0 || !s->secret.token || err->code != ERR_TIMEOUT)
+		return got;
+	if (!o->mechanism && (s->caps.auth & SASL_TOKEN_BITS & ~s->stalled & ~SASL_BIT(mech)))
+		s->stalled |= SASL_BIT(mech);
+	return err_set(err, ERR_TIMEOUT, SCOPE_ACCOUNT, o->mechanism ? RETRY_NEVER : RETRY_LATER,
+		       "%s: the server gives no answer to a login by %s", s->host,
+		       sasl_mech_name(mech));
+}
+
 /* The binding to TLS is used when its mechanism was asked for by name only. Cyrus lists -PLUS, but
  * knows no tls-exporter: it takes the client's first message, and calls the second one, which has
  * all to do with the password, "bad protocol". That cannot be told from a wrong password. */
@@ -291,6 +329,10 @@ static int sasl_login(struct session *s, const struct session_options *o, enum s
 		.offered = offered,
 		.user = o->user,
 		.authzid = o->authzid,
+		.host = o->host,
+		.port = o->port			      ? o->port
+			: o->security == SECURITY_TLS ? "993"
+						      : "143",
 		.secret = secret,
 		.binding = slice_of(binding, channel_binding(s, o, binding)),
 	};
@@ -300,14 +342,15 @@ static int sasl_login(struct session *s, const struct session_options *o, enum s
 
 	if (sasl_new(&options, &sasl, err) < 0)
 		return err_prefix(err, "%s", s->host);
-	got = authenticate(s, sasl, mech, &r, err);
+	got = authenticate_in_time(s, o, sasl, mech, &r, err);
 	if (got == 0 && sasl_finish(sasl, err) < 0)
 		got = -1;
 	if (got == 0)
 		logged_in(s, &r);
 	if (got == 1)
-		login_refused(s, &r, err);
-	*may_try_another = got == 1 && err->code == ERR_AUTH && !sasl_password_used(sasl);
+		login_refused(s, &r, sasl_refusal(sasl), err);
+	*may_try_another = got == 1 && err->code == ERR_AUTH &&
+			   (s->secret.token ? !sasl_refusal(sasl) : !sasl_password_used(sasl));
 	sasl_free(sasl);
 	return got == 0 ? 0 : -1;
 }
@@ -319,11 +362,12 @@ static int log_in_with(struct session *s, const struct session_options *o, struc
 {
 	uint8_t binding[32];
 	struct sasl_situation situation = {
-		.offered = s->caps.auth,
+		.offered = s->caps.auth & ~s->stalled,
 		.wanted = o->mechanism,
 		.private_line = is_private(s, o),
 		.can_bind = channel_binding(s, o, binding) > 0,
 		.has_authzid = o->authzid != NULL,
+		.has_token = s->secret.token,
 	};
 	const uint32_t listed = s->caps.auth;
 	bool may_try_another = false;
@@ -337,22 +381,59 @@ static int log_in_with(struct session *s, const struct session_options *o, struc
 		if (sasl_login(s, o, mech, listed, secret, &may_try_another, err) == 0)
 			return 0;
 		situation.offered &= ~SASL_BIT(mech);
+		if (s->secret.token)
+			situation.offered &= SASL_TOKEN_BITS;
 	} while (may_try_another && !o->mechanism && situation.offered != 0);
 	return -1;
 }
 
+/* As log_in_with(), and what the server repeats of the secret is not shown. */
+static int log_in_guarded(struct session *s, const struct session_options *o, struct slice secret,
+			  struct err *err)
+{
+	int result;
+
+	s->guarded = secret;
+	result = log_in_with(s, o, secret, err);
+	s->guarded = slice_of(NULL, 0);
+	return result;
+}
+
+/* The server has refused the token `old`. Whoever made it may have another by now: it had expired
+ * earlier than it said, or was revoked. The same one is not tried twice. */
+static int log_in_anew(struct session *s, const struct session_options *o, struct slice old,
+		       struct err *err)
+{
+	char secret[SASL_TOKEN_MAX];
+	struct err other = ERR_INIT;
+	int len, result = -1;
+
+	if (s->secret.refused)
+		s->secret.refused(s->secret.context);
+	len = s->secret.get(s->secret.context, secret, sizeof(secret), &other);
+	if (len < 0)
+		*err = other;
+	else if (!slice_eq(slice_of(secret, (size_t)len), old) && !s->dead)
+		result = log_in_guarded(s, o, slice_of(secret, (size_t)len), err);
+	explicit_bzero(secret, sizeof(secret));
+	return result;
+}
+
 static int log_in(struct session *s, const struct session_options *o, struct err *err)
 {
-	char secret[SASL_SECRET_MAX];
+	char secret[SASL_TOKEN_MAX];
+	struct slice given;
 	int len, result = -1;
 
 	if (ask_capabilities(s, err) < 0)
 		return -1;
-	len = s->secret.get(s->secret.context, secret, sizeof(secret), err);
+	len = s->secret.get(s->secret.context, secret,
+			    s->secret.token ? SASL_TOKEN_MAX : SASL_SECRET_MAX, err);
 	if (len >= 0) {
-		s->guarded = slice_of(secret, (size_t)len);
-		result = log_in_with(s, o, s->guarded, err);
-		s->guarded = slice_of(NULL, 0);
+		given = slice_of(secret, (size_t)len);
+		result = log_in_guarded(s, o, given, err);
+		if (result < 0 && s->secret.token && err->code == ERR_AUTH)
+			result = log_in_anew(s, o, given, err);
 	}
 	explicit_bzero(secret, sizeof(secret));
 	return result;

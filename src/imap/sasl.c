@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "imap/sasl_token.h"
 
 #define HASH_MAX    32 /* SHA-256 */
 #define BINDING_MAX 64
@@ -35,6 +36,8 @@ enum state {
 	STATE_BEGIN,	/* nothing has been said */
 	STATE_USER,	/* LOGIN: the server asks for the name */
 	STATE_PASSWORD, /* LOGIN: it asks for the password */
+	STATE_TOKEN,	/* the token has been said: if it is refused, a challenge tells why */
+	STATE_REFUSED,	/* and has told; NO is due */
 	STATE_FIRST,	/* SCRAM: server-first-message is due */
 	STATE_FINAL,	/* SCRAM: server-final-message is due */
 	STATE_DONE,
@@ -45,8 +48,9 @@ struct sasl {
 	enum sasl_mech mech;
 	enum state state;
 	bool password_used;
-	bool offers_plus; /* the server lists this mechanism with -PLUS */
-	char *user, *authzid;
+	bool offers_plus;    /* the server lists this mechanism with -PLUS */
+	const char *refusal; /* of a token */
+	char *user, *authzid, *host, *port;
 	struct buf secret;
 	struct buf nonce;
 	uint8_t binding[BINDING_MAX];
@@ -65,6 +69,8 @@ static const char *const mech_names[SASL_COUNT] = {
 	[SASL_EXTERNAL] = "EXTERNAL",
 	[SASL_LOGIN] = "LOGIN",
 	[SASL_PLAIN] = "PLAIN",
+	[SASL_OAUTHBEARER] = "OAUTHBEARER",
+	[SASL_XOAUTH2] = "XOAUTH2",
 	[SASL_SCRAM_SHA_1] = "SCRAM-SHA-1",
 	[SASL_SCRAM_SHA_1_PLUS] = "SCRAM-SHA-1-PLUS",
 	[SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
@@ -94,9 +100,14 @@ static bool is_sha1(enum sasl_mech mech)
 	return mech == SASL_SCRAM_SHA_1 || mech == SASL_SCRAM_SHA_1_PLUS;
 }
 
-static bool sends_password(enum sasl_mech mech)
+static bool takes_token(enum sasl_mech mech)
 {
-	return mech == SASL_PLAIN || mech == SASL_LOGIN;
+	return SASL_BIT(mech) & SASL_TOKEN_BITS;
+}
+
+static bool sends_secret(enum sasl_mech mech)
+{
+	return mech == SASL_PLAIN || mech == SASL_LOGIN || takes_token(mech);
 }
 
 /* ---- choosing ---- */
@@ -104,13 +115,18 @@ static bool sends_password(enum sasl_mech mech)
 /* NULL, or why the mechanism cannot be used here. */
 static const char *obstacle(const struct sasl_situation *s, enum sasl_mech mech)
 {
+	if (takes_token(mech) && !s->has_token)
+		return "it needs an OAuth token, not a password";
+	if (s->has_token && !takes_token(mech))
+		return "it needs a password, not an OAuth token";
 	if (!(s->offered & SASL_BIT(mech)))
 		return "the server does not offer it";
-	if (sends_password(mech) && !s->private_line)
-		return "it would send the password in clear text without TLS";
+	if (sends_secret(mech) && !s->private_line)
+		return takes_token(mech) ? "it would send the token in clear text without TLS"
+					 : "it would send the password in clear text without TLS";
 	if (is_plus(mech) && !s->can_bind)
 		return "it needs TLS 1.3";
-	if (mech == SASL_LOGIN && s->has_authzid)
+	if ((mech == SASL_LOGIN || takes_token(mech)) && s->has_authzid)
 		return "it cannot act for another user";
 	return NULL;
 }
@@ -131,22 +147,44 @@ static int choose_wanted(const struct sasl_situation *s, enum sasl_mech *out, st
 	return 0;
 }
 
+/* A token is never tried as a password. */
+static int no_token_mech(const struct sasl_situation *s, struct err *err)
+{
+	enum sasl_mech mech = s->offered & SASL_BIT(SASL_XOAUTH2) ? SASL_XOAUTH2 : SASL_OAUTHBEARER;
+
+	if (!(s->offered & SASL_TOKEN_BITS))
+		return err_set(err, ERR_UNAVAILABLE, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "the server takes no OAuth tokens (neither XOAUTH2 nor "
+			       "OAUTHBEARER)");
+	return err_set(err, ERR_UNAVAILABLE, SCOPE_ACCOUNT, RETRY_NEVER,
+		       "login mechanism %s cannot be used: %s", sasl_mech_name(mech),
+		       obstacle(s, mech));
+}
+
 int sasl_choose(const struct sasl_situation *situation, enum sasl_mech *out, struct err *err)
 {
 	static const enum sasl_mech best_first[] = {
-		SASL_SCRAM_SHA_256_PLUS, SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_1_PLUS,
-		SASL_SCRAM_SHA_1,	 SASL_PLAIN,	     SASL_LOGIN,
+		SASL_SCRAM_SHA_256_PLUS,
+		SASL_SCRAM_SHA_256,
+		SASL_SCRAM_SHA_1_PLUS,
+		SASL_SCRAM_SHA_1,
+		SASL_PLAIN,
+		SASL_LOGIN,
+		SASL_XOAUTH2,
+		SASL_OAUTHBEARER,
 	};
 
 	if (situation->wanted != NULL)
 		return choose_wanted(situation, out, err);
-	*out = SASL_NONE;
 	for (size_t i = 0; i < sizeof(best_first) / sizeof(best_first[0]); i++) {
 		if (obstacle(situation, best_first[i]) != NULL)
 			continue;
 		*out = best_first[i];
-		break;
+		return 0;
 	}
+	if (situation->has_token)
+		return no_token_mech(situation, err);
+	*out = SASL_NONE;
 	return 0;
 }
 
@@ -187,7 +225,13 @@ static int check_options(const struct sasl_options *o, struct err *err)
 		return 0;
 	if (check_text("user name", slice_str(o->user), SASL_NAME_MAX, err) < 0)
 		return -1;
-	return check_text("password", o->secret, SASL_SECRET_MAX, err);
+	if (!takes_token(o->mech))
+		return check_text("password", o->secret, SASL_SECRET_MAX, err);
+	if (o->secret.len > 0 && !sasl_token_ok(o->secret))
+		return err_set(
+			err, ERR_AUTH, SCOPE_ACCOUNT, RETRY_NEVER,
+			"the OAuth token is not usable: it has characters that no token has");
+	return check_text("OAuth token", o->secret, SASL_TOKEN_MAX, err);
 }
 
 /* Random, or the test's. In base64, which has no ','. */
@@ -225,7 +269,8 @@ static int fill(struct sasl *s, const struct sasl_options *o, struct err *err)
 	s->binding_len = o->binding.len;
 	if (o->mech != SASL_EXTERNAL)
 		buf_add_slice(&s->secret, o->secret);
-	if (!copy_text(&s->user, o->user) || !copy_text(&s->authzid, o->authzid))
+	if (!copy_text(&s->user, o->user) || !copy_text(&s->authzid, o->authzid) ||
+	    !copy_text(&s->host, o->host) || !copy_text(&s->port, o->port))
 		return err_nomem(err);
 	if (make_nonce(s, o->nonce, err) < 0)
 		return -1;
@@ -243,7 +288,7 @@ int sasl_new(const struct sasl_options *options, struct sasl **out, struct err *
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return err_nomem(err);
-	buf_init(&s->secret, SASL_SECRET_MAX);
+	buf_init(&s->secret, SASL_TOKEN_MAX);
 	buf_init(&s->nonce, SASL_NAME_MAX);
 	buf_init(&s->gs2_header, GS2_HEADER_MAX);
 	buf_init(&s->auth_message, AUTH_MESSAGE_MAX);
@@ -265,6 +310,8 @@ void sasl_free(struct sasl *s)
 	buf_release(&s->gs2_header);
 	free(s->user);
 	free(s->authzid);
+	free(s->host);
+	free(s->port);
 	OPENSSL_cleanse(s, sizeof(*s));
 	free(s);
 }
@@ -272,6 +319,11 @@ void sasl_free(struct sasl *s)
 bool sasl_password_used(const struct sasl *s)
 {
 	return s->password_used;
+}
+
+const char *sasl_refusal(const struct sasl *s)
+{
+	return s->refusal;
 }
 
 /* ---- failing ---- */
@@ -305,6 +357,27 @@ static void say_plain(struct sasl *s, struct buf *response)
 	say_password(s, response);
 }
 
+/* ---- XOAUTH2, OAUTHBEARER ---- */
+
+static void say_token(struct sasl *s, struct buf *response)
+{
+	s->password_used = true;
+	if (s->mech == SASL_XOAUTH2)
+		sasl_token_xoauth2(response, s->user, buf_slice(&s->secret));
+	else
+		sasl_token_oauthbearer(response, s->user, s->host, s->port, buf_slice(&s->secret));
+}
+
+/* The server waits for a word before it says no: an empty one, or ^A (RFC 7628 3.2.3). */
+static int hear_refusal(struct sasl *s, struct slice challenge, struct buf *response)
+{
+	s->refusal = sasl_token_refusal(challenge);
+	if (s->mech == SASL_OAUTHBEARER)
+		buf_addc(response, '\001');
+	s->state = STATE_REFUSED;
+	return 0;
+}
+
 /* ---- SCRAM: what the client says ---- */
 
 static bool is_scram(const struct sasl *s)
@@ -322,19 +395,6 @@ static size_t hash_len(const struct sasl *s)
 	return is_sha1(s->mech) ? 20 : 32;
 }
 
-/* A name with ',' and '=' spelt out (saslname). */
-static void add_saslname(struct buf *b, const char *name)
-{
-	for (; *name != '\0'; name++) {
-		if (*name == ',')
-			buf_adds(b, "=2C");
-		else if (*name == '=')
-			buf_adds(b, "=3D");
-		else
-			buf_addc(b, *name);
-	}
-}
-
 /* "y" tells the server that we could bind and saw no -PLUS: if it offered one, somebody between
  * us hid it, and the server will refuse (RFC 5802 6). */
 static const char *binding_flag(const struct sasl *s)
@@ -350,7 +410,7 @@ static void make_gs2_header(struct sasl *s)
 	buf_addc(&s->gs2_header, ',');
 	if (s->authzid != NULL) {
 		buf_adds(&s->gs2_header, "a=");
-		add_saslname(&s->gs2_header, s->authzid);
+		sasl_add_name(&s->gs2_header, s->authzid);
 	}
 	buf_addc(&s->gs2_header, ',');
 }
@@ -359,7 +419,7 @@ static void say_client_first(struct sasl *s, struct buf *response)
 {
 	make_gs2_header(s);
 	buf_adds(&s->auth_message, "n=");
-	add_saslname(&s->auth_message, s->user);
+	sasl_add_name(&s->auth_message, s->user);
 	buf_adds(&s->auth_message, ",r=");
 	buf_add_slice(&s->auth_message, buf_slice(&s->nonce));
 	buf_add_slice(response, buf_slice(&s->gs2_header));
@@ -566,6 +626,11 @@ int sasl_initial(struct sasl *s, struct buf *response, struct err *err)
 		say_plain(s, response);
 		s->state = STATE_DONE;
 		break;
+	case SASL_XOAUTH2:
+	case SASL_OAUTHBEARER:
+		say_token(s, response);
+		s->state = STATE_TOKEN;
+		break;
 	case SASL_EXTERNAL:
 		buf_adds(response, s->authzid ? s->authzid : "");
 		s->state = STATE_DONE;
@@ -588,6 +653,8 @@ static int step(struct sasl *s, struct slice challenge, struct buf *response, st
 		say_password(s, response);
 		s->state = STATE_DONE;
 		return 0;
+	case STATE_TOKEN:
+		return hear_refusal(s, challenge, response);
 	case STATE_FIRST:
 		s->state = STATE_FINAL;
 		return answer_server_first(s, challenge, response, err);
@@ -617,8 +684,10 @@ int sasl_step(struct sasl *s, struct slice challenge, struct buf *response, stru
 
 int sasl_finish(const struct sasl *s, struct err *err)
 {
-	if (s->state == STATE_DONE)
+	if (s->state == STATE_DONE || s->state == STATE_TOKEN)
 		return 0;
+	if (s->state == STATE_REFUSED)
+		return no_sense(err, "it refuses the token, and lets us in");
 	if (is_scram(s))
 		return err_set(err, ERR_AUTH, SCOPE_ACCOUNT, RETRY_NEVER,
 			       "the server did not prove that it knows the password: it may be an "

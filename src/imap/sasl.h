@@ -2,7 +2,9 @@
  * The client side of SASL (RFC 4422) as a state machine without any I/O:
  * PLAIN (RFC 4616), LOGIN, EXTERNAL, SCRAM-SHA-1 and SCRAM-SHA-256 (RFC 5802,
  * 7677), the latter also with channel binding to TLS (-PLUS, tls-exporter, RFC
- * 9266). The session carries the messages, in base64, over AUTHENTICATE:
+ * 9266); and, with an OAuth 2 access token instead of a password, XOAUTH2 and
+ * OAUTHBEARER (RFC 7628). The session carries the messages, in base64, over
+ * AUTHENTICATE:
  *
  *     sasl_choose()                   the mechanism, or "use the LOGIN command"
  *     sasl_new()
@@ -12,7 +14,7 @@
  *     sasl_finish() after the tagged OK: only now the server is who it should be
  *     sasl_free()
  *
- * Responses may hold the password: keep them in buffers that are wiped
+ * Responses may hold the password or token: keep them in buffers that are wiped
  * (CLEANUP(sasl_wipe)), and write them to no log.
  */
 #ifndef MAILHOIST_IMAP_SASL_H
@@ -25,6 +27,8 @@ enum sasl_mech {
 	SASL_EXTERNAL,
 	SASL_LOGIN,
 	SASL_PLAIN,
+	SASL_OAUTHBEARER,
+	SASL_XOAUTH2,
 	SASL_SCRAM_SHA_1,
 	SASL_SCRAM_SHA_1_PLUS,
 	SASL_SCRAM_SHA_256,
@@ -32,9 +36,12 @@ enum sasl_mech {
 	SASL_COUNT
 };
 #define SASL_BIT(mech) (1u << (mech))
+/* Those that carry a token. A token goes by no other, a password by none of them. */
+#define SASL_TOKEN_BITS (SASL_BIT(SASL_XOAUTH2) | SASL_BIT(SASL_OAUTHBEARER))
 
 #define SASL_NAME_MAX	   1024	 /* octets of a user name, of an authorization name */
 #define SASL_SECRET_MAX	   4096	 /* octets of a password */
+#define SASL_TOKEN_MAX	   8192	 /* octets of a token; Microsoft's have some 2 KiB */
 #define SASL_CHALLENGE_MAX 8192	 /* octets of one decoded challenge; real ones have under 1 KiB */
 #define SASL_RESPONSE_MAX  16384 /* octets of one response: a limit for the caller's buffers */
 /* PBKDF2 rounds: fewer are an attempt at making the password cheap to guess (RFC 5802 5.1), more an
@@ -52,24 +59,29 @@ struct sasl_situation {
 	bool private_line;  /* TLS, or loopback, or allowed: the password may go as it is */
 	bool can_bind;	    /* stream_channel_binding() gave something */
 	bool has_authzid;
+	bool has_token; /* what there is to say is an access token */
 };
 /* The strongest mechanism that fits: SCRAM-SHA-256-PLUS, SCRAM-SHA-256, SCRAM-SHA-1-PLUS,
  * SCRAM-SHA-1, PLAIN, LOGIN; EXTERNAL only when wanted. *out is SASL_NONE when none does; then the
- * LOGIN command is left (only on a private line, and it cannot act for another user). -1 when
- * `wanted` is unknown (ERR_USAGE), or not offered or not possible here (ERR_UNAVAILABLE). */
+ * LOGIN command is left (only on a private line, and it cannot act for another user). With a token
+ * XOAUTH2 or OAUTHBEARER, and nothing else: XOAUTH2 first, since Dovecot 2.3.19 has been
+ * seen to leave a good OAUTHBEARER without an answer. -1 when `wanted` is unknown (ERR_USAGE), or
+ * not offered or not possible here (ERR_UNAVAILABLE), and when a token cannot be used at all
+ * (ERR_UNAVAILABLE). */
 int sasl_choose(const struct sasl_situation *situation, enum sasl_mech *out, struct err *err);
 
 struct sasl;
 
 struct sasl_options {
-	enum sasl_mech mech;  /* not SASL_NONE */
-	uint32_t offered;     /* as in sasl_situation: SCRAM tells the server what we saw, so that
-				 nobody can hide its -PLUS from us */
-	const char *user;     /* UTF-8; NULL allowed for EXTERNAL */
-	const char *authzid;  /* NULL, or whom to act for */
-	struct slice secret;  /* the password; copied, and wiped by sasl_free() */
-	struct slice binding; /* tls-exporter bytes, or empty; copied */
-	const char *nonce;    /* NULL: random. For tests alone. */
+	enum sasl_mech mech; /* not SASL_NONE */
+	uint32_t offered;    /* as in sasl_situation: SCRAM tells the server what we saw, so that
+				nobody can hide its -PLUS from us */
+	const char *user;    /* UTF-8; NULL allowed for EXTERNAL */
+	const char *authzid; /* NULL, or whom to act for */
+	const char *host, *port; /* for OAUTHBEARER: where we have connected to; or NULL */
+	struct slice secret;	 /* password or token; copied, and wiped by sasl_free() */
+	struct slice binding;	 /* tls-exporter bytes, or empty; copied */
+	const char *nonce;	 /* NULL: random. For tests alone. */
 };
 /* -1: ERR_AUTH when name or password cannot be used at all (empty, too long, control characters),
  * ERR_INTERNAL when there is no randomness. */
@@ -92,6 +104,9 @@ int sasl_finish(const struct sasl *s, struct err *err);
 /* Has anything gone out that depends on the password? If not, a refusal says nothing about it, and
  * another mechanism may be tried (a server whose -PLUS knows other bindings only). */
 bool sasl_password_used(const struct sasl *s);
+
+/* Why the server did not take the token, in words of ours; NULL if it gave no reason. */
+const char *sasl_refusal(const struct sasl *s);
 
 /* ---- base64 (RFC 4648 4) ---- */
 

@@ -677,18 +677,38 @@ static int connect_stream(struct session *s, const struct session_options *optio
 	return stream_connect(&stream, &s->stream, err);
 }
 
-int session_open(const struct session_options *options, struct session **out, struct err *err)
+/* One connection. *stalled has the mechanisms that are known to get no answer; one more may be. */
+static int open_once(const struct session_options *options, uint32_t *stalled, struct session **out,
+		     struct err *err)
 {
 	struct session *s = NULL;
 
 	if (session_new(options, &s, err) < 0)
 		return -1;
+	s->stalled = *stalled;
 	if (connect_stream(s, options, err) < 0 || session_login(s, options, err) < 0) {
+		*stalled = s->stalled;
 		session_close(s);
 		return -1;
 	}
 	*out = s;
 	return 0;
+}
+
+/* A mechanism that the server offers and then leaves without an answer costs a connection: the next
+ * one uses another. */
+int session_open(const struct session_options *options, struct session **out, struct err *err)
+{
+	uint32_t own = 0, *stalled = options->stalled ? options->stalled : &own;
+
+	for (;;) {
+		uint32_t before = *stalled;
+
+		if (open_once(options, stalled, out, err) == 0)
+			return 0;
+		if (*stalled == before)
+			return -1;
+	}
 }
 
 /* Say good-bye and give the server a moment to say it too: the next login should find this

@@ -26,11 +26,16 @@ enum session_security {
 	SECURITY_PLAIN,	   /* no TLS: refused unless the peer is on loopback or allow_plaintext */
 };
 
-/* Secrets come late and go early: called once for each login; writes at most `size` bytes
+/* Secrets come late and go early: get() is called once for each login; writes at most `size` bytes
  * (no NUL) and returns the length, or -1. */
 struct secret_source {
 	int (*get)(void *context, char *secret, size_t size, struct err *err);
 	void *context;
+	/* It gives OAuth 2 access tokens, which go by XOAUTH2 and OAUTHBEARER alone. When the
+	 * server refuses one, refused() is told, and get() asked once more: another token than the
+	 * one before is tried, too. */
+	bool token;
+	void (*refused)(void *context); /* may be NULL */
 };
 
 /* Whom to look after while a call on one session waits for its answer: work() does what the owners
@@ -50,6 +55,9 @@ struct session_options {
 	const char
 		*mechanism; /* NULL: the best of both; or "PLAIN", "LOGIN", "SCRAM-SHA-256", ... */
 	struct secret_source secret;
+	/* SASL_BIT() of the mechanisms that this server has left without an answer: they are not
+	 * tried again. Kept by the caller from one session to the next; NULL: not kept. */
+	uint32_t *stalled;
 	const char *ca_file, *tls_fingerprint;
 	/* What the server wants people to read (RFC 3501 7.1 ALERT), as one safe line; may be NULL.
 	 */
@@ -93,8 +101,8 @@ enum capability {
 };
 
 /* Connect, secure, log in, read capabilities and namespace. Errors: ERR_CONNECT, ERR_TLS,
- * ERR_AUTH (RETRY_NEVER: a wrong password is never tried twice), ERR_UNAVAILABLE ("too many
- * connections": RETRY_LATER), ERR_PROTOCOL. */
+ * ERR_AUTH (RETRY_NEVER: a wrong password is never tried twice), ERR_TIMEOUT, ERR_UNAVAILABLE ("too
+ * many connections": RETRY_LATER), ERR_PROTOCOL. */
 int session_open(const struct session_options *options, struct session **out, struct err *err);
 
 /* LOGOUT if the session is healthy, close, free. NULL does nothing. */

@@ -31,8 +31,9 @@
 #define CONTINUE_TIMEOUT_MS 120000
 #define REPLY_TIMEOUT_MS    300000
 #define LOGOUT_TIMEOUT_MS   2000
-#define SLOWEST_OCTETS_A_MS 20	 /* 20 kB/s: a server may take that long for what we sent */
-#define PROGRESS_OCTETS	    1024 /* a server that says less in a whole deadline says nothing */
+#define TOKEN_TIMEOUT_MS    30000 /* until AUTHENTICATE with a token is answered */
+#define SLOWEST_OCTETS_A_MS 20	  /* 20 kB/s: a server may take that long for what we sent */
+#define PROGRESS_OCTETS	    1024  /* a server that says less in a whole deadline says nothing */
 
 /* The command that somebody waits for; one at a time. */
 struct command {
@@ -77,6 +78,7 @@ struct session {
 
 	const char *host;
 	struct secret_source secret;
+	uint32_t stalled; /* SASL_BIT(): not to be used, since the server gives no answer to them */
 	void (*alert)(void *context, const char *text);
 	void *alert_context;
 	struct slice guarded; /* the password while logging in: what repeats it is not shown */

@@ -172,7 +172,7 @@ static int read_reply(struct pop3 *p, struct pop3_reply *out, struct err *err)
 static int command(struct pop3 *p, enum verb verb, struct slice argument, struct pop3_reply *out,
 		   struct err *err)
 {
-	CLEANUP(sasl_wipe) struct buf line = BUF_INIT(COMMAND_LEN + SASL_SECRET_MAX);
+	CLEANUP(sasl_wipe) struct buf line = BUF_INIT(COMMAND_LEN + SASL_TOKEN_MAX);
 
 	for (size_t i = 0; i < argument.len; i++)
 		if (argument.ptr[i] == '\r' || argument.ptr[i] == '\n' || argument.ptr[i] == '\0')
@@ -361,6 +361,10 @@ static int sasl_login(struct pop3 *p, const struct session_options *o, enum sasl
 		.offered = listed,
 		.user = o->user,
 		.authzid = o->authzid,
+		.host = o->host,
+		.port = o->port			      ? o->port
+			: o->security == SECURITY_TLS ? "995"
+						      : "110",
 		.secret = p->guarded,
 	};
 	struct pop3_reply r;
@@ -373,7 +377,11 @@ static int sasl_login(struct pop3 *p, const struct session_options *o, enum sasl
 	result = authenticate(p, sasl, mech, &r, err);
 	if (result == 0 && r.status == POP3_OK)
 		result = sasl_finish(sasl, err);
-	else if (result == 0) {
+	else if (result == 0 && sasl_refusal(sasl)) {
+		result = err_set(err, ERR_AUTH, SCOPE_ACCOUNT, RETRY_NEVER,
+				 "%s: the POP3 server refused the OAuth token (%s)", p->host,
+				 sasl_refusal(sasl));
+	} else if (result == 0) {
 		result = refused(p, &r, NULL, err);
 		*may_try_another = err->code == ERR_AUTH && !sasl_password_used(sasl);
 	}
@@ -404,6 +412,7 @@ static int log_in_with(struct pop3 *p, const struct session_options *o, struct e
 		.wanted = o->mechanism,
 		.private_line = is_private(p, o),
 		.has_authzid = o->authzid != NULL,
+		.has_token = o->secret.token,
 	};
 	enum sasl_mech mech;
 	bool again;
@@ -422,7 +431,7 @@ static int log_in_with(struct pop3 *p, const struct session_options *o, struct e
 
 static int log_in(struct pop3 *p, const struct session_options *o, struct err *err)
 {
-	char secret[SASL_SECRET_MAX];
+	char secret[SASL_TOKEN_MAX];
 	int len = o->secret.get(o->secret.context, secret, sizeof(secret), err);
 	int result = -1;
 

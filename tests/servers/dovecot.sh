@@ -15,6 +15,8 @@
 #   DOVECOT_QUOTA      such as 10M         DOVECOT_MAX_MAIL such as 5M, one message
 #   DOVECOT_CAPABILITY imap_capability: "+X -Y", or the whole list
 #   DOVECOT_POP3       yes: POP3, too (dovecot-pop3d); server.env then has POP3_PORT, POP3S_PORT
+#   DOVECOT_OAUTH      a key in base64: XOAUTH2 and OAUTHBEARER, with JSON Web Tokens that it has
+#                      signed (HS256); DOVECOT_MECHANISMS instead of all mechanisms
 #   DOVECOT_EXTRA      further configuration lines
 #   DOVECOT_PASSWORD   everybody's password
 #   DOVECOT_MAILDIR    where the mail lies (default DIR/mail)
@@ -62,6 +64,28 @@ service pop3-login {
 CONF
 }
 
+# Tokens are looked at by Dovecot itself. (Without mechanisms= a refused token would be tried as a
+# password.)
+oauth() {
+    [ -n "${DOVECOT_OAUTH:-}" ] || return 0
+    mkdir -p "$dir/oauth-keys/default/HS256"
+    printf %s "$DOVECOT_OAUTH" >"$dir/oauth-keys/default/HS256/default"
+    cat >"$dir/oauth2.conf" <<CONF
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix=$dir/oauth-keys/
+username_attribute = email
+openid_configuration_url = https://login.example/.well-known/openid-configuration
+scope = mail
+CONF
+    cat <<CONF
+passdb {
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = $dir/oauth2.conf
+}
+CONF
+}
+
 configure() { # PORT TLS-PORT POP3-PORT POP3S-PORT
     local user group quota='' plugins='' sep=${DOVECOT_SEPARATOR:-/}
     user=$(id -un) group=$(id -gn)
@@ -84,7 +108,7 @@ mail_gid = $(id -g)
 mail_location = ${DOVECOT_FORMAT:-maildir}:~/mail
 mail_plugins = $plugins
 disable_plaintext_auth = no
-auth_mechanisms = plain login scram-sha-1 scram-sha-256
+auth_mechanisms = ${DOVECOT_MECHANISMS:-plain login scram-sha-1 scram-sha-256${DOVECOT_OAUTH:+ xoauth2 oauthbearer}}
 ssl = yes
 ssl_min_protocol = TLSv1.2
 ssl_cert = <$dir/certs/good.pem
@@ -93,6 +117,7 @@ ssl_dh =
 ${DOVECOT_CAPABILITY:+imap_capability = $DOVECOT_CAPABILITY}
 passdb {
   driver = static
+  mechanisms = plain login scram-sha-1 scram-sha-256
   args = password=$password
 }
 userdb {
@@ -159,6 +184,7 @@ CONF
         address=$((address + 1))
     done
     pop3 "$3" "$4"
+    oauth
     echo "${DOVECOT_EXTRA:-}"
 }
 

@@ -34,7 +34,7 @@ static struct session_options options_for(const struct player *player)
 		.port = player->port,
 		.security = SECURITY_PLAIN,
 		.user = "alice",
-		.secret = { tell_secret, NULL },
+		.secret = { .get = tell_secret },
 		.timeout_ms = 2000,
 		.trace_fd = -1,
 	};

@@ -29,6 +29,8 @@ struct actor {
 	struct buf results; /* a line for each thing that came of it */
 	int n_open;	    /* tickets not reaped */
 	int secret_asked;
+	bool tokens; /* the secret is a token, and a new one when the server refuses it */
+	bool refused;
 };
 
 static const char *code_name(enum err_code code)
@@ -74,7 +76,16 @@ static int tell_secret(void *context, char *secret, size_t size, struct err *err
 
 	(void)err;
 	a->secret_asked++;
+	if (a->tokens)
+		return snprintf(secret, size, "tok.en-%d", a->refused ? 2 : 1);
 	return snprintf(secret, size, "sec\"ret");
+}
+
+static void token_refused(void *context)
+{
+	struct actor *a = context;
+
+	a->refused = true;
 }
 
 static void show_alert(void *context, const char *text)
@@ -92,7 +103,7 @@ static bool has_word(char **words, const char *word)
 	return false;
 }
 
-/* open [starttls] [ro] [mech=NAME] [timeout=MS] */
+/* open [starttls] [ro] [token | tokens] [mech=NAME] [timeout=MS] */
 static int do_open(struct actor *a, char **words, struct err *err)
 {
 	struct session_options o = {
@@ -100,7 +111,10 @@ static int do_open(struct actor *a, char **words, struct err *err)
 		.port = a->port,
 		.security = has_word(words, "starttls") ? SECURITY_STARTTLS : SECURITY_PLAIN,
 		.user = "alice",
-		.secret = { tell_secret, a },
+		.secret = { .get = tell_secret,
+			    .context = a,
+			    .token = has_word(words, "token") || has_word(words, "tokens"),
+			    .refused = has_word(words, "tokens") ? token_refused : NULL },
 		.alert = show_alert,
 		.alert_context = a,
 		.read_only = has_word(words, "ro"),
@@ -108,6 +122,7 @@ static int do_open(struct actor *a, char **words, struct err *err)
 		.trace_fd = -1,
 	};
 
+	a->tokens = o.secret.token;
 	for (char **w = words; *w; w++) {
 		if (strncmp(*w, "mech=", 5) == 0)
 			o.mechanism = *w + 5;

@@ -120,7 +120,7 @@ static int perform(const struct script *s, const struct play_options *how, struc
 				     .security = s->starttls ? SECURITY_STARTTLS : SECURITY_PLAIN,
 				     .allow_plaintext = !s->no_plaintext,
 				     .user = "joe",
-				     .secret = { get_secret, NULL },
+				     .secret = { .get = get_secret },
 				     .timeout_ms = 5000,
 				     .trace_fd = -1 };
 	struct pop3 *p;

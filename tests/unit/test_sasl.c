@@ -18,7 +18,7 @@ static const char binding[] = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\
 #define B(mech) SASL_BIT(SASL_##mech)
 #define ALL_OF_THEM                                                                                \
 	(B(EXTERNAL) | B(LOGIN) | B(PLAIN) | B(SCRAM_SHA_1) | B(SCRAM_SHA_1_PLUS) |                \
-	 B(SCRAM_SHA_256) | B(SCRAM_SHA_256_PLUS))
+	 B(SCRAM_SHA_256) | B(SCRAM_SHA_256_PLUS) | B(XOAUTH2) | B(OAUTHBEARER))
 
 Test(sasl, names)
 {
@@ -32,6 +32,8 @@ Test(sasl, names)
 		{ "EXTERNAL", SASL_EXTERNAL },
 		{ "SCRAM-SHA-1", SASL_SCRAM_SHA_1 },
 		{ "SCRAM-SHA-1-PLUS", SASL_SCRAM_SHA_1_PLUS },
+		{ "xoauth2", SASL_XOAUTH2 },
+		{ "OAUTHBEARER", SASL_OAUTHBEARER },
 		{ "scram-sha-256", SASL_SCRAM_SHA_256 },
 		{ "SCRAM-SHA-256-PLUS", SASL_SCRAM_SHA_256_PLUS },
 		{ "SCRAM-SHA-512", SASL_NONE },
@@ -53,33 +55,47 @@ Test(sasl, choose)
 		struct sasl_situation situation;
 		enum sasl_mech want;
 	} rows[] = {
-		{ "all", { ALL_OF_THEM, NULL, true, true, false }, SASL_SCRAM_SHA_256_PLUS },
-		{ "no binding", { ALL_OF_THEM, NULL, true, false, false }, SASL_SCRAM_SHA_256 },
+		{ "all", { ALL_OF_THEM, NULL, true, true, false, false }, SASL_SCRAM_SHA_256_PLUS },
+		{ "no binding",
+		  { ALL_OF_THEM, NULL, true, false, false, false },
+		  SASL_SCRAM_SHA_256 },
 		{ "SHA-1 with binding, SHA-256 without",
-		  { B(SCRAM_SHA_1_PLUS) | B(SCRAM_SHA_256), NULL, true, true, false },
+		  { B(SCRAM_SHA_1_PLUS) | B(SCRAM_SHA_256), NULL, true, true, false, false },
 		  SASL_SCRAM_SHA_256 },
 		{ "SHA-1",
-		  { B(SCRAM_SHA_1) | B(PLAIN), NULL, true, false, false },
+		  { B(SCRAM_SHA_1) | B(PLAIN), NULL, true, false, false, false },
 		  SASL_SCRAM_SHA_1 },
 		{ "PLAIN before LOGIN",
-		  { B(LOGIN) | B(PLAIN), NULL, true, false, false },
+		  { B(LOGIN) | B(PLAIN), NULL, true, false, false, false },
 		  SASL_PLAIN },
-		{ "LOGIN", { B(LOGIN), NULL, true, false, false }, SASL_LOGIN },
+		{ "LOGIN", { B(LOGIN), NULL, true, false, false, false }, SASL_LOGIN },
 		{ "LOGIN cannot act for another",
-		  { B(LOGIN), NULL, true, false, true },
+		  { B(LOGIN), NULL, true, false, true, false },
 		  SASL_NONE },
-		{ "no clear text", { B(LOGIN) | B(PLAIN), NULL, false, false, false }, SASL_NONE },
+		{ "no clear text",
+		  { B(LOGIN) | B(PLAIN), NULL, false, false, false, false },
+		  SASL_NONE },
 		{ "SCRAM without TLS",
-		  { ALL_OF_THEM, NULL, false, false, false },
+		  { ALL_OF_THEM, NULL, false, false, false, false },
 		  SASL_SCRAM_SHA_256 },
-		{ "nothing offered", { 0, NULL, true, true, false }, SASL_NONE },
+		{ "nothing offered", { 0, NULL, true, true, false, false }, SASL_NONE },
 		{ "EXTERNAL is not for guessing",
-		  { B(EXTERNAL), NULL, true, true, false },
+		  { B(EXTERNAL), NULL, true, true, false, false },
 		  SASL_NONE },
 		{ "EXTERNAL wanted",
-		  { ALL_OF_THEM, "external", true, true, false },
+		  { ALL_OF_THEM, "external", true, true, false, false },
 		  SASL_EXTERNAL },
-		{ "PLAIN wanted", { ALL_OF_THEM, "PLAIN", true, true, false }, SASL_PLAIN },
+		{ "PLAIN wanted", { ALL_OF_THEM, "PLAIN", true, true, false, false }, SASL_PLAIN },
+		{ "a password by no token mechanism",
+		  { B(XOAUTH2) | B(OAUTHBEARER), NULL, true, true, false, false },
+		  SASL_NONE },
+		{ "token", { ALL_OF_THEM, NULL, true, true, false, true }, SASL_XOAUTH2 },
+		{ "token by OAUTHBEARER",
+		  { ALL_OF_THEM & ~B(XOAUTH2), NULL, true, true, false, true },
+		  SASL_OAUTHBEARER },
+		{ "OAUTHBEARER wanted",
+		  { ALL_OF_THEM, "oauthbearer", true, true, false, true },
+		  SASL_OAUTHBEARER },
 	};
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
@@ -99,14 +115,31 @@ Test(sasl, choose_refused)
 		struct sasl_situation situation;
 		enum err_code want;
 	} rows[] = {
-		{ "unknown", { ALL_OF_THEM, "CRAM-MD5", true, true, false }, ERR_USAGE },
-		{ "not offered", { B(LOGIN), "PLAIN", true, true, false }, ERR_UNAVAILABLE },
-		{ "in clear text", { ALL_OF_THEM, "PLAIN", false, true, false }, ERR_UNAVAILABLE },
+		{ "unknown", { ALL_OF_THEM, "CRAM-MD5", true, true, false, false }, ERR_USAGE },
+		{ "not offered", { B(LOGIN), "PLAIN", true, true, false, false }, ERR_UNAVAILABLE },
+		{ "in clear text",
+		  { ALL_OF_THEM, "PLAIN", false, true, false, false },
+		  ERR_UNAVAILABLE },
 		{ "no binding",
-		  { ALL_OF_THEM, "SCRAM-SHA-256-PLUS", true, false, false },
+		  { ALL_OF_THEM, "SCRAM-SHA-256-PLUS", true, false, false, false },
+		  ERR_UNAVAILABLE },
+		{ "a token where only passwords are taken",
+		  { B(PLAIN) | B(LOGIN), NULL, true, true, false, true },
+		  ERR_UNAVAILABLE },
+		{ "a token in clear text",
+		  { ALL_OF_THEM, NULL, false, true, false, true },
+		  ERR_UNAVAILABLE },
+		{ "a token for another",
+		  { ALL_OF_THEM, NULL, true, true, true, true },
+		  ERR_UNAVAILABLE },
+		{ "a token as a password",
+		  { ALL_OF_THEM, "PLAIN", true, true, false, true },
+		  ERR_UNAVAILABLE },
+		{ "a password as a token",
+		  { ALL_OF_THEM, "XOAUTH2", true, true, false, false },
 		  ERR_UNAVAILABLE },
 		{ "LOGIN for another",
-		  { ALL_OF_THEM, "LOGIN", true, true, true },
+		  { ALL_OF_THEM, "LOGIN", true, true, true, false },
 		  ERR_UNAVAILABLE },
 	};
 
@@ -220,6 +253,118 @@ Test(sasl, login)
 	cr_expect_eq(sasl_finish(s, &err), 0);
 	cr_expect_eq(step(s, "PIN:", &got, &err), -1);
 	sasl_free(s);
+}
+
+/* The examples of RFC 7628 4.1 and 4.3 and of Google's and Microsoft's pages; ^A is shown as '!'.
+ */
+Test(sasl, tokens)
+{
+	static const struct {
+		const char *name;
+		enum sasl_mech mech;
+		const char *user, *host, *port, *want;
+	} rows[] = {
+		{ "RFC 7628", SASL_OAUTHBEARER, "user@example.com", "server.example.com", "143",
+		  "n,a=user@example.com,!host=server.example.com!port=143!"
+		  "auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==!!" },
+		{ "no host", SASL_OAUTHBEARER, "user@example.com", NULL, NULL,
+		  "n,a=user@example.com,!auth=Bearer "
+		  "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==!!" },
+		{ "commas", SASL_OAUTHBEARER, "a,b=c", NULL, NULL,
+		  "n,a=a=2Cb=3Dc,!auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==!!" },
+		{ "XOAUTH2", SASL_XOAUTH2, "user@example.com", "ignored", "143",
+		  "user=user@example.com!auth=Bearer "
+		  "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==!!" },
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct sasl_options o = { .mech = rows[i].mech,
+					  .user = rows[i].user,
+					  .host = rows[i].host,
+					  .port = rows[i].port,
+					  .secret = SLICE_LIT(
+						  "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==") };
+		CLEANUP(sasl_wipe) struct buf got = BUF_INIT(SASL_RESPONSE_MAX);
+		struct err err = ERR_INIT;
+		struct sasl *s;
+
+		cr_assert_eq(sasl_new(&o, &s, &err), 0, "%s: %s", rows[i].name, err.text);
+		cr_expect_eq(sasl_initial(s, &got, &err), 1, "%s", rows[i].name);
+		for (size_t at = 0; at < got.len; at++)
+			if (got.ptr[at] == '\001')
+				got.ptr[at] = '!';
+		cr_expect_str_eq(buf_cstr(&got), rows[i].want, "%s", rows[i].name);
+		cr_expect(sasl_password_used(s), "%s", rows[i].name);
+		cr_expect_eq(sasl_finish(s, &err), 0, "%s", rows[i].name);
+		cr_expect_null(sasl_refusal(s), "%s", rows[i].name);
+		sasl_free(s);
+	}
+}
+
+/* The server's reason is told in words of ours: its own could repeat the token. */
+Test(sasl, refused_tokens)
+{
+	static const struct {
+		const char *name;
+		enum sasl_mech mech;
+		const char *in, *answer, *want;
+	} rows[] = {
+		{ "Dovecot, XOAUTH2", SASL_XOAUTH2,
+		  "{\"status\":\"401\",\"schemes\":\"bearer\",\"scope\":\"mail\"}", "",
+		  "status 401: it has expired" },
+		{ "RFC 7628", SASL_OAUTHBEARER,
+		  "{\"status\":\"invalid_token\",\"scope\":\"example_scope\",\"openid-"
+		  "configuration\":\"https://example.com/.well-known/openid-configuration\"}",
+		  "\001", "invalid_token: it has expired" },
+		{ "Google", SASL_XOAUTH2,
+		  "{\"status\":\"400\",\"schemes\":\"Bearer\",\"scope\":\"https://mail.google.com/"
+		  "\"}",
+		  "", "status 400: it is not valid" },
+		{ "a number", SASL_XOAUTH2, "{\"status\":403}", "", "status 403" },
+		{ "scope", SASL_OAUTHBEARER, "{\"status\":\"insufficient_scope\"}", "\001",
+		  "insufficient_scope" },
+		{ "the token", SASL_XOAUTH2, "{\"status\":\"canary\"}", "",
+		  "a reason that mailhoist does not know" },
+		{ "very long", SASL_XOAUTH2,
+		  "{\"status\":\"01234567890123456789012345678901234567890123456789\"}", "",
+		  "no reason given" },
+		{ "inside", SASL_XOAUTH2, "{\"x\":{\"status\":\"401\"}}", "", "no reason given" },
+		{ "nothing", SASL_XOAUTH2, "", "", "no reason given" },
+		{ "garbage", SASL_OAUTHBEARER, "\xFF}[", "\001", "no reason given" },
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct sasl *s = begin(
+			&(struct login){ .mech = rows[i].mech, .user = "tim", .secret = "canary" });
+		CLEANUP(sasl_wipe) struct buf got = BUF_INIT(SASL_RESPONSE_MAX);
+		struct err err = ERR_INIT;
+
+		cr_assert_eq(sasl_initial(s, &got, &err), 1);
+		expect_step(rows[i].name, s, rows[i].in, rows[i].answer);
+		cr_assert_not_null(sasl_refusal(s), "%s", rows[i].name);
+		cr_expect(strncmp(sasl_refusal(s), rows[i].want, strlen(rows[i].want)) == 0,
+			  "%s: %s", rows[i].name, sasl_refusal(s));
+		cr_expect_eq(sasl_finish(s, &err), -1, "%s: OK after a refusal", rows[i].name);
+		cr_expect_eq(step(s, "{}", &got, &err), -1, "%s: it goes on", rows[i].name);
+		sasl_free(s);
+	}
+}
+
+Test(sasl, unusable_tokens)
+{
+	static const char *const rows[] = { "", "a b", "a\001b", "a\nb", "\xC3\xB6" };
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct sasl_options o = { .mech = SASL_XOAUTH2,
+					  .user = "tim",
+					  .secret = slice_str(rows[i]) };
+		struct err err = ERR_INIT;
+		struct sasl *s = NULL;
+
+		cr_expect_eq(sasl_new(&o, &s, &err), -1, "%zu", i);
+		cr_expect_eq(err.code, ERR_AUTH, "%zu", i);
+		cr_expect(!strstr(err.text, "a b"), "%s", err.text);
+	}
 }
 
 Test(sasl, external)
