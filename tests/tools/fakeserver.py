@@ -75,6 +75,7 @@ class FakeServer:
     def serve(self, sock):
         try:
             with sock:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 line = Connection(sock, self)
                 if self.certificate:
                     line.start_tls(self.certificate)
