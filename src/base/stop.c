@@ -7,6 +7,7 @@
 #include <string.h>
 
 static volatile sig_atomic_t stopped_by;
+static bool held;
 
 static void on_signal(int number)
 {
@@ -29,12 +30,17 @@ void stop_install(void)
 
 int stop_requested(void)
 {
-	return stopped_by;
+	return held ? 0 : stopped_by;
+}
+
+void stop_hold(bool hold)
+{
+	held = hold;
 }
 
 int stop_check(struct err *err)
 {
-	if (!stopped_by)
+	if (!stop_requested())
 		return 0;
 	return err_set(err, ERR_INTERRUPTED, SCOPE_RUN, RETRY_LATER,
 		       "stopped by a signal; run it again to go on");

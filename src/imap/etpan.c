@@ -285,6 +285,8 @@ static bool status_item(struct lexer *l, struct folder_status *status)
 		return false;
 	if (slice_ieq(name, SLICE_LIT("HIGHESTMODSEQ")))
 		status->highestmodseq = value;
+	if (slice_ieq(name, SLICE_LIT("SIZE")))
+		status->octets = value;
 	if (value > UINT32_MAX)
 		return true;
 	if (slice_ieq(name, SLICE_LIT("MESSAGES")))

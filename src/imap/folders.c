@@ -71,15 +71,14 @@ static int list(struct session *s, enum verb verb, struct args *args, struct are
 	return got < 0 ? -1 : r->status != STATUS_OK;
 }
 
-/* The richest LIST that the server understands. */
-static int list_pattern(struct session *s, struct slice pattern, struct arena *a, struct buf *rows,
-			struct err *err)
+/* The richest LIST that the server understands. As list(). */
+static int list_richly(struct session *s, struct slice pattern, struct arena *a, struct buf *rows,
+		       struct response *r, struct err *err)
 {
 	CLEANUP(args_release) struct args args = ARGS_INIT;
 	CLEANUP(args_release) struct args plain = ARGS_INIT;
 	enum verb verb = VERB_LIST;
 	const char *options = NULL;
-	struct response r;
 	int got;
 
 	if ((s->caps.bits & CAP_LIST_EXTENDED) && (s->caps.bits & CAP_SPECIAL_USE))
@@ -87,11 +86,20 @@ static int list_pattern(struct session *s, struct slice pattern, struct arena *a
 	else if (s->caps.xlist && !(s->caps.bits & CAP_SPECIAL_USE))
 		verb = VERB_XLIST;
 	args_pattern(&args, NULL, pattern, options);
-	got = list(s, verb, &args, a, rows, &r, err);
+	got = list(s, verb, &args, a, rows, r, err);
 	if (got == 1 && (options || verb == VERB_XLIST)) {
 		args_pattern(&plain, NULL, pattern, NULL);
-		got = list(s, VERB_LIST, &plain, a, rows, &r, err);
+		got = list(s, VERB_LIST, &plain, a, rows, r, err);
 	}
+	return got;
+}
+
+static int list_pattern(struct session *s, struct slice pattern, struct arena *a, struct buf *rows,
+			struct err *err)
+{
+	struct response r;
+	int got = list_richly(s, pattern, a, rows, &r, err);
+
 	return got == 1 ? refused(s, VERB_LIST, &r, SCOPE_ACCOUNT, err) : got;
 }
 
@@ -233,10 +241,21 @@ int session_list_one(struct session *s, const char *wire_name, struct arena *a,
 		     struct listed_folder *out, struct err *err)
 {
 	CLEANUP(buf_release) struct buf rows = ROWS_INIT;
+	struct response r;
+	int got = list_richly(s, slice_str(wire_name), a, &rows, &r, err);
 
-	/* A "*" or "%" in the name finds others too: only the very name counts. */
-	if (list_pattern(s, slice_str(wire_name), a, &rows, err) < 0)
+	if (got == 1) {
+		/* Courier does not even list what it cannot spell (symbols beyond 16 bits): such a
+		 * folder is not there. But a server in trouble has said nothing. */
+		enum refusal why = refusal_of(&r);
+
+		if (why != REFUSAL_THROTTLED && why != REFUSAL_SERVER)
+			return 0;
+		return refused(s, VERB_LIST, &r, SCOPE_ACCOUNT, err);
+	}
+	if (got < 0)
 		return -1;
+	/* A "*" or "%" in the name finds others too: only the very name counts. */
 	for (size_t i = 0; i < rows_n(&rows); i++) {
 		if (!same_name(rows_at(&rows, i)->name, slice_str(wire_name)))
 			continue;
@@ -294,6 +313,32 @@ int session_status(struct session *s, const char *wire_name, struct folder_statu
 		return err_set(err, ERR_PROTOCOL, SCOPE_FOLDER, RETRY_NEVER,
 			       "the server does not tell the folder's status");
 	*out = status;
+	return 0;
+}
+
+int session_folder_size(struct session *s, const char *wire_name, uint32_t *messages,
+			uint64_t *octets, struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+	struct folder_status status;
+	struct response r;
+	bool told = false;
+	int got;
+
+	args_folder(&args, slice_str(wire_name));
+	args_raw(&args, s->caps.bits & CAP_STATUS_SIZE ? "(MESSAGES SIZE)" : "(MESSAGES)");
+	if (command_start(s, VERB_STATUS, &args, err) < 0)
+		return -1;
+	while ((got = command_next(s, &r, err)) > 0) {
+		if (response_is(&r, "STATUS") && status_is_of(&r, slice_str(wire_name)))
+			told = tolerant_status(&r, &status) || told;
+	}
+	if (got < 0)
+		return -1;
+	if (r.status != STATUS_OK || !told)
+		return refused(s, VERB_STATUS, &r, SCOPE_FOLDER, err);
+	*messages = status.messages;
+	*octets = status.octets;
 	return 0;
 }
 
@@ -450,6 +495,20 @@ int session_subscribe(struct session *s, const char *wire_name, struct err *err)
 
 	args_folder(&args, slice_str(wire_name));
 	return command_run(s, VERB_SUBSCRIBE, &args, &r, err) < 0 ? -1 : 0;
+}
+
+int session_delete_scratch(struct session *s, const char *wire_name, struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+	struct response r;
+	int got;
+
+	if (!strstr(wire_name, SCRATCH_MARK))
+		return err_set(err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER,
+			       "'%s' is no folder of ours to delete", wire_name);
+	args_folder(&args, slice_str(wire_name));
+	got = command_run(s, VERB_DELETE, &args, &r, err);
+	return got == 1 ? refused(s, VERB_DELETE, &r, SCOPE_FOLDER, err) : got;
 }
 
 /* ---- EXAMINE, SELECT ---- */

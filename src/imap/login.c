@@ -207,6 +207,7 @@ static int login_command(struct session *s, const struct session_options *o, str
 	got = command_run(s, VERB_LOGIN, &args, &r, err);
 	if (got == 1)
 		return login_refused(s, &r, NULL, err);
+	s->mechanism = "LOGIN";
 	return got < 0 ? -1 : logged_in(s, &r);
 }
 
@@ -345,8 +346,10 @@ static int sasl_login(struct session *s, const struct session_options *o, enum s
 	got = authenticate_in_time(s, o, sasl, mech, &r, err);
 	if (got == 0 && sasl_finish(sasl, err) < 0)
 		got = -1;
-	if (got == 0)
+	if (got == 0) {
+		s->mechanism = sasl_mech_name(mech);
 		logged_in(s, &r);
+	}
 	if (got == 1)
 		login_refused(s, &r, sasl_refusal(sasl), err);
 	*may_try_another = got == 1 && err->code == ERR_AUTH &&

@@ -155,6 +155,7 @@ static const struct {
 	{ "ESEARCH", CAP_ESEARCH },
 	{ "X-GM-EXT-1", CAP_GMAIL },
 	{ "STATUS=SIZE", CAP_STATUS_SIZE },
+	{ "BINARY", CAP_BINARY },
 	{ "APPENDLIMIT", CAP_APPENDLIMIT },
 };
 

@@ -651,7 +651,7 @@ static int session_new(const struct session_options *options, struct session **o
 	s->profile = (struct profile){ .name = "", .title = "" };
 	buf_init(&s->capability_words, FRAME_KEEP_MAX);
 	s->host = arena_str(&s->own, options->host);
-	s->prefix = s->server_name = s->greeting = "";
+	s->prefix = s->server_name = s->greeting = s->mechanism = "";
 	s->etpan = etpan_new();
 	s->ring = calloc(PIPELINE_MAX, sizeof(*s->ring));
 	if (!s->host || !s->etpan || !s->ring || writer_init(&s->writer, s->read_only, err) < 0) {
@@ -776,6 +776,21 @@ char session_separator(const struct session *s)
 const char *session_server_name(const struct session *s)
 {
 	return s->server_name;
+}
+
+struct slice session_capability_words(const struct session *s)
+{
+	return buf_slice(&s->capability_words);
+}
+
+const char *session_mechanism(const struct session *s)
+{
+	return s->mechanism;
+}
+
+int session_tls(const struct session *s, struct arena *a, struct tls_facts *out, struct err *err)
+{
+	return stream_tls_facts(s->stream, a, out, err);
 }
 
 /* ---- sharing a poll loop ---- */

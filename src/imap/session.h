@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "imap/profile.h"
 #include "message/message.h"
+#include "net/tls.h"
 
 struct session;
 
@@ -98,6 +99,7 @@ enum capability {
 	CAP_ESEARCH = 1u << 20,
 	CAP_GMAIL = 1u << 21, /* X-GM-EXT-1 */
 	CAP_STATUS_SIZE = 1u << 22,
+	CAP_BINARY = 1u << 23,
 };
 
 /* Connect, secure, log in, read capabilities and namespace. Errors: ERR_CONNECT, ERR_TLS,
@@ -121,6 +123,11 @@ int session_compress(struct session *s, struct err *err);
 bool session_is_compressed(const struct session *s);
 /* The shortest time that an answer has taken, in milliseconds: about the round trip's. */
 uint32_t session_round_trip_ms(const struct session *s);
+/* All words of CAPABILITY; until the next one. */
+struct slice session_capability_words(const struct session *s);
+const char *session_mechanism(const struct session *s); /* of the login: "SCRAM-SHA-256", "LOGIN" */
+/* How TLS protects the line: 1; 0: not at all; -1. */
+int session_tls(const struct session *s, struct arena *a, struct tls_facts *out, struct err *err);
 
 /* From now on, or with NULL no more, look after others while waiting. *company stays the caller's.
  */
@@ -157,9 +164,14 @@ int session_list_one(struct session *s, const char *wire_name, struct arena *a,
 struct folder_status {
 	uint32_t uidvalidity, uidnext, messages;
 	uint64_t highestmodseq; /* 0: not known */
+	uint64_t octets;	/* of session_folder_size() */
 };
 int session_status(struct session *s, const char *wire_name, struct folder_status *out,
 		   struct err *err);
+/* Number of messages, and of their octets where the server counts them (CAP_STATUS_SIZE; else 0).
+ */
+int session_folder_size(struct session *s, const char *wire_name, uint32_t *messages,
+			uint64_t *octets, struct err *err);
 
 /* What the folder's quota roots say; has_* false: no limit is known, or the server does not tell.
  */
@@ -174,6 +186,11 @@ int session_quota(struct session *s, const char *wire_name, struct quota *out, s
  * why (err.text has the server's words) but the session goes on; -1. */
 int session_create(struct session *s, const char *wire_name, enum role role, struct arena *a,
 		   struct listed_folder *out, struct err *err);
+
+/* DELETE of a folder that a probe has made, and of no other: its name must have the mark. -1 with
+ * SCOPE_FOLDER: the server refuses. */
+#define SCRATCH_MARK "mailhoist-probe-"
+int session_delete_scratch(struct session *s, const char *wire_name, struct err *err);
 
 /* A refusal is ignored. */
 int session_subscribe(struct session *s, const char *wire_name, struct err *err);
@@ -253,6 +270,7 @@ struct append_spec {
 	uint64_t size;	    /* octets that will follow, exactly */
 	bool synchronising; /* wait for "+" before the octets; else LITERAL+ (the caller knows that
 			       the server has it) */
+	bool literal8;	    /* `~{n}`: octets with NULs among them (CAP_BINARY, RFC 3516 4.4) */
 };
 
 /* Keywords that may stand on an APPEND line at all: [A-Za-z0-9$_.-]{1,50}. Others are dropped by

@@ -99,7 +99,7 @@ struct session {
 	size_t octets_since;	/* read since then, of frames not yet whole */
 
 	struct capabilities caps;
-	const char *prefix, *server_name, *greeting;
+	const char *prefix, *server_name, *greeting, *mechanism;
 	struct buf capability_words; /* of the last CAPABILITY */
 	struct slice profile_file;
 	const char *profile_wanted;

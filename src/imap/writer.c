@@ -36,6 +36,7 @@ static const struct {
 	[VERB_UID_FETCH] = { "UID FETCH", true },
 	[VERB_SELECT] = { "SELECT", false },
 	[VERB_CREATE] = { "CREATE", false },
+	[VERB_DELETE] = { "DELETE", false },
 	[VERB_SUBSCRIBE] = { "SUBSCRIBE", false },
 	[VERB_APPEND] = { "APPEND", false },
 	[VERB_UID_COPY] = { "UID COPY", false },
@@ -272,6 +273,7 @@ int append_line(struct buf *b, const struct append_spec *spec, struct err *err)
 		return err_set(err, ERR_INTERNAL, SCOPE_MESSAGE, RETRY_NEVER,
 			       "a date that servers cannot keep: %" PRId64, spec->internaldate);
 	date_format_imap(date, spec->internaldate);
-	buf_addf(b, " %s {%" PRIu64 "%s}\r\n", date, spec->size, spec->synchronising ? "" : "+");
+	buf_addf(b, " %s %s{%" PRIu64 "%s}\r\n", date, spec->literal8 ? "~" : "", spec->size,
+		 spec->synchronising ? "" : "+");
 	return buf_ok(b, "an APPEND line", err);
 }

@@ -38,6 +38,7 @@ enum verb {
 	VERB_UID_FETCH,
 	VERB_SELECT,
 	VERB_CREATE,
+	VERB_DELETE, /* session_delete_scratch() alone */
 	VERB_SUBSCRIBE,
 	VERB_APPEND,
 	VERB_UID_COPY,

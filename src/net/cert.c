@@ -151,6 +151,24 @@ static void add_hosts(struct buf *b, const X509 *cert)
 	GENERAL_NAMES_free(names);
 }
 
+bool cert_describe(const X509 *cert, struct cert_words *out)
+{
+	add_hosts(&out->hosts, cert);
+	add_person(&out->issuer, X509_get_issuer_name(cert));
+	add_date(&out->expires, X509_get0_notAfter(cert));
+	add_fingerprint(&out->fingerprint, cert);
+	return buf_cstr(&out->hosts) && buf_cstr(&out->issuer) && buf_cstr(&out->expires) &&
+	       buf_cstr(&out->fingerprint);
+}
+
+void cert_words_release(struct cert_words *w)
+{
+	buf_release(&w->hosts);
+	buf_release(&w->issuer);
+	buf_release(&w->expires);
+	buf_release(&w->fingerprint);
+}
+
 /* ---- reasons ---- */
 
 static void add_culprit(struct buf *b, const struct cert_verdict *v)

@@ -231,6 +231,14 @@ size_t stream_channel_binding(const struct stream *s, uint8_t out[32])
 	return s->tls != NULL ? tls_exporter_binding(s->tls, out) : 0;
 }
 
+int stream_tls_facts(const struct stream *s, struct arena *a, struct tls_facts *out,
+		     struct err *err)
+{
+	if (s->tls == NULL)
+		return 0;
+	return tls_describe(s->tls, a, out, err) < 0 ? -1 : 1;
+}
+
 /* ---- reading and writing ---- */
 
 static bool try_again(int sys_errno)

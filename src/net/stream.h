@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "net/tls.h"
 
 struct stream;
 
@@ -47,6 +48,9 @@ int stream_compress(struct stream *s, struct slice early, struct err *err);
 bool stream_is_tls(const struct stream *s);
 bool stream_is_compressed(const struct stream *s);
 bool stream_is_loopback(const struct stream *s); /* the peer's address is 127/8 or ::1 */
+/* How TLS protects it: 1; 0: it is plain; -1. */
+int stream_tls_facts(const struct stream *s, struct arena *a, struct tls_facts *out,
+		     struct err *err);
 const char *stream_peer(const struct stream *s); /* "host:port" for messages */
 
 int stream_fd(const struct stream *s);

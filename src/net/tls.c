@@ -442,6 +442,26 @@ bool tls_has_pending(const struct tls *t)
 	return SSL_pending(t->ssl) > 0;
 }
 
+int tls_describe(const struct tls *t, struct arena *a, struct tls_facts *out, struct err *err)
+{
+	CLEANUP(cert_words_release) struct cert_words words = CERT_WORDS_INIT;
+
+	if (t->leaf == NULL || !cert_describe(t->leaf, &words))
+		return err_nomem(err);
+	*out = (struct tls_facts){
+		.version = arena_str(a, SSL_get_version(t->ssl)),
+		.cipher = arena_str(a, SSL_get_cipher_name(t->ssl)),
+		.hosts = arena_str(a, words.hosts.ptr),
+		.issuer = arena_str(a, words.issuer.ptr),
+		.expires = arena_str(a, words.expires.ptr),
+		.fingerprint = arena_str(a, words.fingerprint.ptr),
+	};
+	return out->version && out->cipher && out->hosts && out->issuer && out->expires &&
+			       out->fingerprint
+		       ? 0
+		       : err_nomem(err);
+}
+
 size_t tls_exporter_binding(const struct tls *t, uint8_t out[32])
 {
 	static const char label[] = "EXPORTER-Channel-Binding";

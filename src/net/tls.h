@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 
 struct tls;
@@ -36,5 +37,14 @@ bool tls_has_pending(const struct tls *t);
 
 /* RFC 9266: 32, or 0 when the connection has none (below TLS 1.3). */
 size_t tls_exporter_binding(const struct tls *t, uint8_t out[32]);
+
+/* How a connection is protected, for people. The texts belong to an arena. */
+struct tls_facts {
+	const char *version, *cipher; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
+	const char *hosts, *issuer;   /* of the certificate */
+	const char *expires;	      /* its last day: "2027-01-31" */
+	const char *fingerprint;      /* "sha256:HEX" */
+};
+int tls_describe(const struct tls *t, struct arena *a, struct tls_facts *out, struct err *err);
 
 #endif

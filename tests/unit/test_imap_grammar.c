@@ -117,10 +117,10 @@ Test(imap_grammar, capabilities)
 
 	capabilities_read(
 		SLICE_LIT("IMAP4rev1 literal+ MULTIAPPEND APPENDLIMIT=35651584 AUTH=PLAIN "
-			  "AUTH=FOO  auth=scram-sha-256 XLIST X-UNKNOWN"),
+			  "AUTH=FOO  auth=scram-sha-256 XLIST X-UNKNOWN BINARY"),
 		&c);
 	cr_expect(c.known && c.xlist && c.append_limit == 35651584);
-	cr_expect(c.bits == (CAP_LITERAL_PLUS | CAP_MULTIAPPEND | CAP_APPENDLIMIT));
+	cr_expect(c.bits == (CAP_LITERAL_PLUS | CAP_MULTIAPPEND | CAP_APPENDLIMIT | CAP_BINARY));
 	cr_expect(c.auth == (SASL_BIT(SASL_PLAIN) | SASL_BIT(SASL_SCRAM_SHA_256)));
 	capabilities_read(SLICE_LIT("APPENDLIMIT"), &c);
 	cr_expect(c.bits == CAP_APPENDLIMIT && c.append_limit == 0);
@@ -193,25 +193,25 @@ Test(imap_grammar, status)
 		bool ok;
 		struct folder_status want;
 	} rows[] = {
-		{ "x (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3)", true, { 3, 2, 1, 0 } },
+		{ "x (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3)", true, { 3, 2, 1, 0, 0 } },
 		{ "\"a b\" (UIDVALIDITY 1700000000 MESSAGES 1 UNSEEN 4)",
 		  true,
-		  { 1700000000, 0, 1, 0 } },
+		  { 1700000000, 0, 1, 0, 0 } },
 		{ "x (UIDVALIDITY 4294967295 HIGHESTMODSEQ 9223372036854775807)",
 		  true,
-		  { 4294967295, 0, 0, 9223372036854775807 } },
+		  { 4294967295, 0, 0, 9223372036854775807, 0 } },
 		{ "x (MESSAGES 1 SIZE 99999999999 MAILBOXID (a-b) UIDNEXT 2)",
 		  true,
-		  { 0, 2, 1, 0 } },
+		  { 0, 2, 1, 0, 0 } },
 		{ "a[x (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3 HIGHESTMODSEQ 4)",
 		  true,
-		  { 3, 2, 1, 4 } },
-		{ "x ()", true, { 0, 0, 0, 0 } },
-		{ "x (MESSAGES 4294967297)", true, { 0, 0, 0, 0 } },
-		{ "a b (MESSAGES 2)", true, { 0, 0, 2, 0 } },
-		{ "x", false, { 0, 0, 0, 0 } },
-		{ "x (MESSAGES", false, { 0, 0, 0, 0 } },
-		{ "x (MESSAGES 1", false, { 0, 0, 0, 0 } },
+		  { 3, 2, 1, 4, 0 } },
+		{ "x ()", true, { 0, 0, 0, 0, 0 } },
+		{ "x (MESSAGES 4294967297)", true, { 0, 0, 0, 0, 0 } },
+		{ "a b (MESSAGES 2)", true, { 0, 0, 2, 0, 0 } },
+		{ "x", false, { 0, 0, 0, 0, 0 } },
+		{ "x (MESSAGES", false, { 0, 0, 0, 0, 0 } },
+		{ "x (MESSAGES 1", false, { 0, 0, 0, 0, 0 } },
 	};
 	struct etpan *e = etpan_new();
 
@@ -418,7 +418,7 @@ Test(imap_grammar, arguments)
 Test(imap_grammar, read_only_says_what_reads)
 {
 	static const enum verb writing[] = {
-		VERB_SELECT,   VERB_CREATE,   VERB_SUBSCRIBE, VERB_APPEND,
+		VERB_SELECT,   VERB_CREATE,   VERB_DELETE,    VERB_SUBSCRIBE,	VERB_APPEND,
 		VERB_UID_COPY, VERB_UID_MOVE, VERB_UID_STORE, VERB_UID_EXPUNGE,
 	};
 	struct writer reader, writer;
@@ -529,7 +529,7 @@ Test(imap_grammar, append_line)
 {
 	static const char *const good[] = { "$Forwarded", "x" }, *const bad[] = { "x) {0}\r\n" };
 	CLEANUP(buf_release) struct buf b = BUF_INIT(4096);
-	struct append_spec spec = { FLAG_SEEN | FLAG_DRAFT, good, 2, 1000000000, 42, true };
+	struct append_spec spec = { FLAG_SEEN | FLAG_DRAFT, good, 2, 1000000000, 42, true, false };
 	struct err err;
 
 	cr_expect(append_line(&b, &spec, &err) == 0);
@@ -541,6 +541,10 @@ Test(imap_grammar, append_line)
 	buf_reset(&b);
 	cr_expect(append_line(&b, &spec, &err) == 0);
 	cr_expect_str_eq(buf_cstr(&b), " () \"09-Sep-2001 01:46:40 +0000\" {42+}\r\n");
+	spec.literal8 = spec.synchronising = true;
+	buf_reset(&b);
+	cr_expect(append_line(&b, &spec, &err) == 0);
+	cr_expect_str_eq(buf_cstr(&b), " () \"09-Sep-2001 01:46:40 +0000\" ~{42}\r\n");
 	spec.keywords = bad;
 	spec.n_keywords = 1;
 	cr_expect(append_line(&b, &spec, &err) < 0 && err.code == ERR_INTERNAL);

@@ -203,6 +203,25 @@ static int do_status(struct actor *a, char **words, struct err *err)
 	return 0;
 }
 
+static int do_size(struct actor *a, char **words, struct err *err)
+{
+	uint32_t messages;
+	uint64_t octets;
+
+	if (session_folder_size(a->session, words[0], &messages, &octets, err) < 0)
+		return -1;
+	buf_addf(&a->results, "messages %" PRIu32 " octets %" PRIu64 "\n", messages, octets);
+	return 0;
+}
+
+static int do_delete(struct actor *a, char **words, struct err *err)
+{
+	if (session_delete_scratch(a->session, words[0], err) < 0)
+		return -1;
+	buf_adds(&a->results, "deleted\n");
+	return 0;
+}
+
 static int do_quota(struct actor *a, char **words, struct err *err)
 {
 	struct quota q;
@@ -542,6 +561,8 @@ static const struct {
 	{ "subscribe", do_subscribe, false },
 	{ "status", do_status, false },
 	{ "quota", do_quota, false },
+	{ "size", do_size, false },
+	{ "delete", do_delete, false },
 	{ "examine", do_examine, false },
 	{ "select", do_select, false },
 	{ "unselect", do_unselect, false },
