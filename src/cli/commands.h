@@ -11,6 +11,7 @@ int command_scan(const struct options *options, struct err *err);
 int command_migrate(const struct options *options, struct err *err); /* plan, run, verify */
 int command_apply(const struct options *options, struct err *err);
 int command_undo(const struct options *options, struct err *err);
+int command_check(const struct options *options, struct err *err);
 int command_report(const struct options *options, struct err *err);
 
 #endif

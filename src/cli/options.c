@@ -12,7 +12,7 @@
 #define BIT(command_)	  (1u << (command_))
 #define ON_SERVER_SOURCES (BIT(COMMAND_PLAN) | BIT(COMMAND_RUN) | BIT(COMMAND_VERIFY))
 #define ON_SOURCES	  (BIT(COMMAND_SCAN) | ON_SERVER_SOURCES)
-#define ON_SERVER	  (ON_SERVER_SOURCES | BIT(COMMAND_APPLY) | BIT(COMMAND_UNDO))
+#define ON_SERVER	  (ON_SERVER_SOURCES | BIT(COMMAND_APPLY) | BIT(COMMAND_UNDO) | BIT(COMMAND_CHECK))
 #define ON_JOURNAL	  (ON_SERVER | BIT(COMMAND_REPORT))
 #define ON_FILERS	  (BIT(COMMAND_PLAN) | BIT(COMMAND_RUN))
 #define ON_VERIFIERS	  (BIT(COMMAND_RUN) | BIT(COMMAND_APPLY) | BIT(COMMAND_VERIFY))
@@ -61,6 +61,7 @@ enum option_id {
 	OPT_FLAGS,
 	OPT_DRY_RUN,
 	OPT_CLEANUP,
+	OPT_PROBE,
 	OPT_VERIFY,
 	OPT_HELP,
 	OPT_VERSION,
@@ -75,7 +76,7 @@ static const struct {
 	{ OPT_TO, "to", "URL", ON_JOURNAL,
 	  "the account: imaps://user@host[:port][/prefix], or imap:// for STARTTLS" },
 	{ OPT_FORMAT, "format", "FORMAT", ON_ALL,
-	  "text (default); jsonl (scan, plan: one object a message); json (report, run)" },
+	  "text (default); jsonl (scan, plan: one object a message); json (report, run, check)" },
 	{ OPT_STATE, "state", "DIR", ON_JOURNAL,
 	  "where journals are kept (default: $XDG_STATE_HOME/mailhoist)" },
 	{ OPT_QUIET, "quiet", NULL, ON_ALL, "no progress on stderr" },
@@ -155,6 +156,9 @@ static const struct {
 	{ OPT_CLEANUP, "cleanup", NULL, BIT(COMMAND_REPORT),
 	  "for the owner of the mailbox: what INBOX still holds, and what to do about it" },
 
+	{ OPT_PROBE, "probe", NULL, BIT(COMMAND_CHECK),
+	  "try names, dates, flags and odd messages in a scratch folder, and remove it" },
+
 	{ OPT_HELP, "help", NULL, ~0u, "this text; `mailhoist help COMMAND` for one command" },
 	{ OPT_VERSION, "version", NULL, ~0u, "version and licence" },
 };
@@ -180,6 +184,8 @@ static const struct {
 	[COMMAND_REPORT] = { "report", "[RUN]",
 			     "the report of a run (default: the last one); needs no server", 0, 1,
 			     false },
+	[COMMAND_CHECK] = { "check", "--to URL", "what can the server do, and what will it refuse?",
+			    0, 0, true },
 	[COMMAND_HELP] = { "help", "[COMMAND]", "this text, or all about one command", 0, 1,
 			   false },
 	[COMMAND_VERSION] = { "version", "", "version and licence", 0, 0, false },
@@ -452,6 +458,8 @@ static bool *switch_of(struct options *o, enum option_id id)
 		return &o->dry_run;
 	case OPT_CLEANUP:
 		return &o->cleanup;
+	case OPT_PROBE:
+		return &o->probe;
 	default:
 		return NULL;
 	}

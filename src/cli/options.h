@@ -23,6 +23,7 @@ enum command {
 	COMMAND_VERIFY,
 	COMMAND_UNDO,
 	COMMAND_REPORT,
+	COMMAND_CHECK,
 	COMMAND_HELP,
 	COMMAND_VERSION,
 	COMMAND_COUNT
@@ -73,6 +74,7 @@ struct options {
 
 	bool dry_run; /* undo */
 	bool cleanup; /* report */
+	bool probe;   /* check */
 
 	/* apply and verify */
 	enum verify_level verify;

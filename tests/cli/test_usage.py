@@ -6,7 +6,7 @@ import unittest
 import rig
 
 MAN_PAGE = rig.TOP / "src/cli/mailhoist.1"
-COMMANDS = ["scan", "plan", "run", "apply", "verify", "undo", "report"]
+COMMANDS = ["scan", "plan", "run", "apply", "verify", "undo", "report", "check"]
 
 
 def man_source():
