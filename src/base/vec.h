@@ -6,6 +6,7 @@
 #define MAILHOIST_BASE_VEC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -33,6 +34,22 @@ static inline bool vec_any(vec v)
 
 	memcpy(halves, &v, sizeof(halves));
 	return (halves[0] | halves[1]) != 0;
+}
+
+/* The bytes before the first one that is not zero: VEC_LEN if all are. */
+static inline size_t vec_zeros(vec v)
+{
+	uint64_t halves[2];
+
+	memcpy(halves, &v, sizeof(halves));
+	for (size_t i = 0; i < 2; i++)
+		if (halves[i])
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+			return 8 * i + (size_t)__builtin_ctzll(halves[i]) / 8;
+#else
+			return 8 * i + (size_t)__builtin_clzll(halves[i]) / 8;
+#endif
+	return VEC_LEN;
 }
 
 #endif

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "base/vec.h"
+
 #define QP_LINE	    76 /* with the "=" of a soft line break */
 #define BASE64_LINE 57
 #define LINE_MAX_7BIT                                                                              \
@@ -58,12 +60,25 @@ static void count_control(struct census *c, uint8_t u)
 	c->after_cr = u == '\r';
 }
 
+static bool printable(uint8_t u)
+{
+	return u >= 0x20 && u < 0x7f;
+}
+
 /* How many printable ASCII characters `s` begins with. */
 static size_t printable_run(struct slice s)
 {
+	const vec low = vec_all(0x20), high = vec_all(0x7e);
 	size_t n = 0;
 
-	while (n < s.len && (unsigned char)s.ptr[n] - 0x20u < 0x5f)
+	for (; n + VEC_LEN <= s.len; n += VEC_LEN) {
+		vec v = vec_load(s.ptr + n);
+		size_t run = vec_zeros((vec)((v < low) | (v > high)));
+
+		if (run < VEC_LEN)
+			return n + run;
+	}
+	while (n < s.len && printable((uint8_t)s.ptr[n]))
 		n++;
 	return n;
 }
@@ -84,6 +99,12 @@ static void count_octet(struct census *c, uint8_t u)
 	c->high += u >> 7;
 }
 
+/* Does a line end, CR LF, stand at the beginning of `s`? */
+static bool at_line_end(struct slice s)
+{
+	return s.len > 1 && s.ptr[0] == '\r' && s.ptr[1] == '\n';
+}
+
 void census_add(struct census *c, struct slice s)
 {
 	static const struct slice start = { "--" BOUNDARY_START, sizeof("--" BOUNDARY_START) - 1 };
@@ -94,15 +115,21 @@ void census_add(struct census *c, struct slice s)
 		c->ours = true;
 	c->total += s.len;
 	while (s.len > 0) {
-		size_t run;
+		if (!c->after_cr && c->expect == 0) {
+			size_t run = printable_run(s);
 
+			c->line += run;
+			s = slice_from(s, run);
+			if (at_line_end(s)) {
+				end_of_line(c);
+				s = slice_from(s, 2);
+				continue;
+			}
+			if (s.len == 0)
+				break;
+		}
 		count_octet(c, (uint8_t)s.ptr[0]);
 		s = slice_from(s, 1);
-		if (c->after_cr || c->expect > 0)
-			continue;
-		run = printable_run(s);
-		c->line += run;
-		s = slice_from(s, run);
 	}
 	if (c->line > c->longest)
 		c->longest = c->line;
@@ -275,35 +302,74 @@ static void qp_octet(struct encoder *e, uint8_t u)
 	}
 }
 
+/* May it stand for itself, unless a line ends behind it? */
 static bool plain(uint8_t u)
 {
-	return u > 0x20 && u < 0x7f && u != '=';
+	return printable(u) && u != '=';
 }
 
-/* How many plain characters stand at the beginning of `s`, as far as the line has room. */
-static size_t qp_run(const struct encoder *e, struct slice s)
+static size_t plain_run(struct slice s)
 {
-	size_t room = e->column < QP_LINE - 1 ? QP_LINE - 1 - e->column : 0, n = 0;
+	const vec low = vec_all(0x20), high = vec_all(0x7e), equals = vec_all('=');
+	size_t n = 0;
 
-	if (room > s.len)
-		room = s.len;
-	while (n < room && plain((uint8_t)s.ptr[n]))
+	for (; n + VEC_LEN <= s.len; n += VEC_LEN) {
+		vec v = vec_load(s.ptr + n);
+		size_t run = vec_zeros((vec)((v < low) | (v > high) | (v == equals)));
+
+		if (run < VEC_LEN)
+			return n + run;
+	}
+	while (n < s.len && plain((uint8_t)s.ptr[n]))
 		n++;
 	return n;
+}
+
+/* Plain characters that no line end follows: as they are, in lines. */
+static void qp_plain(struct encoder *e, struct slice s)
+{
+	while (s.len > 0) {
+		char *room = outlet_room(e->out, QP_LINE + 3), *to = room;
+		struct slice piece;
+
+		if (e->column >= QP_LINE - 1) {
+			to = mempcpy(to, "=\r\n", 3);
+			e->column = 0;
+		}
+		piece = slice_head(s, QP_LINE - 1 - e->column);
+		to = mempcpy(to, piece.ptr, piece.len);
+		e->column += piece.len;
+		outlet_took(e->out, (size_t)(to - room));
+		s = slice_from(s, piece.len);
+	}
+}
+
+/* Whole lines and parts of lines, as far as they need no thought: returns the octets taken. A blank
+ * behind them is left for qp_octet(). */
+static size_t qp_run(struct encoder *e, struct slice s)
+{
+	size_t run = plain_run(s);
+
+	if (run > 0 && s.ptr[run - 1] == ' ')
+		run--;
+	if (run > 0) {
+		qp_release(e);
+		qp_plain(e, slice_head(s, run));
+	}
+	if (e->n_carry == 0 && at_line_end(slice_from(s, run))) {
+		outlet_add(e->out, "\r\n", 2);
+		e->column = 0;
+		run += 2;
+	}
+	return run;
 }
 
 static void qp_encode(struct encoder *e, struct slice s)
 {
 	while (s.len > 0) {
-		size_t run;
+		size_t run = qp_run(e, s);
 
-		if (plain((uint8_t)s.ptr[0]))
-			qp_release(e);
-		run = e->n_carry > 0 ? 0 : qp_run(e, s);
-		if (run > 0) {
-			outlet_add(e->out, s.ptr, run);
-			e->column += run;
-		} else {
+		if (run == 0) {
 			qp_octet(e, (uint8_t)s.ptr[0]);
 			run = 1;
 		}

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/vec.h"
+
 /* ---- blob ---- */
 
 void blob_reader_init(struct blob_reader *r)
@@ -67,25 +69,49 @@ static size_t add_char(struct line_reader *r, size_t n, char c)
 	return n;
 }
 
-/* How much of `s` stays as it is. */
-static size_t plain_run(struct slice s, size_t room)
+/* Is it a character that line ends have nothing to do with? */
+static bool in_line(char c)
 {
+	return (unsigned char)c > '\r' || c == '\t';
+}
+
+static size_t line_run(struct slice s)
+{
+	const vec cr = vec_all('\r'), tab = vec_all('\t');
 	size_t n = 0;
 
-	if (room > s.len)
-		room = s.len;
-	while (n < room && ((unsigned char)s.ptr[n] > '\r' || s.ptr[n] == '\t'))
+	for (; n + VEC_LEN <= s.len; n += VEC_LEN) {
+		vec v = vec_load(s.ptr + n);
+		size_t run = vec_zeros((vec)((v <= cr) & (v != tab)));
+
+		if (run < VEC_LEN)
+			return n + run;
+	}
+	while (n < s.len && in_line(s.ptr[n]))
 		n++;
 	return n;
 }
 
-/* As much of the piece as there is room for; returns the octets made. */
+/* How much of `s` has no other line ends than CR LF, and no NUL. */
+static size_t canonical_run(struct slice s)
+{
+	size_t n = 0;
+
+	for (;;) {
+		n += line_run(slice_from(s, n));
+		if (s.len - n < 2 || s.ptr[n] != '\r' || s.ptr[n + 1] != '\n')
+			return n;
+		n += 2;
+	}
+}
+
+/* As much of the piece as there is room for, made canonical; returns the octets made. */
 static size_t take_piece(struct line_reader *r)
 {
 	size_t n = 0;
 
 	while (r->in.len > 0 && n + 2 <= sizeof(r->bytes)) {
-		size_t run = plain_run(r->in, sizeof(r->bytes) - n);
+		size_t run = line_run(slice_head(r->in, sizeof(r->bytes) - n));
 
 		if (run > 0) {
 			memcpy(r->bytes + n, r->in.ptr, run);
@@ -100,19 +126,32 @@ static size_t take_piece(struct line_reader *r)
 	return n;
 }
 
+#define WORTH_CUTTING 512 /* octets that are handed on where they are, not copied */
+
+/* Text whose lines end as they should is not copied. */
+static struct slice next_lines(struct line_reader *r)
+{
+	size_t run = r->after_cr ? 0 : canonical_run(r->in);
+	struct slice out = slice_head(r->in, run);
+
+	if (run < WORTH_CUTTING && run < r->in.len)
+		return slice_of(r->bytes, take_piece(r));
+	r->in = slice_from(r->in, run);
+	return out;
+}
+
 static bool next_line_piece(struct reader *base, struct slice *out)
 {
 	struct line_reader *r = (struct line_reader *)base;
-	size_t n = 0;
 
-	while (n == 0) {
+	*out = slice_of(r->bytes, 0);
+	while (out->len == 0) {
 		if (r->in.len == 0 && !r->from->next(r->from, &r->in))
 			break;
-		n = take_piece(r);
+		*out = next_lines(r);
 	}
 	base->damaged = base->damaged || r->from->damaged;
-	*out = slice_of(r->bytes, n);
-	return n > 0;
+	return out->len > 0;
 }
 
 struct reader *line_reader_start(struct line_reader *r, struct reader *from)

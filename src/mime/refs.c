@@ -3,6 +3,8 @@
  */
 #include "mime/refs.h"
 
+#include "base/vec.h"
+
 #define FOUR(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (d))
 
 void refs_init(struct refs *r)
@@ -69,20 +71,52 @@ static void collect(struct refs *r, char c)
 	keep(r);
 }
 
+/* How much of `s` comes before a ':' or '=', which "cid:" and "src=" end with. */
+static size_t dull_run(struct slice s)
+{
+	const vec colon = vec_all(':'), equals = vec_all('=');
+	size_t n = 0;
+
+	for (; n + VEC_LEN <= s.len; n += VEC_LEN) {
+		vec v = vec_load(s.ptr + n);
+		size_t run = vec_zeros((vec)((v == colon) | (v == equals)));
+
+		if (run < VEC_LEN)
+			return n + run;
+	}
+	while (n < s.len && s.ptr[n] != ':' && s.ptr[n] != '=')
+		n++;
+	return n;
+}
+
+/* Only the last four octets are of interest. */
+static void look_back(struct refs *r, struct slice seen)
+{
+	seen = slice_from(seen, seen.len > 4 ? seen.len - 4 : 0);
+	for (size_t i = 0; i < seen.len; i++) {
+		char c = seen.ptr[i];
+
+		r->last = r->last << 8 | (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+	}
+}
+
 void refs_add(struct refs *r, struct slice html)
 {
-	for (size_t i = 0; i < html.len; i++) {
-		char c = html.ptr[i];
+	while (html.len > 0) {
+		size_t n = 1;
 
 		if (r->collecting) {
-			collect(r, c);
-			continue;
+			collect(r, html.ptr[0]);
+		} else {
+			n += dull_run(html);
+			look_back(r, slice_head(html, n));
+			if (r->last == FOUR('c', 'i', 'd', ':') ||
+			    r->last == FOUR('s', 'r', 'c', '=')) {
+				r->collecting = true;
+				r->len = 0;
+			}
 		}
-		r->last = r->last << 8 | (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
-		if (r->last == FOUR('c', 'i', 'd', ':') || r->last == FOUR('s', 'r', 'c', '=')) {
-			r->collecting = true;
-			r->len = 0;
-		}
+		html = slice_from(html, n);
 	}
 }
 

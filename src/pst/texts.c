@@ -4,6 +4,7 @@
 #include "pst/texts.h"
 
 #include "base/text.h"
+#include "base/vec.h"
 #include "pst/bytes.h"
 
 static char *put(char *to, uint32_t c)
@@ -36,6 +37,34 @@ static bool low(uint32_t c)
 	return c >= 0xdc00 && c < 0xe000;
 }
 
+typedef uint16_t units8 __attribute__((vector_size(VEC_LEN)));
+
+/* Eight units as octets, where each is an ASCII character other than NUL. */
+static bool narrow(const char *from, char *to)
+{
+	union {
+		vec octets;
+		units8 units;
+	} v = { .octets = vec_load(from) };
+	uint8_t __attribute__((vector_size(8))) eight;
+
+	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || vec_any((vec)((v.units - 1) >= 0x7f)))
+		return false;
+	eight = __builtin_convertvector(v.units, __typeof__(eight));
+	memcpy(to, &eight, sizeof(eight));
+	return true;
+}
+
+/* Most text is ASCII: returns how many units were converted, at once and with little thought. */
+static size_t narrow_run(const char *from, size_t units, char *to)
+{
+	size_t n = 0;
+
+	while (n + 8 <= units && narrow(from + 2 * n, to + n))
+		n += 8;
+	return n;
+}
+
 void utf16_to_utf8(struct slice in, bool last, struct buf *out, size_t *used, uint32_t *degraded)
 {
 	size_t units = in.len / 2, i = 0;
@@ -45,23 +74,14 @@ void utf16_to_utf8(struct slice in, bool last, struct buf *out, size_t *used, ui
 	if (!to)
 		return;
 	while (i < units) {
-		uint64_t four;
+		size_t run = narrow_run(in.ptr + 2 * i, units - i, to);
 		uint32_t c;
 
-		/* Most text is ASCII: four units at a time, none of them NUL or above 0x7f. */
-		while (i + 4 <= units) {
-			four = get64(in.ptr + 2 * i);
-			if ((four & 0xff80ff80ff80ff80) ||
-			    ((four - 0x0001000100010001) & 0x8000800080008000))
-				break;
-			for (int k = 0; k < 4; k++, four >>= 16)
-				*to++ = (char)four;
-			i += 4;
-		}
+		i += run;
+		to += run;
 		if (i == units)
 			break;
 		c = get16(in.ptr + 2 * i);
-
 		if (c == 0)
 			break;
 		if (high(c) && i + 1 == units && !last)
@@ -112,6 +132,16 @@ void text_stream_feed(struct text_stream *s, struct slice bytes)
 	s->fed = bytes;
 }
 
+static bool has_nul_unit(const char *units)
+{
+	union {
+		vec octets;
+		units8 units;
+	} v = { .octets = vec_load(units) };
+
+	return vec_any((vec)(v.units == 0));
+}
+
 /* The part of `in` before a NUL. Whatever follows the NULs at the end of a body was never shown to
  * anybody; that it is there is said. */
 static struct slice before_nul(struct slice in, bool utf16, bool *ended, uint32_t *degraded)
@@ -123,13 +153,8 @@ static struct slice before_nul(struct slice in, bool utf16, bool *ended, uint32_
 
 		n = nul ? (size_t)(nul - in.ptr) : in.len;
 	}
-	while (utf16 && n + 8 <= in.len) { /* four units, none of them NUL (nor far from ASCII) */
-		uint64_t four = get64(in.ptr + n);
-
-		if (((four - 0x0001000100010001) | four) & 0x8000800080008000)
-			break;
-		n += 8;
-	}
+	while (utf16 && n + VEC_LEN <= in.len && !has_nul_unit(in.ptr + n))
+		n += VEC_LEN;
 	while (n + width <= in.len && (in.ptr[n] || (utf16 && in.ptr[n + 1])))
 		n += width;
 	if (n + width > in.len)
