@@ -325,22 +325,37 @@ static size_t plain_run(struct slice s)
 	return n;
 }
 
-/* Plain characters that no line end follows: as they are, in lines. */
-static void qp_plain(struct encoder *e, struct slice s)
+/* Few octets, of which there may be more to read behind them, and room for more: a copy of known
+ * length is several times as fast as one of any. */
+static char *copy_few(char *to, struct slice s, size_t n)
 {
-	while (s.len > 0) {
-		char *room = outlet_room(e->out, QP_LINE + 3), *to = room;
-		struct slice piece;
+	if (s.len >= QP_LINE)
+		memcpy(to, s.ptr, QP_LINE);
+	else
+		memcpy(to, s.ptr, n);
+	return to + n;
+}
+
+/* The first `n` octets of `s`: plain characters that no line end follows. */
+static void qp_plain(struct encoder *e, struct slice s, size_t n)
+{
+	while (n > 0) {
+		char *room = outlet_room(e->out, 3 + QP_LINE), *to = room;
+		size_t piece;
 
 		if (e->column >= QP_LINE - 1) {
-			to = mempcpy(to, "=\r\n", 3);
+			memcpy(to, "=\r\n", 3);
+			to += 3;
 			e->column = 0;
 		}
-		piece = slice_head(s, QP_LINE - 1 - e->column);
-		to = mempcpy(to, piece.ptr, piece.len);
-		e->column += piece.len;
+		piece = QP_LINE - 1 - e->column;
+		if (piece > n)
+			piece = n;
+		to = copy_few(to, s, piece);
+		e->column += piece;
 		outlet_took(e->out, (size_t)(to - room));
-		s = slice_from(s, piece.len);
+		s = slice_from(s, piece);
+		n -= piece;
 	}
 }
 
@@ -354,7 +369,7 @@ static size_t qp_run(struct encoder *e, struct slice s)
 		run--;
 	if (run > 0) {
 		qp_release(e);
-		qp_plain(e, slice_head(s, run));
+		qp_plain(e, s, run);
 	}
 	if (e->n_carry == 0 && at_line_end(slice_from(s, run))) {
 		outlet_add(e->out, "\r\n", 2);

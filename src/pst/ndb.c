@@ -1,15 +1,17 @@
 /*
- * Header, pages and blocks (ndb.h), MS-PST 2.2.2. libpst has the ciphers and its
- * idea of a block; it is handed one verified block at a time, in memory, with an
- * index of just that block. So it never sees what a damaged or hostile file holds
- * in its indexes, opens no file, inflates nothing (its handling of broken streams
- * crashes), and exit() in it has no cause.
+ * Header, pages and blocks (ndb.h), MS-PST 2.2.2. libpst has the ciphers; it is
+ * handed one verified block at a time, in memory, with an index of just that block.
+ * So it never sees what a damaged or hostile file holds in its indexes, opens no
+ * file, inflates nothing (its handling of broken streams crashes), and exit() in it
+ * has no cause. The cipher that nearly all stores have gives each octet another one,
+ * wherever it stands: libpst is asked once for what becomes of all 256.
  */
 #include "pst/ndb.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <libpst/libpst.h>
+#include <sanitizer/asan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
@@ -39,17 +41,20 @@ struct block {
 struct cached {
 	uint64_t bid; /* 0: empty */
 	uint64_t used;
-	char *bytes;
-	size_t len;
+	uint8_t *bytes;
+	size_t len, cap;
 };
 
 /* What libpst may read: one block. Each gets a place of its own in an imaginary file, so that
  * nothing stdio still has of the last one is taken for it. */
 struct served {
-	const char *bytes;
+	const uint8_t *bytes;
 	size_t len, at;
 	uint64_t base;
 };
+/* bCryptMethod */
+enum { CRYPT_NONE, CRYPT_PERMUTE, CRYPT_CYCLIC };
+
 #define SERVED_STEP   (1u << 20)
 #define SERVED_BUFFER 4096
 
@@ -63,7 +68,9 @@ struct ndb {
 	struct cached cache[CACHE_SETS][CACHE_WAYS];
 	uint64_t tick;
 	bool odd_trailer; /* one was met, and said */
-	uint8_t *raw, *inflated;
+	uint8_t *raw;
+	bool has_pairs;
+	uint16_t pairs[65536]; /* two octets decrypted at once; as they lie in memory */
 	struct served served;
 	char stdio[SERVED_BUFFER];
 	pst_file pf;
@@ -136,7 +143,7 @@ static int parse_header(struct ndb_header *h, const uint8_t *bytes, size_t len, 
 	}
 	if (h->encryption == 0x10)
 		return unknown_version(37, err);
-	if (h->encryption > 2)
+	if (h->encryption > CRYPT_CYCLIC)
 		return err_set(err, ERR_FORMAT, SCOPE_SOURCE, RETRY_NEVER,
 			       "encrypted by an unknown method (%d)", h->encryption);
 	return 0;
@@ -326,18 +333,27 @@ static void say_odd_trailer(struct ndb *n, const struct block *b)
 	n->odd_trailer = true;
 }
 
-/* Read it with its trailer into n->raw, and verify it. A wrong signature or length alone does no
- * harm where the checksum holds: it is said once. */
-static int read_raw(struct ndb *n, const struct block *b, struct err *err)
+/* Octets that it takes in the file. */
+static size_t stored_len(const struct ndb *n, const struct block *b)
 {
 	enum pst_format format = n->header.format;
 	size_t tail = format == PST_ANSI ? 12 : format == PST_UNICODE ? 16 : 24;
 	size_t unit = format == PST_OST_4K ? 512 : 64;
-	size_t all = (b->len + tail + unit - 1) / unit * unit;
+
+	return (b->len + tail + unit - 1) / unit * unit;
+}
+
+/* Read it with its trailer, and verify it. A wrong signature or length alone does no harm where
+ * the checksum holds: it is said once. */
+static int read_raw(struct ndb *n, const struct block *b, uint8_t *raw, struct err *err)
+{
+	enum pst_format format = n->header.format;
+	size_t tail = format == PST_ANSI ? 12 : format == PST_UNICODE ? 16 : 24;
+	size_t all = stored_len(n, b);
 	uint64_t at = (uint64_t)b->at * BLOCK_UNIT, bid;
-	const uint8_t *trailer = n->raw + all - tail;
+	const uint8_t *trailer = raw + all - tail;
 	uint32_t crc;
-	ssize_t got = fd_pread(n->fd, n->raw, all, at, err);
+	ssize_t got = fd_pread(n->fd, raw, all, at, err);
 
 	if (got < 0)
 		return -1;
@@ -345,7 +361,7 @@ static int read_raw(struct ndb *n, const struct block *b, struct err *err)
 		return bad_block(err, b, "beyond the end of the file");
 	bid = format == PST_ANSI ? get32(trailer + 4) : get64(trailer + 8);
 	crc = format == PST_ANSI ? get32(trailer + 8) : get32(trailer + 4);
-	if (crc != checksum(n->raw, b->len))
+	if (crc != checksum(raw, b->len))
 		return bad_block(err, b, "wrong checksum");
 	if ((bid & ~(uint64_t)1) != b->bid)
 		return bad_block(err, b, "another block lies there");
@@ -354,25 +370,7 @@ static int read_raw(struct ndb *n, const struct block *b, struct err *err)
 	return 0;
 }
 
-static void serve(struct ndb *n, const uint8_t *bytes, size_t len)
-{
-	n->served = (struct served){ (const char *)bytes, len, 0, n->served.base + SERVED_STEP };
-}
-
-/* 4K stores: a block that is longer inflated than stored is a zlib stream. */
-static int inflate_raw(struct ndb *n, const struct block *b, struct err *err)
-{
-	uLongf len = b->whole;
-
-	if (b->whole <= b->len) {
-		serve(n, n->raw, b->len);
-		return 0;
-	}
-	if (uncompress(n->inflated, &len, n->raw, b->len) != Z_OK || len != b->whole)
-		return bad_block(err, b, "cannot be inflated");
-	serve(n, n->inflated, b->whole);
-	return 0;
-}
+/* ---- ciphers ---- */
 
 static ssize_t serve_read(void *cookie, char *to, size_t want)
 {
@@ -394,25 +392,119 @@ static int serve_seek(void *cookie, off64_t *to, int whence)
 	return 0;
 }
 
-/* Through libpst: a copy of what is served, decrypted. */
-static int decrypt(struct ndb *n, const struct block *b, char **out, struct err *err)
+/* A block's bytes decrypted by libpst, in memory that is the caller's; or NULL. */
+static uint8_t *ask_libpst(struct ndb *n, uint64_t bid, const uint8_t *bytes, size_t len)
 {
-	char *bytes = NULL;
-	size_t len = n->served.len, got;
+	char *out = NULL;
 
+	n->served = (struct served){ bytes, len, 0, n->served.base + SERVED_STEP };
 	n->entry = (pst_index_ll){
-		.i_id = b->bid, .offset = n->served.base, .size = len, .inflated_size = len
+		.i_id = bid, .offset = n->served.base, .size = len, .inflated_size = len
 	};
 	n->pf.i_table = &n->entry;
 	n->pf.i_count = n->pf.i_capacity = 1;
 	clearerr(n->pf.fp);
-	got = pst_ff_getIDblock_dec(&n->pf, b->bid, &bytes);
-	if (got != len || !bytes) {
-		free(bytes);
-		return bad_block(err, b, "libpst cannot read it");
+	if (pst_ff_getIDblock_dec(&n->pf, bid, &out) == len && out)
+		return (uint8_t *)out;
+	free(out);
+	return NULL;
+}
+
+/* Any block's number does that is not one of those which are never encrypted. */
+#define SOME_BID 4
+
+static bool learn_pairs(struct ndb *n)
+{
+	uint8_t all[256], *plain;
+
+	for (size_t i = 0; i < sizeof(all); i++)
+		all[i] = (uint8_t)i;
+	plain = ask_libpst(n, SOME_BID, all, sizeof(all));
+	for (size_t i = 0; plain && i < 65536; i++) {
+		const uint8_t from[2] = { (uint8_t)i, (uint8_t)(i >> 8) };
+		const uint8_t to[2] = { plain[from[0]], plain[from[1]] };
+		uint16_t index;
+
+		memcpy(&index, from, sizeof(index));
+		memcpy(&n->pairs[index], to, sizeof(to));
 	}
-	*out = bytes;
+	n->has_pairs = plain != NULL;
+	free(plain);
+	return n->has_pairs;
+}
+
+/* `bytes` may be one longer than `len` says. */
+static void decrypt_pairs(const uint16_t *pairs, uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i += 2) {
+		uint16_t two;
+
+		memcpy(&two, bytes + i, sizeof(two));
+		memcpy(bytes + i, &pairs[two], sizeof(two));
+	}
+}
+
+static int decrypt(struct ndb *n, const struct block *b, struct cached *c, struct err *err)
+{
+	uint8_t *plain;
+
+	if (c->len == 0 || bid_internal(b->bid) || n->header.encryption == CRYPT_NONE)
+		return 0;
+	if (n->header.encryption == CRYPT_PERMUTE) {
+		if (!n->has_pairs && !learn_pairs(n))
+			return bad_block(err, b, "libpst cannot decrypt it");
+		decrypt_pairs(n->pairs, c->bytes, c->len);
+		return 0;
+	}
+	plain = ask_libpst(n, b->bid, c->bytes, c->len);
+	if (!plain)
+		return bad_block(err, b, "libpst cannot read it");
+	memcpy(c->bytes, plain, c->len);
+	free(plain);
 	return 0;
+}
+
+/* ---- reading blocks ---- */
+
+static int make_room(struct cached *c, size_t len, struct err *err)
+{
+	uint8_t *bytes;
+
+	if (len <= c->cap)
+		return 0;
+	bytes = realloc(c->bytes, len);
+	if (!bytes)
+		return err_nomem(err);
+	c->bytes = bytes;
+	c->cap = len;
+	return 0;
+}
+
+/* 4K stores: a block that is longer inflated than stored is a zlib stream. */
+static int read_inflated(struct ndb *n, const struct block *b, struct cached *c, struct err *err)
+{
+	uLongf len = b->whole;
+
+	if (read_raw(n, b, n->raw, err) < 0)
+		return -1;
+	if (uncompress(c->bytes, &len, n->raw, b->len) != Z_OK || len != b->whole)
+		return bad_block(err, b, "cannot be inflated");
+	return 0;
+}
+
+static int read_block(struct ndb *n, const struct block *b, struct cached *c, struct err *err)
+{
+	size_t stored = stored_len(n, b);
+	int failed;
+
+	ASAN_UNPOISON_MEMORY_REGION(c->bytes, c->cap);
+	if (make_room(c, stored > b->whole ? stored : (size_t)b->whole + 1, err) != 0)
+		return -1;
+	failed = b->whole > b->len ? read_inflated(n, b, c, err) : read_raw(n, b, c->bytes, err);
+	c->len = b->whole;
+	failed = failed ? -1 : decrypt(n, b, c, err);
+	ASAN_POISON_MEMORY_REGION(c->bytes + c->len, c->cap - c->len); /* not for our readers */
+	return failed;
 }
 
 static struct cached *cache_find(struct ndb *n, uint64_t bid, bool *found)
@@ -445,19 +537,14 @@ int ndb_block(struct ndb *n, uint64_t bid, struct slice *out, struct err *err)
 			       "no block where one must be");
 	c = cache_find(n, bid, &found);
 	if (!found) {
-		free(c->bytes);
-		*c = (struct cached){ .bid = 0 };
+		c->bid = 0;
 		b = find_block(n, bid);
 		if (!b)
 			return err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER,
 				       "block 0x%" PRIx64 " is not in the index", bid);
-		if (read_raw(n, b, err) < 0 || inflate_raw(n, b, err) < 0)
+		if (read_block(n, b, c, err) != 0)
 			return -1;
-		if (n->served.len > 0 && decrypt(n, b, &c->bytes, err) < 0)
-			return -1;
-		c->len = n->served.len;
 		c->bid = bid;
-		c->used = n->tick;
 	}
 	*out = slice_of(c->bytes, c->len);
 	return 0;
@@ -490,9 +577,8 @@ int ndb_open(int fd, struct damages *damages, struct ndb **out, struct err *err)
 		n->fd = fd;
 		n->damages = damages;
 		n->raw = malloc(BLOCK_MAX + TRAILER_MAX + 512);
-		n->inflated = malloc(BLOCK_MAX);
 	}
-	if (!n || !t || !n->raw || !n->inflated)
+	if (!n || !t || !n->raw)
 		err_nomem(err);
 	else if (read_header(n, err) == 0 && init_libpst(n, err) == 0)
 		got = load_blocks(n, t, err);
@@ -514,6 +600,5 @@ void ndb_close(struct ndb *n)
 		fclose(n->pf.fp);
 	free(n->blocks);
 	free(n->raw);
-	free(n->inflated);
 	free(n);
 }

@@ -10,6 +10,7 @@
 #include "fake_item.h"
 #include "mime/encode.h"
 #include "mime/entry_id.h"
+#include "mime/reader.h"
 #include "mime/refs.h"
 #include "mime/state.h"
 #include "mime/word.h"
@@ -130,6 +131,111 @@ Test(mime_pieces, census)
 		census_add(&c, slice_str(rows[i].in));
 		cr_expect_eq(census_encoding(&c), rows[i].want, "%s", rows[i].name);
 		cr_expect_eq(census_utf8(&c), rows[i].utf8, "%s", rows[i].name);
+	}
+}
+
+/* Text of what matters to encodings, the same in every run: words and lines, now and then what is
+ * neither. */
+static void make_text(struct buf *out, uint32_t seed)
+{
+	static const char *const bits[] = {
+		"word",
+		"a",
+		" ",
+		" ",
+		"\r\n",
+		"src=\"cid:x\" ",
+		"CID:b ",
+		"=",
+		"\t",
+		"\r",
+		"\n",
+		"\xc3\xbc",
+		"longerthansixteenoctets",
+		"\f\x7f",
+		"\xe2\x82\xac",
+		"x",
+	};
+
+	buf_reset(out);
+	for (int i = 0; i < 400; i++) {
+		seed = seed * 1103515245 + 12345;
+		/* The odd ones of them more rarely. */
+		buf_adds(out, bits[(seed >> 16) % (seed >> 24 & 7 ? 7 : ROWS(bits))]);
+	}
+}
+
+struct pieces {
+	struct reader base;
+	struct slice rest;
+	size_t piece;
+};
+
+static bool next_piece(struct reader *base, struct slice *out)
+{
+	struct pieces *p = (struct pieces *)base;
+
+	*out = slice_head(p->rest, p->piece);
+	p->rest = slice_from(p->rest, out->len);
+	return out->len > 0;
+}
+
+static void make_lines(struct buf *out, struct slice in, size_t piece)
+{
+	struct line_reader *lines = malloc(sizeof(*lines));
+	struct pieces from = { { next_piece, false }, in, piece };
+	struct reader *r = line_reader_start(lines, &from.base);
+	struct slice got;
+
+	buf_reset(out);
+	while (r->next(r, &got))
+		buf_add_slice(out, got);
+	free(lines);
+}
+
+/* One octet at a time goes another way than many at once: what comes out is the same. */
+Test(mime_pieces, pieces_do_not_matter)
+{
+	CLEANUP(buf_release)
+	struct buf text = BUF_INIT(OUT_MAX), one = BUF_INIT(OUT_MAX), out = BUF_INIT(OUT_MAX);
+
+	for (uint32_t seed = 0; seed < 200; seed++) {
+		struct census c1 = CENSUS_INIT, c = CENSUS_INIT;
+		struct refs r1, r;
+
+		make_text(&text, seed);
+		refs_init(&r1);
+		for (size_t i = 0; i < text.len; i++) {
+			census_add(&c1, slice_of(text.ptr + i, 1));
+			refs_add(&r1, slice_of(text.ptr + i, 1));
+		}
+		cr_assert_gt(r1.n, 0);
+		for (size_t piece = 7; piece < 4000; piece = piece * 3 + 1) {
+			c = (struct census)CENSUS_INIT;
+			refs_init(&r);
+			for (size_t at = 0; at < text.len; at += piece) {
+				struct slice s =
+					slice_head(slice_from(buf_slice(&text), at), piece);
+
+				census_add(&c, s);
+				refs_add(&r, s);
+			}
+			cr_expect(c.total == c1.total && c.high == c1.high &&
+					  c.awkward == c1.awkward && c.longest == c1.longest &&
+					  c.utf8 == c1.utf8 && c.after_cr == c1.after_cr,
+				  "census, seed %u by %zu", seed, piece);
+			cr_expect(r.n == r1.n && memcmp(r.hashes, r1.hashes,
+							r.n * sizeof(r.hashes[0])) == 0,
+				  "references, seed %u by %zu", seed, piece);
+			encode(&one, ENCODING_QP, buf_slice(&text), 1);
+			encode(&out, ENCODING_QP, buf_slice(&text), piece);
+			cr_expect(slice_eq(buf_slice(&out), buf_slice(&one)),
+				  "quoted-printable, seed %u by %zu", seed, piece);
+			make_lines(&one, buf_slice(&text), 1);
+			make_lines(&out, buf_slice(&text), piece);
+			cr_expect(slice_eq(buf_slice(&out), buf_slice(&one)),
+				  "lines, seed %u by %zu", seed, piece);
+		}
 	}
 }
 
