@@ -133,7 +133,7 @@ for _ in $(seq 100); do
 done
 listen=(/usr/sbin/couriertcpd -address=127.0.0.1 -maxprocs=100 "-maxperip=${COURIER_CONNECTIONS:-20}"
     -nodnslookup -noidentlookup)
-daemon imapd IMAP_STARTTLS=YES IMAP_TLS=0 "${listen[@]}" "$port" \
+daemon imapd IMAP_STARTTLS=NO IMAP_TLS=0 "${listen[@]}" "$port" \
     /usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir
 tls_user=(-user=nobody)
 [ $owner = 65534 ] || tls_user=()

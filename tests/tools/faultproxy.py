@@ -6,17 +6,23 @@
 
 --cut-up N       after N octets from the client to the server, counted over all connections
 --cut-down N     after N octets from the server to the client
---how            rst (default), fin, or stall: nothing moves any more, the line stays open
+--how            rst (default), fin, or stall: nothing arrives that way any more, the line stays open
 --refuse-after   once a fault has fired, no connection is relayed any more
 --delay MS       everything arrives so much later
 
 A fault fires once; octets read beyond the cut are thrown away. As a module: FaultProxy(port, cut_up=9)
 is a context manager with .port, .moved["up"], .moved["down"] (octets relayed), .fired, .connections.
-FaultProxy(port, before={b" UID COPY ": act}) calls act() once, before the first octets from the client
-that hold these words go on: for what others do to the account at that very moment.
+What the command line does not have:
+cut_at={"down": rb"OK \\[APPENDUID"}   in front of the first octets that match
+inject=b"* BYE x\\r\\n"               said to the client just before the line is cut
+buffer=2048                          of each socket, in octets
+alter=(rb"x", rb"y")                 what the client says is changed on its way (re.sub)
+before={b" UID COPY ": act}          calls act() once, before the first octets from the client that hold
+                                     these words go on: what others do to the account at that very moment
 """
 import argparse
 import queue
+import re
 import socket
 import struct
 import threading
@@ -27,9 +33,11 @@ class FaultProxy:
     CHUNK = 1 << 16
 
     def __init__(self, to, listen=0, cut_up=None, cut_down=None, how="rst", refuse_after=False,
-                 delay=0.0, before=None):
+                 delay=0.0, before=None, cut_at=None, inject=b"", buffer=None, alter=None):
         self.to, self.how, self.refuse_after, self.delay = to, how, refuse_after, delay
-        self.before = dict(before or {})
+        self.before, self.inject, self.buffer = dict(before or {}), inject, buffer
+        self.alter = alter
+        self.cut_at = {way: re.compile(words) for way, words in (cut_at or {}).items()}
         self.limit = {"up": cut_up, "down": cut_down}
         self.moved = {"up": 0, "down": 0}
         self.fired = False
@@ -37,12 +45,18 @@ class FaultProxy:
         self.lock = threading.Lock()
         self.open = set()
         self.listener = socket.create_server(("127.0.0.1", listen))
+        self.shrink(self.listener)
         self.port = self.listener.getsockname()[1]
 
     def heal(self):
         """From now on everything is relayed."""
-        self.limit = {"up": None, "down": None}
+        self.limit, self.cut_at = {"up": None, "down": None}, {}
         self.refuse_after = False
+
+    def shrink(self, sock):
+        """An accepted socket has the buffers of its listener."""
+        for which in (socket.SO_SNDBUF, socket.SO_RCVBUF) if self.buffer else ():
+            sock.setsockopt(socket.SOL_SOCKET, which, self.buffer)
 
     def __enter__(self):
         threading.Thread(target=self.accept, daemon=True).start()
@@ -65,7 +79,9 @@ class FaultProxy:
             try:
                 if self.fired and self.refuse_after:
                     raise OSError
-                server = socket.create_connection(("127.0.0.1", self.to))
+                server = socket.socket()
+                self.shrink(server)
+                server.connect(("127.0.0.1", self.to))
             except OSError:
                 client.close()
                 continue
@@ -93,14 +109,20 @@ class FaultProxy:
             time.sleep(max(0.0, due - time.monotonic()))
             with self.lock:
                 left = None if self.limit[way] is None else self.limit[way] - self.moved[way]
+                match = self.cut_at[way].search(data) if way in self.cut_at else None
+                left = match.start() if match else left
                 cut = not self.fired and data and left is not None and len(data) >= left
                 if cut:
                     data, self.fired = data[:left], True
                 self.moved[way] += len(data)
+            if way == "up" and self.alter:
+                data = re.sub(*self.alter, data)
             for words in [w for w in self.before if way == "up" and w in data]:
                 self.before.pop(words)()
             try:
                 sink.sendall(data)
+                if cut and self.inject:
+                    (sink if way == "down" else source).sendall(self.inject)
             except OSError:
                 data = b""
             if cut and self.how == "stall":

@@ -265,6 +265,8 @@ class MemServer(FakeServer):
             if not match[2]:
                 line.say("+ go on")
             data = line.file.read(int(match[1]))
+            if len(data) < int(match[1]):
+                raise Hangup
             flags = re.search(rb"\(([^)]*)\)", rest)
             date = re.search(rb'"(\s?\d+-\w+-\d+ [^"]*)"', rest)
             uploads.append((data, flags[1].decode().split() if flags else (),
