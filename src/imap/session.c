@@ -323,6 +323,16 @@ static void time_answer(struct session *s)
 		s->round_trip_ms = (uint32_t)took_ms;
 }
 
+/* Responses without an end would pass for progress for ever. */
+static int count_untagged(struct session *s, const struct response *r, struct err *err)
+{
+	if (r->kind == RESPONSE_TAGGED)
+		s->untagged = 0;
+	else if (++s->untagged > UNTAGGED_MAX + 2 * (uint64_t)s->exists)
+		return session_fail_protocol(s, err, "talks and talks, and answers nothing");
+	return 0;
+}
+
 /* True when the response is the command's; otherwise the books are kept. */
 static bool sort_out(struct session *s, const struct response *r)
 {
@@ -398,7 +408,7 @@ static int take_frame(struct session *s, struct frame *frame, struct response *r
 	else
 		trace(s, "S: ", frame->bytes);
 	pass_alert(s, r);
-	return sort_out(s, r);
+	return count_untagged(s, r, err) < 0 ? -1 : sort_out(s, r);
 }
 
 int session_frame(struct session *s, struct frame *frame, struct response *r, struct err *err)

@@ -31,9 +31,10 @@
 #define CONTINUE_TIMEOUT_MS 120000
 #define REPLY_TIMEOUT_MS    300000
 #define LOGOUT_TIMEOUT_MS   2000
-#define TOKEN_TIMEOUT_MS    30000 /* until AUTHENTICATE with a token is answered */
-#define SLOWEST_OCTETS_A_MS 20	  /* 20 kB/s: a server may take that long for what we sent */
-#define PROGRESS_OCTETS	    1024  /* a server that says less in a whole deadline says nothing */
+#define TOKEN_TIMEOUT_MS    30000  /* until AUTHENTICATE with a token is answered */
+#define SLOWEST_OCTETS_A_MS 20	   /* 20 kB/s: a server may take that long for what we sent */
+#define UNTAGGED_MAX	    250000 /* besides two for each message of the selected folder */
+#define PROGRESS_OCTETS	    1024   /* a server that says less in a whole deadline says nothing */
 
 /* The command that somebody waits for; one at a time. */
 struct command {
@@ -116,7 +117,8 @@ struct session {
 	struct composing append;
 	struct pending reaped; /* whose text and ranges the caller looks at */
 
-	uint32_t exists; /* of the selected folder, as last told */
+	uint32_t exists;   /* of the selected folder, as last told */
+	uint64_t untagged; /* responses since the last tagged one */
 	struct arena selected_arena;
 	struct selected selected;
 

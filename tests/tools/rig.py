@@ -21,7 +21,7 @@ TIMEOUT = 300  # seconds that one run of the program may take at most
 
 # Exit statuses (the man page's EXIT STATUS).
 OK, REFUSED, UNBALANCED, DIFFERS = 0, 111, 121, 122
-USAGE, NOINPUT, UNAVAILABLE, CANTCREAT, IOERR, TEMPFAIL = 64, 66, 69, 73, 74, 75
+USAGE, NOINPUT, UNAVAILABLE, CANTCREAT, IOERR, TEMPFAIL, PROTOCOL = 64, 66, 69, 73, 74, 75, 76
 CONNECT, TLS, LOGIN, QUOTA = 10, 12, 16, 113
 FAULT = 86  # a crash test ended the process (src/base/fault.h)
 
