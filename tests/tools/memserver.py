@@ -1,6 +1,7 @@
 """An IMAP server in memory, on loopback, for what no real server does when it is asked to: answers
 that are lost, left out, or nonsense. It speaks IMAP4rev1 with what `capabilities` names, keeps folders
 in dictionaries that the test may look at and change, and calls the hooks of its subclasses.
+providers.py makes the servers of known providers of it.
 
     class Forgetful(MemServer):
         def stored(self, line, folder, messages):   # an APPEND is done; say its answer
@@ -9,13 +10,16 @@ in dictionaries that the test may look at and change, and calls the hooks of its
     with Forgetful() as server:
         server.put("INBOX", b"Subject: x\\r\\n\\r\\ny\\r\\n")
 """
+import bisect
 import re
+import threading
 import time
 
 from fakeserver import FakeServer
 
 LITERAL = re.compile(rb"\{(\d+)(\+?)\}\r\n$")
 DATE = "01-Jan-2020 00:00:00 +0000"
+ITEM = re.compile(r"BODY\S*\[[^]]*\](?:<[^>]*>)?|[^\s()]+")
 
 
 class Hangup(Exception):
@@ -37,8 +41,8 @@ class Message:
 
 
 class Folder:
-    def __init__(self, uidvalidity, attributes=""):
-        self.uidvalidity, self.attributes = uidvalidity, attributes
+    def __init__(self, uidvalidity, attributes="", name=""):
+        self.uidvalidity, self.attributes, self.name = uidvalidity, attributes, name
         self.uidnext, self.messages, self.modseq = 1, [], 1
 
     def add(self, data, flags=(), date=DATE):
@@ -52,14 +56,47 @@ class Folder:
         self.modseq += 1
         message.modseq = self.modseq
 
+    def chosen(self, text):
+        """(sequence number, message) of each UID of the set."""
+        last = self.messages[-1].uid if self.messages else 0
+        found = {}
+        for part in text.split(","):
+            first, _, end = part.partition(":")
+            first = last if first == "*" else int(first)
+            end = first if not end else last if end == "*" else int(end)
+            first, end = min(first, end), max(first, end)
+            at = bisect.bisect_left(self.messages, first, key=lambda m: m.uid)
+            while at < len(self.messages) and self.messages[at].uid <= end:
+                found[at] = self.messages[at]
+                at += 1
+        return [(at + 1, found[at]) for at in sorted(found)]
+
+
+def quote(name):
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def take_string(text):
+    """The astring at the front, and what follows it."""
+    match = re.match(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s()]+))', text, re.S)
+    if not match:
+        raise Refuse("what?", "BAD")
+    value = re.sub(r"\\(.)", r"\1", match[1]) if match[1] is not None else match[2]
+    return value, text[match.end():].strip()
+
 
 class MemServer(FakeServer):
     capabilities = "IMAP4rev1 LITERAL+ MULTIAPPEND UIDPLUS UNSELECT"
     greeting = "* OK ready"
+    before = None  # capabilities before the login; None: the same
+    append_words = "done"
+    separator = "/"
+    permanent_flags = "\\Seen \\Deleted \\Answered \\Flagged \\Draft \\*"
 
     def __init__(self, certificate=None):
         super().__init__(self.talk, certificate)
-        self.folders = {"INBOX": Folder(1)}
+        self.lock = threading.RLock()  # folders are changed by the threads of several connections
+        self.folders = {"INBOX": Folder(1, name="INBOX")}
         self.next_validity = 2
 
     # ---- for tests ----
@@ -68,9 +105,10 @@ class MemServer(FakeServer):
         return f"imap://joe@127.0.0.1:{self.port}"
 
     def make(self, name, attributes=""):
-        self.folders[name] = Folder(self.next_validity, attributes)
-        self.next_validity += 1
-        return self.folders[name]
+        with self.lock:
+            self.folders[name] = Folder(self.next_validity, attributes, name)
+            self.next_validity += 1
+            return self.folders[name]
 
     def put(self, name, data, flags=(), date=DATE):
         folder = self.folders.get(name) or self.make(name)
@@ -91,9 +129,16 @@ class MemServer(FakeServer):
             items["HIGHESTMODSEQ"] = folder.modseq
         return items
 
+    def check_append(self, line, folder, size, flags, plain):
+        """Before the literal is read; may raise Refuse or Hangup. `plain`: it comes unasked."""
+
     def accept_message(self, folder, data):
         """What is stored of an upload; may raise Refuse or Hangup."""
         return data
+
+    def store(self, folder, data, flags, date):
+        """Into the folder, as it lies there then."""
+        return folder.add(data, flags, date)
 
     def stored(self, line, folder, messages):
         """The response code of an APPEND that is done."""
@@ -103,6 +148,13 @@ class MemServer(FakeServer):
         if len(messages) > 1:
             uids += f":{messages[-1].uid}"
         return f"[APPENDUID {folder.uidvalidity} {uids}] "
+
+    def check_name(self, name):
+        """Of a folder that is to be made; what it is called then. May raise Refuse."""
+        return name
+
+    def size_of(self, message):
+        return len(message.data)
 
     def fetch_item(self, message, item):
         """One item of a FETCH answer as bytes, or None to leave it out."""
@@ -114,7 +166,7 @@ class MemServer(FakeServer):
         if upper == "INTERNALDATE":
             return b'INTERNALDATE "' + message.date.encode() + b'"'
         if upper == "RFC822.SIZE":
-            return b"RFC822.SIZE %d" % len(message.data)
+            return b"RFC822.SIZE %d" % self.size_of(message)
         if upper.startswith("BODY"):
             return self.fetch_body(message, item)
         return None
@@ -122,7 +174,7 @@ class MemServer(FakeServer):
     # ---- the protocol ----
 
     def talk(self, line):
-        line.selected = None
+        line.selected, line.capabilities = None, self.before or self.capabilities
         try:
             line.say(self.greeting)
             while command := self.command(line):
@@ -140,7 +192,7 @@ class MemServer(FakeServer):
             if not match[2]:
                 line.say("+ go on")
             data = line.file.read(int(match[1])).decode("latin-1")
-            rest = rest[:match.start()] + '"' + data + '"'
+            rest = rest[:match.start()] + quote(data)
             rest += line.file.readline().decode("latin-1").rstrip("\r\n")
         return command._replace(rest=rest)
 
@@ -157,7 +209,7 @@ class MemServer(FakeServer):
             raise Hangup
 
     def do_capability(self, line, command):
-        line.say(f"* CAPABILITY {self.capabilities}")
+        line.say(f"* CAPABILITY {line.capabilities}")
 
     def do_login(self, line, command):
         return f"[CAPABILITY {self.capabilities}] welcome"
@@ -170,34 +222,57 @@ class MemServer(FakeServer):
     def do_logout(self, line, command):
         line.say("* BYE")
 
+    def do_namespace(self, line, command):
+        separator = quote(self.separator)
+        line.say(f'* NAMESPACE (("" {separator})) NIL NIL')
+
     def do_list(self, line, command):
-        names = re.findall(r'"((?:[^"\\]|\\.)*)"', command.rest)
-        pattern = names[-1] if names else "*"
+        rest = re.sub(r"^\([^)]*\) ", "", command.rest)  # selection options (RFC 5258)
+        reference, rest = take_string(rest)
+        pattern = reference + take_string(rest)[0]
+        separator = quote(self.separator)
         if pattern == "":
-            line.say('* LIST (\\Noselect) "/" ""')
+            line.say(f'* LIST (\\Noselect) {separator} ""')
             return
-        wanted = re.compile(re.escape(pattern).replace(r"\*", ".*").replace("%", "[^/]*") + "$")
-        for name, folder in self.folders.items():
+        wanted = re.escape(pattern).replace(r"\*", ".*")
+        wanted = wanted.replace("%", f"[^{re.escape(self.separator)}]*")
+        wanted = re.compile(wanted + "$", re.S | (re.I if pattern.upper() == "INBOX" else 0))
+        for name, folder in list(self.folders.items()):
             if wanted.match(name):
-                line.say(f'* LIST ({folder.attributes}) "/" "{name}"')
+                line.say(f"* LIST ({folder.attributes}) {separator} {quote(name)}")
+
+    def key(self, name):
+        """The name of the folder that is meant."""
+        head, *tail = name.split(self.separator)
+        if head.upper() == "INBOX":
+            return self.separator.join([self.inbox(), *tail])
+        return name
+
+    def inbox(self):
+        return next(name for name in self.folders if name.upper() == "INBOX")
 
     def folder(self, rest):
-        name = re.match(r'"([^"]*)"|(\S+)', rest)
-        name = name[1] if name[1] is not None else name[2]
-        if name not in self.folders:
+        name = self.key(take_string(rest)[0])
+        folder = self.folders.get(name)
+        if folder is None or "noselect" in folder.attributes.lower():
             raise Refuse("[TRYCREATE] no such folder")
-        return name, self.folders[name]
+        return name, folder
 
     def do_status(self, line, command):
         name, folder = self.folder(command.rest)
         items = " ".join(f"{k} {v}" for k, v in self.status_items(folder).items())
-        line.say(f'* STATUS "{name}" ({items})')
+        line.say(f"* STATUS {quote(name)} ({items})")
 
     def do_create(self, line, command):
-        name = re.match(r'"?([^"]*)"?', command.rest)[1]
-        if name in self.folders:
-            raise Refuse("[ALREADYEXISTS] it exists already")
-        self.make(name)
+        name = self.key(take_string(command.rest)[0].rstrip(self.separator))
+        with self.lock:
+            if name in self.folders:
+                raise Refuse("[ALREADYEXISTS] it exists already")
+            self.make(self.check_name(name))
+
+    def do_delete(self, line, command):
+        name, _ = self.folder(command.rest)
+        del self.folders[name]
 
     def do_select(self, line, command):
         line.selected = None
@@ -205,40 +280,91 @@ class MemServer(FakeServer):
         line.selected = folder
         line.say(f"* {len(folder.messages)} EXISTS", f"* OK [UIDVALIDITY {folder.uidvalidity}]",
                  f"* OK [UIDNEXT {folder.uidnext}]",
-                 "* OK [PERMANENTFLAGS (\\Seen \\Deleted \\Answered \\Flagged \\Draft \\*)]")
+                 f"* OK [PERMANENTFLAGS ({self.permanent_flags})]")
 
     do_examine = do_select
 
     def do_unselect(self, line, command):
         line.selected = None
 
-    def chosen(self, folder, text):
-        last = folder.messages[-1].uid if folder.messages else 0
-        wanted = set()
-        for part in text.split(","):
-            first, _, end = part.partition(":")
-            first = last if first == "*" else int(first)
-            end = first if not end else last if end == "*" else int(end)
-            wanted.update(range(min(first, end), min(max(first, end), folder.uidnext) + 1))
-        return [m for m in folder.messages if m.uid in wanted]
+    # ---- what is asked of messages by UID ----
 
     def do_uid(self, line, command):
-        match = re.match(r"FETCH (\S+) \(((?:[^()]|\([^()]*\))*)\)(?: \(CHANGEDSINCE (\d+)\))?$",
-                         command.rest, re.I)
-        if not match or line.selected is None:
+        verb, _, rest = command.rest.partition(" ")
+        method = getattr(self, "uid_" + verb.lower(), None)
+        if method is None or line.selected is None:
             raise Refuse("what?", "BAD")
-        items = re.findall(r"BODY\S*\[[^]]*\](?:<[^>]*>)?|\S+", match[2])
-        for message in self.chosen(line.selected, match[1]):
+        return method(line, rest)
+
+    def uid_fetch(self, line, rest):
+        match = re.match(r"(\S+) \(((?:[^()]|\([^()]*\))*)\)(?: \(CHANGEDSINCE (\d+)\))?$", rest, re.I)
+        if not match:
+            raise Refuse("what?", "BAD")
+        items = ITEM.findall(match[2])
+        answers = []
+        with self.lock:
+            chosen = line.selected.chosen(match[1])
+        for number, message in chosen:
             if match[3] and message.modseq <= int(match[3]):
                 continue
             parts = [self.fetch_item(message, item) for item in items]
-            number = line.selected.messages.index(message) + 1
-            line.raw(b"* %d FETCH (" % number + b" ".join(p for p in parts if p) + b")\r\n")
+            answers.append(b"* %d FETCH (" % number + b" ".join(p for p in parts if p) + b")\r\n")
+            if len(answers) == 100:
+                line.raw(b"".join(answers))
+                answers = []
+        line.raw(b"".join(answers))
+
+    def uid_search(self, line, rest):
+        """Just ALL, and UID with a set."""
+        match = re.match(r"UID (\S+)$", rest, re.I)
+        uids = [m.uid for _, m in line.selected.chosen(match[1] if match else "1:*")]
+        line.say("* SEARCH " + " ".join(map(str, uids)))
+
+    def uid_store(self, line, rest):
+        match = re.match(r"(\S+) (?:\(UNCHANGEDSINCE \d+\) )?([+-])FLAGS(\.SILENT)? \(([^)]*)\)$", rest,
+                         re.I)
+        if not match:
+            raise Refuse("what?", "BAD")
+        for number, message in line.selected.chosen(match[1]):
+            flags = set(match[4].split())
+            message.flags = message.flags | flags if match[2] == "+" else message.flags - flags
+            line.selected.touch(message)
+            if not match[3]:
+                line.say(f"* {number} FETCH (UID {message.uid} FLAGS ({' '.join(message.flags)}))")
+
+    def copy(self, message, folder):
+        """One message into another folder; as it lies there then."""
+        return self.store(folder, message.data, message.flags, message.date)
+
+    def uid_copy(self, line, rest):
+        uids, _, name = rest.partition(" ")
+        _, target = self.folder(name)
+        with self.lock:
+            pairs = [(m.uid, self.copy(m, target).uid) for _, m in line.selected.chosen(uids)]
+        if "UIDPLUS" not in self.capabilities or not pairs:
+            return None
+        old, new = (",".join(map(str, numbers)) for numbers in zip(*pairs))
+        return f"[COPYUID {target.uidvalidity} {old} {new}] done"
+
+    def uid_move(self, line, rest):
+        words = self.uid_copy(line, rest)
+        if words:
+            line.say("* OK " + words)
+        self.remove(line, line.selected.chosen(rest.partition(" ")[0]))
+
+    def uid_expunge(self, line, rest):
+        self.remove(line, [(n, m) for n, m in line.selected.chosen(rest) if "\\Deleted" in m.flags])
+
+    def remove(self, line, chosen):
+        for number, message in reversed(chosen):
+            del line.selected.messages[number - 1]
+            line.say(f"* {number} EXPUNGE")
 
     def fetch_body(self, message, item):
         match = re.match(r"BODY(?:\.PEEK)?\[([^] ]*)(?: \(([^)]*)\))?\](?:<(\d+)\.(\d+)>)?", item, re.I)
-        head, _, text = message.data.partition(b"\r\n\r\n")
         data = message.data
+        head, _, text = ((b"", b"", data[2:]) if data.startswith(b"\r\n") else
+                         data.partition(b"\r\n\r\n"))
         if match[1].upper() == "HEADER":
             data = head + b"\r\n\r\n"
         elif match[1].upper() == "TEXT":
@@ -254,31 +380,37 @@ class MemServer(FakeServer):
         return name + b" {%d}\r\n" % len(data) + data
 
     def do_append(self, line, command):
-        rest = command.rest.encode("latin-1") + b"\r\n"
-        name = re.match(rb'"([^"]*)"|(\S+)', rest)
-        name = (name[1] or name[2]).decode()
-        folder = self.folders.get(name)
+        name, rest = take_string(command.rest)
+        rest = rest.encode("latin-1") + b"\r\n"
+        folder = self.folders.get(self.key(name))
         uploads, refusal = [], None
         while match := LITERAL.search(rest):
             if folder is None and not match[2]:
                 break
+            flags = re.search(rb"\(([^)]*)\)", rest)
+            flags = flags[1].decode().split() if flags else ()
+            date = re.search(rb'"(\s?\d+-\w+-\d+ [^"]*)"', rest)
+            try:
+                self.check_append(line, folder, int(match[1]), flags, bool(match[2]))
+            except Refuse as words:
+                if not match[2]:
+                    raise
+                refusal = refusal or words  # when all that comes unasked has been read
             if not match[2]:
                 line.say("+ go on")
             data = line.file.read(int(match[1]))
             if len(data) < int(match[1]):
                 raise Hangup
-            flags = re.search(rb"\(([^)]*)\)", rest)
-            date = re.search(rb'"(\s?\d+-\w+-\d+ [^"]*)"', rest)
-            uploads.append((data, flags[1].decode().split() if flags else (),
-                            date[1].decode() if date else DATE))
+            uploads.append((data, flags, date[1].decode() if date else DATE))
             rest = line.file.readline()
         if folder is None:
             raise Refuse("[TRYCREATE] no such folder")
-        kept = []
-        for data, flags, date in uploads:
-            kept.append((self.accept_message(folder, data), flags, date))
-        messages = [folder.add(*each) for each in kept]
-        return self.stored(line, folder, messages) + "done"
+        if refusal:
+            raise refusal
+        with self.lock:
+            kept = [(self.accept_message(folder, data), flags, date) for data, flags, date in uploads]
+            messages = [self.store(folder, *each) for each in kept]
+        return self.stored(line, folder, messages) + self.append_words
 
 
 def wait_for(condition, seconds=10):
