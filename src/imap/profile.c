@@ -103,6 +103,28 @@ static int read_number(struct profile *p, struct slice key, struct slice value)
 	return 0;
 }
 
+/* What a server does or does not do. Another word than the one that is known says nothing. */
+static bool read_habit(struct profile *p, struct slice key, struct slice value)
+{
+	const struct {
+		const char *key, *word;
+		bool *flag;
+	} habits[] = {
+		{ "keywords", "no", &p->no_keywords },
+		{ "names", "any-case", &p->any_case },
+		{ "headers", "rewritten", &p->rewrites_headers },
+		{ "message-id", "unique", &p->one_per_id },
+	};
+
+	for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++) {
+		if (!slice_eq(key, slice_str(habits[i].key)))
+			continue;
+		*habits[i].flag = slice_eq(value, slice_str(habits[i].word));
+		return true;
+	}
+	return false;
+}
+
 static int read_text(struct reading *r, struct slice key, struct slice value, struct err *err)
 {
 	const char **field;
@@ -132,10 +154,8 @@ static int read_pair(struct reading *r, struct slice key, struct slice value, st
 		return bad(r, "a key without a value", err);
 	if (is_sign(r, key, value))
 		return 0;
-	if (slice_eq(key, SLICE_LIT("keywords"))) {
-		r->current.no_keywords = slice_eq(value, SLICE_LIT("no"));
+	if (read_habit(&r->current, key, value))
 		return 0;
-	}
 	int number = read_number(&r->current, key, value);
 
 	if (number < 0)

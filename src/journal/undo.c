@@ -8,9 +8,12 @@
 
 #include "journal/private.h"
 
+/* Not what was there before it was sent: Gmail makes one message of two that have one Message-ID.
+ */
 #define UNDOABLE                                                                                   \
 	" FROM run r CROSS JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"               \
-	" AND l.outcome IN (1, 3) CROSS JOIN upload u ON u.id = l.upload AND u.state IN (2, 3)"
+	" AND l.outcome IN (1, 3) CROSS JOIN upload u ON u.id = l.upload AND u.state IN (2, 3)"    \
+	" AND (u.uid = 0 OR u.uid >= u.base_uidnext)"
 _Static_assert(OUTCOME_UPLOADED == 1 && OUTCOME_FILED == 3 && UPLOAD_STORED == 2 &&
 		       UPLOAD_VERIFIED == 3,
 	       "as in the SQL");

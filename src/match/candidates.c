@@ -98,6 +98,7 @@ static int is_ours(struct seeker *s, int64_t remote, struct err *err)
 }
 
 /* 1: it is (or was) a candidate; 0: left out; -1. */
+_Static_assert(ROLE_ALL == 9, "as in propose()");
 static int propose(struct seeker *s, int64_t remote, enum match_level level, struct err *err)
 {
 	bool in_target = remote >> 32 == s->target;
@@ -113,7 +114,7 @@ static int propose(struct seeker *s, int64_t remote, enum match_level level, str
 	}
 	st = db_stmt(s->db,
 		     "INSERT INTO candidate(sha256, remote, level, verdict, phase, run, item)"
-		     " SELECT ?1, ?2, ?3, 0, ?4, ?5, ?6 FROM folder"
+		     " SELECT ?1, ?2, ?3, 0, iif(?4, 1 + (role = 9), 0), ?5, ?6 FROM folder"
 		     " WHERE id = ?2 >> 32 AND indexed = 1 AND listed = 1"
 		     " ON CONFLICT DO UPDATE SET verdict = 0, level = min(level, excluded.level),"
 		     " phase = iif(run = ?5, min(phase, excluded.phase), excluded.phase),"

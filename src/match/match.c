@@ -254,8 +254,8 @@ int match_candidate_next(struct journal *j, int64_t run, struct match_cursor *cu
 			 struct arena *a, struct match_candidate *out, struct err *err)
 {
 	/* Needless: a copy in the same folder is proven already; or, outside the target folder, any
-	 * copy is that stays. (All Mail holds everything once more.) With keep_duplicates every
-	 * copy counts. */
+	 * copy is that stays: All Mail, which holds everything once more, comes last. With
+	 * keep_duplicates every copy counts. */
 	sqlite3_stmt *st = db_stmt(
 		journal_db(j),
 		"SELECT i.id, s.kind, s.source, s.location, i.locator, i.sha256, i.wire_len,"
@@ -268,12 +268,12 @@ int match_candidate_next(struct journal *j, int64_t run, struct match_cursor *cu
 		" ?1"
 		" AND ((SELECT keep FROM match_setting) OR NOT EXISTS (SELECT 1 FROM candidate d"
 		"  CROSS JOIN remote e ON e.id = d.remote WHERE d.sha256 = c.sha256 AND d.verdict"
-		" = 1 AND e.flags & 8 = 0 AND (d.remote >> 32 = c.remote >> 32 OR (c.phase = 1"
+		" = 1 AND e.flags & 8 = 0 AND (d.remote >> 32 = c.remote >> 32 OR (c.phase > 0"
 		"  AND d.remote >> 32 NOT IN (SELECT folder FROM perishing)))))"
 		" ORDER BY c.phase, c.remote, c.sha256 LIMIT 1",
 		err);
 	struct match_candidate c = { 0 };
-	int got;
+	int got, phase;
 
 	if (!st)
 		return -1;
@@ -284,10 +284,11 @@ int match_candidate_next(struct journal *j, int64_t run, struct match_cursor *cu
 	got = db_step(journal_db(j), st, err);
 	if (got <= 0)
 		return got;
+	phase = sqlite3_column_int(st, 18);
 	if (read_candidate(st, a, &c, err) < 0)
 		return -1;
 	cursor->started = true;
-	cursor->phase = c.in_target ? 0 : 1;
+	cursor->phase = phase;
 	cursor->remote = (int64_t)((uint64_t)c.folder << 32 | c.uid);
 	memcpy(cursor->sha256, c.sha256, SHA256_LEN);
 	*out = c;

@@ -474,11 +474,25 @@ static int be_patient(struct filing *f, struct err *err)
 	return transfer_pause(f->t, transfer_backoff_ms(f->t, f->pauses - 1), err);
 }
 
-static int file_target(struct filing *f, enum filing_method method, struct err *err)
+/* Before anything is loaded: the server may make another name of it, and with it another target. A
+ * refusal is told of with each message. */
+static int find_target(struct filing *f, struct err *err)
 {
-	int got;
+	struct err refused = ERR_INIT;
 
 	f->target_ready = false;
+	if (ready_target(f, &refused) >= 0)
+		return 0;
+	*err = refused;
+	return -1;
+}
+
+static int file_target(struct filing *f, enum filing_method method, struct err *err)
+{
+	int got = find_target(f, err);
+
+	if (got < 0)
+		return -1;
 	snprintf(f->reason, sizeof(f->reason), "the server has not copied it");
 	for (int pass = 0;; pass++) {
 		f->give_up = pass >= PASSES_MAX;

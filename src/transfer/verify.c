@@ -26,16 +26,19 @@ enum verdict {
 	CHECK_SAME,
 	CHECK_LOOK, /* fetch and compare it */
 	CHECK_ALTERED,
+	CHECK_REWRITTEN, /* by a server that is known to: other header fields, the same body */
 	CHECK_DIFFERS,
 	CHECK_MISSING,
+	CHECK_TWIN,    /* missing on a server that keeps one message of each Message-ID */
 	CHECK_UNKNOWN, /* one of the two cannot be read: nothing is said */
 };
 
 struct checked {
 	struct upload *u;
 	enum verdict verdict;
-	bool whole; /* header and body are ours to answer for; false: the body alone */
-	bool asked; /* in the FETCH at work */
+	bool whole;	/* header and body are ours to answer for; false: the body alone */
+	bool asked;	/* in the FETCH at work */
+	bool body_only; /* the header has been seen to differ */
 	char finding[FINDING_MAX];
 };
 
@@ -52,7 +55,7 @@ struct verifying {
 	bool one_by_one; /* one message of the page cannot be fetched */
 	bool whole;	 /* what the FETCH at work asks for */
 	uint64_t in_commit, done;
-	uint64_t keywords_missing;
+	uint64_t keywords_missing, rewritten; /* in the folder */
 };
 
 static void verifying_release(struct verifying *v)
@@ -153,7 +156,12 @@ static int check_row(struct verifying *v, struct checked *c, struct err *err)
 	if (got < 0)
 		return -1;
 	if (got == 0) {
-		finding(c, CHECK_MISSING, "not on the server");
+		if (!v->present && c->u->has_keys && session_profile(v->t->session)->one_per_id)
+			finding(c, CHECK_TWIN,
+				"acknowledged, but not there: the server keeps one message of each "
+				"Message-ID");
+		else
+			finding(c, CHECK_MISSING, "not on the server");
 		return 0;
 	}
 	c->verdict = CHECK_SAME;
@@ -201,12 +209,19 @@ static void tell_difference(struct checked *c, const struct content *content, ui
 			what, at, total, here);
 }
 
-static void conclude(struct checked *c, const struct content *content, bool same, uint64_t total)
+static void conclude(struct verifying *v, struct checked *c, const struct content *content,
+		     bool same, uint64_t total)
 {
 	CLEANUP(buf_release) struct buf changes = BUF_INIT(FINDING_MAX);
 
-	if (!same) {
+	if (!same && c->whole && !(c->u->repairs & NOTE_NO_HEADER) &&
+	    session_profile(v->t->session)->rewrites_headers) {
+		c->whole = false; /* look again */
+		c->body_only = true;
+	} else if (!same) {
 		tell_difference(c, content, total);
+	} else if (c->body_only) {
+		c->verdict = CHECK_REWRITTEN;
 	} else if (content->compare.changes) {
 		compare_add_changes(&changes, content->compare.changes);
 		const char *text = buf_cstr(&changes);
@@ -243,9 +258,9 @@ static int compare_one(struct verifying *v, struct checked *c, uint64_t total, s
 	if (got < 0)
 		return -1;
 	if (got > 0 && !c->whole && !has_body(c->u) && total <= CONTENT_EMPTY_MAX)
-		c->verdict = CHECK_SAME;
+		c->verdict = c->body_only ? CHECK_REWRITTEN : CHECK_SAME;
 	else if (got > 0)
-		conclude(c, &content, same, total);
+		conclude(v, c, &content, same, total);
 	else if (c)
 		finding(c, CHECK_UNKNOWN, "cannot be compared any more: %s", cause.text);
 	return 0;
@@ -332,7 +347,7 @@ static int look(struct verifying *v, struct err *err)
 	for (size_t i = 0; i < v->n; i++) {
 		struct checked *c = &v->page[i];
 
-		if (c->asked && c->verdict == CHECK_LOOK)
+		if (c->asked && c->verdict == CHECK_LOOK && c->whole == v->whole)
 			finding(c, CHECK_MISSING, "not on the server any more");
 	}
 	return 1;
@@ -371,12 +386,36 @@ static int void_match(struct verifying *v, const struct checked *c, struct err *
 	return match_candidate_settle(v->t->journal, &candidate, VERDICT_OTHER, err);
 }
 
+/* As good as refused: the next run tries again, the sidecar has it. */
+static int refuse_twin(struct verifying *v, const struct checked *c, struct err *err)
+{
+	struct journal *j = v->t->journal;
+	int kept = refused_keep(v->t, v->canon, &v->folder, c->u, c->finding, err);
+
+	if (kept < 0)
+		return -1;
+	progress_note(v->t->progress, "'%s': 1 message refused: %s%s", v->folder.name, c->finding,
+		      kept ? "; kept in failed/" : "");
+	v->t->tally.refused++;
+	if (journal_mark_refused(j, c->u->id, "message-id", c->finding, err) < 0)
+		return -1;
+	return kept ? journal_mark_kept(j, c->u->id, err) : 0;
+}
+
 static int write_one(struct verifying *v, const struct checked *c, struct err *err)
 {
 	struct journal *j = v->t->journal;
 	struct transfer_tally *tally = &v->t->tally;
 
 	switch (c->verdict) {
+	case CHECK_TWIN:
+		return refuse_twin(v, c, err);
+	case CHECK_REWRITTEN:
+		tally->altered++;
+		v->rewritten++;
+		tally->verified++;
+		return v->present ? journal_line_verified(j, c->u->line, err)
+				  : journal_mark_verified(j, &c->u->id, 1, err);
 	case CHECK_ALTERED:
 		tally->altered++;
 		if (transfer_notice(v->t, 0, "altered", 1, v->folder.name, c->finding, err) < 0)
@@ -468,15 +507,24 @@ static int check_pages(struct verifying *v, struct err *err)
 	return got < 0 ? -1 : commit(v, err);
 }
 
-static int note_keywords(struct verifying *v, struct err *err)
+/* What is told once for a folder. */
+static int note_folder(struct verifying *v, uint64_t *count, const char *kind, const char *text,
+		       struct err *err)
 {
-	if (v->keywords_missing == 0)
-		return 0;
-	uint64_t n = v->keywords_missing;
+	uint64_t n = *count;
 
-	v->keywords_missing = 0;
-	return transfer_notice(v->t, 0, "keywords-missing", n, v->folder.name,
-			       "the server did not keep all keywords", err);
+	*count = 0;
+	return n == 0 ? 0 : transfer_notice(v->t, 0, kind, n, v->folder.name, text, err);
+}
+
+static int note_changes(struct verifying *v, struct err *err)
+{
+	if (note_folder(v, &v->keywords_missing, "keywords-missing",
+			"the server did not keep all keywords", err) < 0)
+		return -1;
+	return note_folder(v, &v->rewritten, "altered",
+			   "altered by the server: header fields rewritten, the body is the same",
+			   err);
 }
 
 static int verify_folder(struct verifying *v, struct err *err)
@@ -499,7 +547,7 @@ static int verify_folder(struct verifying *v, struct err *err)
 		return -1;
 	if (check_pages(v, err) < 0)
 		return -1;
-	return note_keywords(v, err);
+	return note_changes(v, err);
 }
 
 static int next_folder(struct verifying *v, int64_t after, struct arena *a, struct err *err)

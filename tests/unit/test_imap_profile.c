@@ -57,7 +57,9 @@ Test(profile, values)
 	static const char file[] = "# a comment\nversion = 1\n\n[one]\ngreeting = One\n[two]\n"
 				   "title = The second\nid = second\nconnections = 3\n"
 				   "commands=4\nwindow = 2M\nbatch = 5\nrate = 6\nday = 7k\n"
-				   "limit = 8\nnoop = 9\nkeywords = no\nlogin = ask = them\n";
+				   "limit = 8\nnoop = 9\nkeywords = no\nlogin = ask = them\n"
+				   "names = any-case\nheaders = rewritten\n"
+				   "message-id = unique\n";
 	struct arena a = ARENA_INIT(ARENA_LIMIT);
 	struct err err = ERR_INIT;
 	struct profile p;
@@ -69,8 +71,10 @@ Test(profile, values)
 	cr_expect(p.connections == 3 && p.commands == 4 && p.window == 2000000 && p.batch == 5);
 	cr_expect(p.messages_per_minute == 6 && p.octets_per_day == 7000 && p.append_limit == 8);
 	cr_expect(p.noop_every == 9 && p.no_keywords);
+	cr_expect(p.any_case && p.rewrites_headers && p.one_per_id);
 	cr_assert_eq(find(file, "", "", "", "one", &a, &p, &err), 1, "by its name");
 	cr_expect_str_eq(p.title, "one");
+	cr_expect(!p.no_keywords && !p.any_case && !p.rewrites_headers && !p.one_per_id);
 	cr_expect_eq(find(file, "", "one two", "", "three", &a, &p, &err), -1);
 	cr_expect_eq(err.code, ERR_USAGE);
 	arena_release(&a);
