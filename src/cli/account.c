@@ -103,6 +103,7 @@ static void fill_connect(struct account *acc, const struct options *o)
 		.trace_fd = acc->trace_fd,
 		.profile = o->profile,
 		.profile_file = buf_slice(&acc->profiles),
+		.memory = &acc->memory,
 	};
 }
 
@@ -129,6 +130,7 @@ static int fill_pop3(struct account *acc, const struct options *o, struct err *e
 int account_init(struct account *acc, const struct options *o, struct err *err)
 {
 	*acc = (struct account){ .arena = ARENA_INIT(ARENA_LIMIT), .trace_fd = -1 };
+	session_memory_init(&acc->memory);
 	if (account_url_parse(o->to, &acc->arena, &acc->url, err) != 0)
 		goto fail;
 	acc->name = name_of(&acc->url, &acc->arena);
@@ -153,6 +155,7 @@ void account_release(struct account *acc)
 {
 	secret_free(acc->secret);
 	buf_release(&acc->profiles);
+	session_memory_release(&acc->memory);
 	fd_cleanup(&acc->trace_fd);
 	arena_release(&acc->arena);
 	acc->secret = NULL;

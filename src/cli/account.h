@@ -18,8 +18,9 @@ struct account {
 	struct session_options connect;
 	uint32_t stalled; /* mechanisms that the IMAP server leaves without an answer */
 	bool has_pop3;
-	struct session_options pop3; /* with --pop3: the same secret and trust, another server */
-	struct buf profiles;	     /* content of --profile-file */
+	struct session_options pop3;  /* with --pop3: the same secret and trust, another server */
+	struct buf profiles;	      /* content of --profile-file */
+	struct session_memory memory; /* `connect` points to it */
 	int trace_fd;
 };
 

@@ -168,6 +168,7 @@ static struct plan_server server_facts(const struct session *s)
 		.prefix = session_prefix(s),
 		.separator = session_separator(s),
 		.append_limit = session_append_limit(s),
+		.any_case = session_profile(s)->any_case,
 	};
 }
 

@@ -412,19 +412,14 @@ static int find_squeezed(struct session *s, const char *wire_name, struct arena 
 	return session_list_one(s, name.ptr, a, out, err);
 }
 
-/* The server said OK, but does not list the name: Cyrus makes "a.b" of "a..b", others fold case,
- * Courier made nothing. Look among the siblings. 1, 0, -1. */
-static int find_renamed(struct session *s, const char *wire_name, struct arena *a,
-			struct listed_folder *out, struct err *err)
+/* The one folder that the pattern finds and that has the name but for what servers change in it. */
+static int find_alike(struct session *s, struct slice pattern, const char *wire_name,
+		      struct arena *a, struct listed_folder *out, struct err *err)
 {
 	CLEANUP(buf_release) struct buf rows = ROWS_INIT;
-	CLEANUP(buf_release) struct buf pattern = BUF_INIT(COMMAND_MAX);
-	const char *last = s->separator ? strrchr(wire_name, s->separator) : NULL;
 	const struct list_row *found = NULL;
 
-	buf_add(&pattern, wire_name, last ? (size_t)(last - wire_name) + 1 : 0);
-	buf_addc(&pattern, '%');
-	if (list_pattern(s, buf_slice(&pattern), a, &rows, err) < 0)
+	if (list_pattern(s, pattern, a, &rows, err) < 0)
 		return -1;
 	for (size_t i = 0; i < rows_n(&rows); i++) {
 		if (!same_skeleton(rows_at(&rows, i)->name, slice_str(wire_name)))
@@ -436,6 +431,27 @@ static int find_renamed(struct session *s, const char *wire_name, struct arena *
 	if (!found)
 		return 0;
 	return fill(s, found, a, out, err) < 0 ? -1 : 1;
+}
+
+/* The server said OK, but does not list the name: Cyrus makes "a.b" of "a..b", others fold case,
+ * Courier made nothing. Look among the siblings, then everywhere: the folder above may be spelled
+ * otherwise, too. 1, 0, -1. */
+static int find_renamed(struct session *s, const char *wire_name, struct arena *a,
+			struct listed_folder *out, struct err *err)
+{
+	CLEANUP(buf_release) struct buf pattern = BUF_INIT(COMMAND_MAX);
+	const char *last = s->separator ? strrchr(wire_name, s->separator) : NULL;
+	int found;
+
+	buf_add(&pattern, wire_name, last ? (size_t)(last - wire_name) + 1 : 0);
+	buf_addc(&pattern, '%');
+	found = find_alike(s, buf_slice(&pattern), wire_name, a, out, err);
+	if (found != 0 || !last)
+		return found;
+	buf_reset(&pattern);
+	buf_add_slice(&pattern, s->namespaces.prefix);
+	buf_addc(&pattern, '*');
+	return find_alike(s, buf_slice(&pattern), wire_name, a, out, err);
 }
 
 /* "NO Mailbox already exists", though it may be listed under the name that the server made of it.

@@ -65,6 +65,48 @@ static int ask_capabilities(struct session *s, struct err *err)
 	return got;
 }
 
+/* ---- what earlier sessions know ---- */
+
+void session_memory_init(struct session_memory *m)
+{
+	buf_init(&m->before, FRAME_KEEP_MAX);
+	buf_init(&m->after, FRAME_KEEP_MAX);
+}
+
+void session_memory_release(struct session_memory *m)
+{
+	buf_release(&m->before);
+	buf_release(&m->after);
+}
+
+/* Before the login: is this what the server said the last time? */
+static void recognise(struct session *s, struct session_memory *m)
+{
+	s->recognised = m && m->after.len > 0 &&
+			slice_eq(buf_slice(&m->before), buf_slice(&s->capability_words));
+	if (!m || s->recognised)
+		return;
+	buf_reset(&m->before);
+	buf_reset(&m->after);
+	buf_add_slice(&m->before, buf_slice(&s->capability_words));
+}
+
+/* After it: what the server does not tell by itself is asked for once. */
+static int recall_capabilities(struct session *s, struct session_memory *m, struct err *err)
+{
+	if (!s->caps.known && s->recognised) {
+		note_capabilities(s, buf_slice(&m->after));
+		return 0;
+	}
+	if (ask_capabilities(s, err) < 0)
+		return -1;
+	if (m) {
+		buf_reset(&m->after);
+		buf_add_slice(&m->after, buf_slice(&s->capability_words));
+	}
+	return 0;
+}
+
 /* ---- TLS ---- */
 
 static int tls_err(const struct session *s, struct err *err, const char *what)
@@ -430,6 +472,7 @@ static int log_in(struct session *s, const struct session_options *o, struct err
 
 	if (ask_capabilities(s, err) < 0)
 		return -1;
+	recognise(s, o->memory);
 	len = s->secret.get(s->secret.context, secret,
 			    s->secret.token ? SASL_TOKEN_MAX : SASL_SECRET_MAX, err);
 	if (len >= 0) {
@@ -527,8 +570,8 @@ int session_login(struct session *s, const struct session_options *o, struct err
 		s->logged_in = true;
 	else if (log_in(s, o, err) < 0)
 		return -1;
-	if (ask_capabilities(s, err) < 0 || exchange_id(s, err) < 0 || ask_namespace(s, err) < 0 ||
-	    ask_separator(s, err) < 0)
+	if (recall_capabilities(s, o->memory, err) < 0 || exchange_id(s, err) < 0 ||
+	    ask_namespace(s, err) < 0 || ask_separator(s, err) < 0)
 		return -1;
 	if (find_profile(s, err) < 0)
 		return -1;

@@ -15,6 +15,7 @@
 #define MAILHOIST_IMAP_SESSION_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "imap/profile.h"
 #include "message/message.h"
 #include "net/tls.h"
@@ -47,6 +48,14 @@ struct session_company {
 	void *context;
 };
 
+/* What a session learns for the next ones of the same account: that a server which tells us this
+ * before the login tells us that after it. Some count how often they are asked (Yahoo). */
+struct session_memory {
+	struct buf before, after; /* words of CAPABILITY */
+};
+void session_memory_init(struct session_memory *m);
+void session_memory_release(struct session_memory *m);
+
 struct session_options {
 	const char *host, *port; /* port NULL: 993 or 143 */
 	enum session_security security;
@@ -70,6 +79,7 @@ struct session_options {
 	int trace_fd;	/* -1, or where the conversation is copied to (secrets and literals left
 			   out) */
 	const struct session_company *company; /* NULL: waits alone */
+	struct session_memory *memory;	       /* NULL: none */
 	struct slice profile_file; /* content of a profile file; empty: the built-in one */
 	const char *profile;	   /* by name; NULL: found out (profile.h) */
 };

@@ -102,6 +102,7 @@ struct session {
 	struct capabilities caps;
 	const char *prefix, *server_name, *greeting, *mechanism;
 	struct buf capability_words; /* of the last CAPABILITY */
+	bool recognised;	     /* the server is the one that session_memory knows */
 	struct slice profile_file;
 	const char *profile_wanted;
 	struct profile profile;

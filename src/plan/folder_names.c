@@ -37,7 +37,7 @@ static void add_hash_name(struct buf *out, struct slice part)
 static bool is_refused(uint32_t c)
 {
 	return c < 0x20 || c == 0x7f || c > 0xffff || (c >= 0x80 && c < 0xa0) ||
-	       (c < 0x80 && strchr("\"\\{}|<>!;`^%*&~?:#./", (int)c) != NULL);
+	       (c < 0x80 && strchr("\"\\{}[]|<>!;`^%*&~?:#./", (int)c) != NULL);
 }
 
 static void add_replaced(struct buf *out, struct slice part)
@@ -165,6 +165,21 @@ static void shorten(struct buf *out, size_t start, struct slice part)
 	buf_addf(out, "-%08x", name_hash(part));
 }
 
+/* Word by word with single blanks: Gmail refuses "excess whitespace". */
+static void add_words(struct buf *out, struct slice part,
+		      void (*add)(struct buf *out, struct slice word))
+{
+	while (part.len > 0) {
+		struct slice word = slice_cut(&part, ' ');
+
+		add(out, word);
+		while (part.len > 0 && part.ptr[0] == ' ')
+			part = slice_from(part, 1);
+		if (part.len > 0)
+			buf_addc(out, ' ');
+	}
+}
+
 static void add_part(struct buf *out, struct slice part, enum rung rung)
 {
 	struct slice stripped = strip(part);
@@ -178,10 +193,10 @@ static void add_part(struct buf *out, struct slice part, enum rung rung)
 		add_replaced(out, part);
 		break;
 	case RUNG_STRIPPED:
-		add_replaced(out, stripped);
+		add_words(out, stripped, add_replaced);
 		break;
 	case RUNG_ASCII:
-		add_ascii(out, stripped);
+		add_words(out, stripped, add_ascii);
 		break;
 	case RUNG_HASH:
 		add_hash_name(out, part);

@@ -54,6 +54,7 @@ struct plan_server {
 	const char *prefix;    /* of the personal namespace, UTF-8: "" or "INBOX." */
 	char separator;	       /* 0: no hierarchy */
 	uint64_t append_limit; /* octets; 0: none known */
+	bool any_case;	       /* folders whose names differ in case alone are one folder */
 };
 
 /* Split "Local name=Server name"; a '=' in a name is written "\=". The parts belong to the arena.

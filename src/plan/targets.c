@@ -39,7 +39,7 @@ struct targets {
 	const struct plan_options *options;
 	const struct plan_server *server;
 	struct known *list; /* by folded name */
-	size_t n;
+	size_t n, room;
 	struct arena names; /* of the list */
 	struct arena a;	    /* of one store */
 };
@@ -54,33 +54,58 @@ static int by_folded(const void *a, const void *b)
 	return order ? order : (x->id > y->id) - (x->id < y->id);
 }
 
+static int add_known(struct targets *t, const struct remote_folder *f, struct err *err)
+{
+	char *folded = text_fold(&t->names, slice_str(f->name));
+
+	if (t->n == t->room) {
+		size_t more = t->room ? t->room * 2 : 64;
+		struct known *list = realloc(t->list, more * sizeof(*list));
+
+		if (!list)
+			return err_nomem(err);
+		t->list = list;
+		t->room = more;
+	}
+	if (!folded)
+		return err_nomem(err);
+	t->list[t->n++] = (struct known){ f->id, f->name, folded, f->attributes, f->role };
+	return 0;
+}
+
 static int load_folders(struct targets *t, struct err *err)
 {
 	struct remote_folder f;
-	size_t room = 0;
 	int64_t after = 0;
 	int got;
 
 	while ((got = journal_folder_next(t->j, after, &t->names, &f, err)) > 0) {
-		if (t->n == room) {
-			size_t more = room ? room * 2 : 64;
-			struct known *list = realloc(t->list, more * sizeof(*list));
-
-			if (!list)
-				return err_nomem(err);
-			t->list = list;
-			room = more;
-		}
 		after = f.id;
-		t->list[t->n] =
-			(struct known){ f.id, f.name, text_fold(&t->names, slice_str(f.name)),
-					f.attributes, f.role };
-		if (!t->list[t->n++].folded)
-			return err_nomem(err);
+		if (add_known(t, &f, err) < 0)
+			return -1;
 	}
 	if (got == 0 && t->n > 0)
 		qsort(t->list, t->n, sizeof(*t->list), by_folded);
 	return got;
+}
+
+/* Into its place among the others. */
+static int add_wish(struct targets *t, const struct remote_folder *wish, struct err *err)
+{
+	struct remote_folder f = *wish;
+	struct known added;
+	size_t at;
+
+	f.name = arena_str(&t->names, wish->name);
+	if (!f.name)
+		return err_nomem(err);
+	if (add_known(t, &f, err) < 0)
+		return -1;
+	added = t->list[t->n - 1];
+	for (at = t->n - 1; at > 0 && by_folded(&t->list[at - 1], &added) > 0; at--)
+		t->list[at] = t->list[at - 1];
+	t->list[at] = added;
+	return 0;
 }
 
 /* The folder of that name: the one spelled just so, else any that differs in case only. */
@@ -207,7 +232,7 @@ static int settle_name(struct targets *t, struct buf *name, enum role role, int6
 	struct remote_folder made;
 	int got;
 
-	if (f) {
+	if (f && holds_messages(f)) {
 		*id = f->id;
 		return 0;
 	}
@@ -222,9 +247,16 @@ static int settle_name(struct targets *t, struct buf *name, enum role role, int6
 		*id = made.id;
 		return 0;
 	}
+	if (f) { /* of folders alone, as yet */
+		*id = f->id;
+		return 0;
+	}
 	wish.wire_name = wire.ptr;
 	wish.name = name->ptr;
-	return journal_folder_want(t->j, &wish, id, err);
+	if (journal_folder_want(t->j, &wish, id, err) < 0)
+		return -1;
+	wish.id = *id;
+	return t->server->any_case ? add_wish(t, &wish, err) : 0;
 }
 
 /* `base` and the parts below it. */
@@ -378,6 +410,37 @@ static int below_role(struct targets *t, enum role role, const char *local, cons
 	return build(t, base.ptr, rest, n, ROLE_NONE, id, err) < 0 ? -1 : 1;
 }
 
+/* Is there a folder of that very name that can have none below it? Those below it then cannot keep
+ * their names. */
+static bool is_barren(struct targets *t, enum role role, const char *local)
+{
+	CLEANUP(buf_release) struct buf name = BUF_INIT(NAME_OCTETS_MAX);
+	const struct known *f;
+
+	if (role == ROLE_INBOX)
+		buf_adds(&name, "INBOX");
+	else
+		buf_addf(&name, "%s%s", t->server->prefix, local);
+	f = t->server->separator && buf_cstr(&name) ? find_folder(t, name.ptr) : NULL;
+	return f && (f->attributes & FOLDER_NOINFERIORS);
+}
+
+/* Beside the folder that can have none below it, called after both. */
+static int beside_role(struct targets *t, const char *const *rest, size_t n, int64_t *id,
+		       struct err *err)
+{
+	CLEANUP(buf_release) struct buf first = BUF_INIT(NAME_OCTETS_MAX);
+	const char **parts = arena_alloc(&t->a, n * sizeof(*parts));
+
+	buf_addf(&first, "%s %s", rest[0], rest[1]);
+	if (!parts || !buf_cstr(&first))
+		return err_nomem(err);
+	parts[0] = first.ptr;
+	for (size_t i = 2; i < n; i++)
+		parts[i - 1] = rest[i];
+	return build(t, t->server->prefix, parts, n - 1, ROLE_NONE, id, err);
+}
+
 /* 1: the folder has a place by its own or a parent's role; 0: it has none; -1. */
 static int by_role(struct targets *t, const struct store_info *s, int64_t *id, struct err *err)
 {
@@ -392,9 +455,14 @@ static int by_role(struct targets *t, const struct store_info *s, int64_t *id, s
 	for (size_t n = s->depth; n-- > 1;) {
 		if (role_above(t, s, n, &role, err) < 0)
 			return -1;
-		if (has_target(role))
-			return below_role(t, role, s->folder[n - 1], s->folder + n, s->depth - n,
-					  id, err);
+		if (!has_target(role))
+			continue;
+		int got =
+			below_role(t, role, s->folder[n - 1], s->folder + n, s->depth - n, id, err);
+
+		if (got != 0 || !is_barren(t, role, s->folder[n - 1]))
+			return got;
+		return beside_role(t, s->folder + n - 1, s->depth - n + 1, id, err) < 0 ? -1 : 1;
 	}
 	return 0;
 }

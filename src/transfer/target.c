@@ -4,6 +4,8 @@
  * of names (plan.h) is climbed until one is there. What became of the name is in
  * the journal, so that later runs go to the same folder.
  */
+#include <string.h>
+
 #include "base/fault.h"
 #include "message/mutf7.h"
 #include "plan/plan.h"
@@ -17,6 +19,7 @@ static struct plan_server server_of(const struct transfer *t)
 		.prefix = session_prefix(t->session),
 		.separator = session_separator(t->session),
 		.append_limit = session_append_limit(t->session),
+		.any_case = session_profile(t->session)->any_case,
 	};
 }
 
@@ -46,20 +49,18 @@ static ptrdiff_t known_parent(struct transfer *t, const struct remote_folder *f,
 	return 0;
 }
 
-/* Try the names in turn: 1 *made is there; 0 all refused, *err has the first refusal; -1. */
-static int climb(struct transfer *t, const struct remote_folder *f, struct arena *a,
+/* Try the names that can be made of this one in turn: 1 *made is there; 0 all refused, *err has the
+ * first refusal; -1. */
+static int climb(struct transfer *t, const struct remote_folder *f, size_t keep, struct arena *a,
 		 struct listed_folder *made, struct err *err)
 {
 	CLEANUP(buf_release) struct buf wire = BUF_INIT(NAME_MAX_OCTETS);
 	struct plan_server server = server_of(t);
-	ptrdiff_t keep = known_parent(t, f, a, err);
 	struct err first = ERR_INIT, cause = ERR_INIT;
 
-	if (keep < 0)
-		return -1;
 	for (unsigned rung = 0; rung < PLAN_RUNGS; rung++) {
 		buf_reset(&wire);
-		int got = plan_name(&server, f->name, (size_t)keep, rung, &wire, err);
+		int got = plan_name(&server, f->name, keep, rung, &wire, err);
 
 		if (got < 0)
 			return -1;
@@ -81,6 +82,47 @@ static int climb(struct transfer *t, const struct remote_folder *f, struct arena
 	}
 	*err = first;
 	return 0;
+}
+
+/* The server makes no folder below that parent, whatever it is called (Gmail: below its own): one
+ * beside it, called after both. 1, 0 (*err stays), -1. */
+static int climb_beside(struct transfer *t, const struct remote_folder *f, size_t keep,
+			struct arena *a, struct listed_folder *made, struct err *err)
+{
+	CLEANUP(buf_release) struct buf name = BUF_INIT(NAME_MAX_OCTETS);
+	struct slice parent = slice_head(slice_str(f->name), keep - 1);
+	struct remote_folder beside = *f;
+	struct err second = ERR_INIT;
+	size_t last = parent.len;
+	int got;
+
+	while (last > 0 && parent.ptr[last - 1] != f->separator)
+		last--;
+	buf_adds(&name, session_prefix(t->session));
+	buf_add_slice(&name, slice_from(parent, last));
+	buf_addc(&name, ' ');
+	buf_adds(&name, f->name + keep);
+	beside.name = buf_cstr(&name);
+	if (!beside.name)
+		return buf_ok(&name, "folder name", err);
+	got = climb(t, &beside, 0, a, made, &second);
+	if (got < 0)
+		*err = second;
+	return got;
+}
+
+static int make(struct transfer *t, const struct remote_folder *f, struct arena *a,
+		struct listed_folder *made, struct err *err)
+{
+	ptrdiff_t keep = known_parent(t, f, a, err);
+	int got;
+
+	if (keep < 0)
+		return -1;
+	got = climb(t, f, (size_t)keep, a, made, err);
+	if (got != 0 || (size_t)keep <= strlen(session_prefix(t->session)))
+		return got;
+	return climb_beside(t, f, (size_t)keep, a, made, err);
 }
 
 static void tell_renamed(struct transfer *t, const char *wanted, const char *made)
@@ -126,7 +168,7 @@ int target_ensure(struct transfer *t, struct remote_folder *target, struct arena
 	if (got > 0 && !(made.attributes & ATTR_NOSELECT))
 		return target->exists ? 1 : adopt(t, target, &made, a, err);
 	fault_point("upload-before-create");
-	got = climb(t, target, a, &made, err);
+	got = make(t, target, a, &made, err);
 	if (got <= 0)
 		return got;
 	fault_point("upload-after-create");

@@ -190,7 +190,7 @@ Test(journal, folders_that_vanish_lose_their_index)
 
 /* ---- uploads ---- */
 
-static const struct plan_server server = { "", '/', 0 };
+static const struct plan_server server = { .prefix = "", .separator = '/' };
 static const struct plan_options options;
 
 static void plan_now(struct bench *b)

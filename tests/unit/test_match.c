@@ -4,7 +4,7 @@
  */
 #include "test_journal_support.h"
 
-static const struct plan_server server = { "", '/', 0 };
+static const struct plan_server server = { .prefix = "", .separator = '/' };
 
 struct account {
 	struct bench b;

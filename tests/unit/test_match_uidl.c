@@ -12,7 +12,7 @@
 #define UIDVALIDITY 7 /* of add_folder() */
 #define ARRIVAL	    1000000000
 
-static const struct plan_server server = { "", '/', 0 };
+static const struct plan_server server = { .prefix = "", .separator = '/' };
 
 struct life {
 	struct bench b;

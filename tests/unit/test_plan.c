@@ -67,6 +67,8 @@ Test(plan_names, ladder)
 		{ "Work/What? a:b*c",
 		  5,
 		  { "Work/What? a:b*c", "Work/What_ a_b_c", NULL, NULL, "Work/Folder-*" } },
+		{ " two  blanks", 0, { " two  blanks", NULL, "two blanks", NULL, "Folder-*" } },
+		{ "[Gmail]", 0, { "[Gmail]", "_Gmail_", NULL, NULL, "Folder-*" } },
 		{ ".hidden.", 0, { ".hidden.", "_hidden_", "hidden", NULL, "Folder-*" } },
 		{ "Grüße", 0, { "Grüße", NULL, NULL, "Grusse", "Folder-*" } },
 		{ "Łódź œuvre", 0, { "Łódź œuvre", NULL, NULL, "Lodz oeuvre", "Folder-*" } },
@@ -78,7 +80,7 @@ Test(plan_names, ladder)
 		{ "INBOX/~x", 0, { "INBOX/~x", "INBOX/_x", "INBOX/x", NULL, "INBOX/Folder-*" } },
 		{ "???", 0, { "???", "Folder-*", NULL, NULL, NULL } },
 	};
-	static const struct plan_server server = { "", '/', 0 };
+	static const struct plan_server server = { .prefix = "", .separator = '/' };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		for (unsigned r = 0; r < PLAN_RUNGS; r++) {
@@ -108,7 +110,7 @@ Test(plan_names, ladder)
 
 Test(plan_names, long_names_are_cut_and_stay_apart)
 {
-	static const struct plan_server server = { "", '/', 0 };
+	static const struct plan_server server = { .prefix = "", .separator = '/' };
 	CLEANUP(buf_release) struct buf one = BUF_INIT(8192), two = BUF_INIT(8192);
 	char name[401];
 
@@ -200,6 +202,11 @@ static const struct server_row gmail[] = {
 	{ "[Gmail]/All Mail", '/', ROLE_ALL, 0 },
 	{ NULL, 0, 0, 0 },
 };
+static const struct server_row barren[] = {
+	{ "Inbox", '/', ROLE_INBOX, FOLDER_NOINFERIORS },
+	{ "Sent", '/', ROLE_NONE, FOLDER_NOINFERIORS },
+	{ NULL, 0, 0, 0 },
+};
 
 Test(plan, targets)
 {
@@ -241,6 +248,10 @@ Test(plan, targets)
 		{ "no hierarchy", flat, "", NULL, NULL, NULL, "A/B", ROLE_NONE, "A_B" },
 		{ "nothing can be below", gmail, "", NULL, NULL, NULL, "Sent/2004", ROLE_NONE,
 		  "Sent/2004" },
+		{ "nothing can be below that very folder", barren, "", NULL, NULL, NULL,
+		  "Inbox/2004/May", ROLE_NONE, "Inbox 2004/May" },
+		{ "nor below one of another role", barren, "", NULL, NULL, NULL, "Sent/2004",
+		  ROLE_NONE, "Sent 2004" },
 		{ "--prefix", german, "", "Old/PC", NULL, NULL, "Sent", ROLE_SENT, "Old/PC/Sent" },
 		{ "--prefix with a namespace", cyrus, "INBOX.", "Old/PC", NULL, NULL, "Inbox",
 		  ROLE_INBOX, "INBOX.Old.PC.Inbox" },
@@ -263,7 +274,8 @@ Test(plan, targets)
 		struct plan_options options = { .prefix = rows[i].option_prefix,
 						.maps = &map,
 						.n_maps = rows[i].map_local != NULL };
-		struct plan_server server = { rows[i].prefix, rows[i].server[0].separator, 0 };
+		struct plan_server server = { .prefix = rows[i].prefix,
+					      .separator = rows[i].server[0].separator };
 		struct store_info s;
 		struct bench b;
 
@@ -290,7 +302,7 @@ Test(plan, targets)
 Test(plan, merged_folders_are_told)
 {
 	CLEANUP(arena_release) struct arena a = ARENA_INIT(1 << 20);
-	static const struct plan_server server = { "", '/', 0 };
+	static const struct plan_server server = { .prefix = "", .separator = '/' };
 	static const struct plan_options options;
 	struct message m = message_of("0", "i", "w", "1", 500);
 	struct run_notice n;
@@ -316,7 +328,7 @@ Test(plan, merged_folders_are_told)
 static void make_plan(struct bench *b, const struct plan_options *options, uint64_t limit,
 		      enum run_kind kind)
 {
-	struct plan_server server = { "", '/', limit };
+	struct plan_server server = { .prefix = "", .separator = '/', .append_limit = limit };
 	struct match_options match = plan_match_options(options, kind);
 
 	ok(plan_folders(b->j, b->run, options, &server, &err));
@@ -500,8 +512,8 @@ Test(plan, a_saved_plan_is_carried_out_and_nothing_else)
 	cr_expect(sum.outcome[OUTCOME_EXCLUDED] == 1 && sum.outcome[OUTCOME_OPEN] == 1);
 	options.only_run = 99;
 	start_run(&b, RUN_APPLY);
-	cr_expect(plan_lines(b.j, b.run, &options, &(struct plan_server){ "", '/', 0 }, &err) ==
-			  -1 &&
+	cr_expect(plan_lines(b.j, b.run, &options,
+			     &(struct plan_server){ .prefix = "", .separator = '/' }, &err) == -1 &&
 		  err.code == ERR_NOINPUT);
 	bench_release(&b);
 }
