@@ -17,7 +17,6 @@ Command = collections.namedtuple("Command", "tag name rest")
 
 class Connection:
     def __init__(self, sock, server):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock, self.server = sock, server
         self.file = sock.makefile("rb")
 
