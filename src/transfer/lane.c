@@ -414,9 +414,13 @@ static int step_wait(struct lane *l, struct err *err)
 		/* the reason */
 		return session_reap(l->t->session, &ignored, err) < 0 ? -1 : 0;
 	}
-	list_push_last(&l->sent, l->writing); /* refused before its octets: to be reaped */
+	struct batch *b = l->writing; /* refused before its octets */
+
 	l->writing = NULL;
 	l->phase = PHASE_IDLE;
+	if (b->answered) /* while an earlier message of it was on its way */
+		return lane_refused(l, b, b->refusal, b->text, err) < 0 ? -1 : 1;
+	list_push_last(&l->sent, b); /* to be reaped */
 	return 1;
 }
 

@@ -2,9 +2,10 @@
 called."""
 import collections
 import contextlib
+import re
 
 import rig
-from memserver import Hangup, MemServer, Refuse
+from memserver import LITERAL, Hangup, MemServer, Refuse
 
 HEAD = b"From: cron@b.example\r\nDate: Mon, 1 Mar 2004 09:00:00 +0000\r\nSubject: report\r\n"
 
@@ -198,3 +199,53 @@ class ServerTrouble(Uploading):
             self.run_to(server, rig.TEMPFAIL)
             self.assertHas(server)
             self.assertLess(len(server.commands("APPEND")), 60)
+
+    def test_a_refusal_in_the_middle_of_a_command(self):
+        """Two commands are refused at once, the second while its later messages are on their way: the
+        server swallows these, and says no "+" to the one that waits for it since the first refusal."""
+        class Hasty(MemServer):
+            owed = None  # tag of a command whose refusal is put off until another one's
+
+            def answer(self, line, command):
+                if command.name != "APPEND":
+                    return super().answer(line, command)
+                text = command.rest.encode() + b"\r\n"
+                kept, refused = [], False
+                while literal := LITERAL.search(text):
+                    if literal[2] or not refused:
+                        if not literal[2]:
+                            line.say("+ go on")
+                        kept.append((line.file.read(int(literal[1])), text))
+                    if b"bad" in kept[-1][0] and not refused:
+                        refused = self.refuse(line, command.tag, b"late" in kept[-1][0])
+                    text = line.file.readline()
+                if refused:
+                    return None
+                for data, words in kept:
+                    flags = re.search(rb"\((.*)\)", words)[1].decode().split()
+                    self.folders["INBOX"].add(data, flags, "01-Mar-2004 09:00:00 +0000")
+                line.say(f"{command.tag} OK done")
+
+            def refuse(self, line, tag, late):
+                self.owed, tags = (tag, []) if late and not self.said else (None, [self.owed, tag])
+                for each in filter(None, tags):
+                    self.said = True
+                    line.say(f"{each} NO [SERVERBUG] Internal error occurred")
+                return True
+
+            said = False
+
+        bulk = b"x" * 70 + b"\r\n"
+        words = [b"good"] * 8 + [b"bad and late", b"good", b"bad"] + [b"good"] * 5
+        flags = ["S"] * 9 + ["FS"] * 7
+        lines = [1] * 11 + [9000, 9000, 1, 1, 1]
+        messages = [HEAD + b"\r\n%s %d\r\n" % (words[i], i) + bulk * lines[i] for i in range(len(flags))]
+        self.write(*messages)
+        for i, letters in enumerate(flags):
+            path, = (self.source / "cur").glob(f"*M{i:04}*")
+            path.rename(str(path)[:-1] + letters)
+        with Hasty() as server:
+            result = self.run_to(server, rig.REFUSED)
+            self.assertHas(server, *(m for m in messages if b"bad" not in m))
+            self.assertRegex(result.out, "16 found = 14 uploaded .* 2 refused")
+            self.assertNotIn("connecting again", result.err)

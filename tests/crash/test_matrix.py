@@ -3,7 +3,9 @@ there exactly once, and the user has been told what happened. The server is a re
 import os
 import pathlib
 import signal
+import subprocess
 import time
+import unittest
 
 import gen_mail
 import rig
@@ -221,3 +223,56 @@ class Injection(Matrix):
 class InjectionOnCourier(Injection):
     server_kind = "courier"
     server_options = {}
+
+
+class ServersDisk(Matrix):
+    """The server's disk is full, and later it is not."""
+
+    @classmethod
+    def setUpClass(cls):
+        scratch = rig.scratch()
+        cls.disk = scratch.__enter__()
+        cls.addClassCleanup(scratch.__exit__, None, None, None)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", cls.disk],
+                          capture_output=True).returncode != 0:
+            raise unittest.SkipTest("mounting a small disk is not permitted here")
+        cls.addClassCleanup(subprocess.run, ["umount", "-l", cls.disk])
+        cls.server_options = {**cls.server_options, "maildir": cls.disk / "mail"}
+        super().setUpClass()
+
+    def test_is_full_and_then_larger(self):
+        self.generate("large", 60, median=60000, mean=120000)
+        with FaultProxy(self.server.port) as proxy:
+            result = self.run_by(proxy, status=None)
+            self.assertIn(result.status, (rig.TEMPFAIL, rig.QUOTA, rig.REFUSED), str(result))
+            self.assertRegex(result.err, "(?i)no space|not enough disk|disk space|internal error|quota")
+            subprocess.run(["mount", "-o", "remount,size=100m", self.disk], check=True)
+            result = self.run_by(proxy)
+        self.assertComplete(result)
+
+
+class TornJournal(Matrix):
+    """The program was killed, and its journal lost its end, or all of it."""
+
+    def test_at_many_lengths(self):
+        self.generate("small", 24)
+        for file in ("journal.sqlite", "journal.sqlite-wal"):
+            for part in (0.0, 0.02, 0.3, 0.5, 0.8, 0.99):
+                with self.subTest(file=file, part=part):
+                    self.user, self.state = self.server.new_user(), self.folder / f"{file}-{part}"
+                    self.torn(file, part)
+
+    def torn(self, file, part):
+        arguments = ("run", self.source, "--to", self.server.plain_url(self.user), "--state", self.state)
+        self.hoist(*arguments, password=self.server.password, status=rig.FAULT,
+                   env={"MAILHOIST_HURRY": "1", "MAILHOIST_FAULT": "upload-sent:1"})
+        path, = self.state.rglob(file)
+        os.truncate(path, int(path.stat().st_size * part))
+        again = {"password": self.server.password, "env": {"MAILHOIST_HURRY": "1"}}
+        result = self.hoist(*arguments, status=None, **again)
+        if result.status != rig.OK:
+            self.assertIn("journal", result.err)
+            for left in self.state.rglob("journal.sqlite*"):
+                left.unlink()
+            result = self.hoist(*arguments, **again)
+        self.assertComplete(result)
