@@ -8,7 +8,7 @@
 
 #include "mime/outlet.h"
 
-#define CARDLINE_MAX (256u << 10) /* a longer line is cut */
+#define CARDLINE_MAX (1u << 20) /* a picture of 512 KiB in base64, and more */
 
 struct cardline {
 	struct outlet *out;

@@ -285,17 +285,16 @@ static void write_people(struct composer *c, struct cardline *out, const struct 
 	}
 }
 
-static void write_description(struct composer *c, struct cardline *out, const struct event *ev)
+/* Beside the invitation in a mail stands its whole text; a file has nothing else. */
+static void write_description(struct composer *c, struct cardline *out, const struct event *ev,
+			      enum ical_method method)
 {
 	struct reader *r =
 		line_reader_start(&c->lines, blob_reader_start(&c->blob, &ev->e->item->text));
 	CLEANUP(buf_release) struct buf text = BUF_INIT(2 * DESCRIPTION_MAX);
-	struct slice piece;
 
-	while (text.len < DESCRIPTION_MAX && r->next(r, &piece))
-		buf_add_slice(&text, slice_head(piece, DESCRIPTION_MAX - text.len));
-	while (text.len == DESCRIPTION_MAX && ((unsigned char)text.ptr[text.len - 1] & 0x80))
-		text.len--;
+	if (!reader_head(r, DESCRIPTION_MAX, &text) && method == ICAL_PUBLISH)
+		c->fidelity |= FIDELITY_BODY_CUT;
 	cardline_text(out, "DESCRIPTION", buf_slice(&text));
 }
 
@@ -379,7 +378,7 @@ static void write_event(struct composer *c, struct cardline *out, const struct e
 	if (change == NULL && r != NULL)
 		write_series(out, ev);
 	if (change == NULL)
-		write_description(c, out, ev);
+		write_description(c, out, ev, method);
 	if (method == ICAL_PUBLISH || method == ICAL_REQUEST)
 		write_alarm(out, ev);
 	cardline_line(out, "END", "VEVENT");

@@ -163,6 +163,32 @@ struct reader *line_reader_start(struct line_reader *r, struct reader *from)
 	return &r->base;
 }
 
+/* A character that is cut at the end of `text`. */
+static void drop_last_char(struct buf *text)
+{
+	while (text->len > 0 && ((uint8_t)text->ptr[text->len - 1] & 0xc0) == 0x80)
+		text->len--;
+	if (text->len > 0)
+		text->len--;
+}
+
+bool reader_head(struct reader *r, size_t max, struct buf *out)
+{
+	struct slice piece;
+
+	while (r->next(r, &piece)) {
+		struct slice fits = slice_head(piece, max - out->len);
+
+		buf_add_slice(out, fits);
+		if (fits.len == piece.len)
+			continue;
+		if (((uint8_t)piece.ptr[fits.len] & 0xc0) == 0x80)
+			drop_last_char(out);
+		return false;
+	}
+	return !r->damaged;
+}
+
 /* ---- charset ---- */
 
 /* Convert one piece, with what was left of the last one before it. */

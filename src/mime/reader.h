@@ -41,6 +41,10 @@ struct line_reader {
 };
 struct reader *line_reader_start(struct line_reader *r, struct reader *from);
 
+/* The first octets of a UTF-8 text, `max` at most, no character cut. False: there is more of it, or
+ * some of it cannot be read. */
+bool reader_head(struct reader *r, size_t max, struct buf *out);
+
 /* Text of a code page as UTF-8. `base.damaged` too where something was guessed. */
 struct charset_reader {
 	struct reader base;

@@ -13,7 +13,7 @@
 #include "mime/fields.h"
 
 #define NOTE_MAX	 32768
-#define PHOTO_MAX	 (1u << 20) /* Outlook makes pictures of a few kB */
+#define PHOTO_MAX	 (512u << 10) /* Outlook makes pictures of a few kB */
 #define LID_FILE_AS	 0x8005
 #define LID_WEB		 0x802b
 #define LID_IM		 0x8062
@@ -244,12 +244,9 @@ static void note(struct card *k)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT(2 * NOTE_MAX);
 	struct reader *r = blob_reader_start(&k->c->blob, &k->e->item->text);
-	struct slice piece;
 
-	while (text.len < NOTE_MAX && r->next(r, &piece))
-		buf_add_slice(&text, slice_head(piece, NOTE_MAX - text.len));
-	while (text.len == NOTE_MAX && ((unsigned char)text.ptr[text.len - 1] & 0x80))
-		text.len--;
+	if (!reader_head(r, NOTE_MAX, &text))
+		k->c->fidelity |= FIDELITY_BODY_CUT;
 	cardline_text(&k->out, "NOTE", buf_slice(&text));
 }
 
@@ -266,9 +263,12 @@ static void photo(struct card *k)
 		struct slice piece;
 
 		if (!slice_ieq(slice_str(att.long_name ? att.long_name : att.name),
-			       SLICE_LIT("ContactPicture.jpg")) ||
-		    att.data.len > PHOTO_MAX / 2)
+			       SLICE_LIT("ContactPicture.jpg")))
 			continue;
+		if (att.data.len > PHOTO_MAX) {
+			k->c->fidelity |= FIDELITY_ATTACHMENT_MISSING;
+			continue;
+		}
 		r = blob_reader_start(&k->c->blob, &att.data);
 		while (r->next(r, &piece))
 			buf_add_slice(&bytes, piece);

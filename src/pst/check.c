@@ -102,6 +102,13 @@ static void compare_items(struct pst *p, const struct folder *f, struct table *t
 			   "folder '%s': %" PRIu64
 			   " items are not in its table (they are delivered)",
 			   folder_name(f), node_count - missing.here);
+	/* The number alone: a row was taken out, or an item was never written. */
+	else if (got == 0 && missing.lost + missing.elsewhere == 0 && f->said_count >= 0 &&
+		 (uint64_t)f->said_count != node_count)
+		damage_add(p->damages, f->nid, 0,
+			   "folder '%s' says it has %" PRId64 " items; its table and its nodes "
+			   "have %" PRIu64,
+			   folder_name(f), f->said_count, node_count);
 }
 
 static void check_items(struct pst *p, const struct folder *f, uint64_t node_count, int64_t *rows)

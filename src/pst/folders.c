@@ -2,7 +2,7 @@
  * The folders of a store (pst.h), found by walking down from its root through the
  * nodes' parents: the user's tree first, then what lies beside it, then what
  * nothing leads to. The walk keeps a stack of FOLDER_DEPTH; what lies deeper is
- * found as the last kind.
+ * found as the last kind, and said.
  */
 #include "pst/store.h"
 
@@ -191,6 +191,18 @@ static const struct node *find_top(struct pst *p, const struct props *store)
 	return node;
 }
 
+static void say_lost(struct walk *w, const struct node *node, const struct node *up)
+{
+	if (up && seen(w, up))
+		damage_add(w->p->damages, node->nid, 0,
+			   "folder %" PRIx32 " lies below more than %d others: it is left out, "
+			   "unless folders that are lost are wanted",
+			   node->nid, FOLDER_DEPTH - 1);
+	else
+		damage_add(w->p->damages, node->nid, 0, "nothing leads to folder %" PRIx32,
+			   node->nid);
+}
+
 /* Folders that nothing leads to, from the highest that is left; then those in circles. */
 static int walk_lost_folders(struct walk *w)
 {
@@ -205,8 +217,7 @@ static int walk_lost_folders(struct walk *w)
 				continue;
 			if (!circles && up && !seen(w, up))
 				continue;
-			damage_add(w->p->damages, node->nid, 0, "nothing leads to folder %" PRIx32,
-				   node->nid);
+			say_lost(w, node, up);
 			if (walk_tree(w, node, 1) < 0)
 				return -1;
 		}

@@ -89,8 +89,10 @@ static int index_parents(struct nodes *s, struct err *err)
 
 static void say_gap(struct damages *damages, const struct btree_gap *gap, const char *why)
 {
-	damage_add(damages, 0, 0, "%s: the nodes %" PRIx64 " to %" PRIx64 " are lost", why,
-		   gap->from, gap->to);
+	damage_add(damages, 0, 0,
+		   "%s: the nodes %" PRIx64 " to %" PRIx64
+		   " are lost; how many items were among them cannot be told",
+		   why, gap->from, gap->to);
 	damage_unknown(damages);
 }
 

@@ -112,6 +112,10 @@ static int open_source(struct pst_source *s, struct err *err)
 	s->known.wishes = s->export_dir >= 0 ? PST_WISH_EXPORT : 0;
 	if (pst_reader_open(&s->scan, &s->known, err) != 0)
 		return err_prefix(err, "'%s'", s->path);
+	if (!s->known.landlock)
+		notices_tell(s->notices, NOTICE_GUARD, 1, s->path,
+			     "this kernel has no Landlock: the process that reads the file is "
+			     "locked in by seccomp alone");
 	return 0;
 }
 

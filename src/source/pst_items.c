@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "message/fidelity.h"
 #include "mime/export.h"
 
 /* MS-PST 2.2.2.1 */
@@ -270,6 +271,21 @@ int pst_read_data(struct pst_reader *r, struct pst_body *body, struct arena *a,
 	}
 }
 
+/* What of it is not in its file. */
+static void tell_cut(struct pst_source *s, uint32_t nid, uint32_t fidelity)
+{
+	if (fidelity & FIDELITY_BODY_CUT)
+		notices_tell(s->notices, NOTICE_NOT_CARRIED, 1, s->folder.location,
+			     "item 0x%" PRIx32 ": the text in its file is not whole: it is longer "
+			     "than such files take, or damaged",
+			     nid);
+	if (fidelity & FIDELITY_ATTACHMENT_MISSING)
+		notices_tell(s->notices, NOTICE_NOT_CARRIED, 1, s->folder.location,
+			     "item 0x%" PRIx32 ": its picture is not in its file: it is larger "
+			     "than such files take, or damaged",
+			     nid);
+}
+
 /* The item as a file; OTHER comes behind it. 2, or -1. */
 static int export_item_file(struct pst_source *s, const struct pst_event *e, struct err *err)
 {
@@ -293,6 +309,7 @@ static int export_item_file(struct pst_source *s, const struct pst_event *e, str
 	    pst_export_write(s->export_dir, e->text, extension, e->nid, &body, err) != 0)
 		return -1;
 	s->exported = e->nid;
+	tell_cut(s, e->nid, end.fidelity);
 	return 2;
 }
 

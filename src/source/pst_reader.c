@@ -114,6 +114,27 @@ static int keep_pair(struct pst_reader *r, struct slice payload, struct err *err
 	return buf_ok(pairs, "the addresses of the store", err);
 }
 
+/* A worker that talks without end would never be silent for long, and never be found out. */
+static bool is_flood(struct pst_reader *r, const struct pst_event *e)
+{
+	switch (e->type) {
+	case PST_DAMAGE:
+		return r->asides++ >= PST_ASIDES_MAX;
+	case PST_PAIR:
+		return r->pairs++ >= PST_PAIRS_MAX;
+	case PST_DATA:
+		return e->data.len == 0;
+	case PST_ALIVE:
+		return e->nid <= r->alive;
+	case PST_FOLDER:
+		r->asides = 0;
+		return r->folders++ >= PST_FOLDERS_MAX;
+	default:
+		r->asides = 0;
+		return false;
+	}
+}
+
 int pst_reader_event(struct pst_reader *r, struct arena *a, struct pst_event *out, struct err *err)
 {
 	struct frame frame;
@@ -122,14 +143,14 @@ int pst_reader_event(struct pst_reader *r, struct arena *a, struct pst_event *ou
 		if (pst_child_next(&r->child, &frame, err) < 0 ||
 		    pst_event_read(&frame, a, out, err) != 0)
 			return dead(r, err);
+		if (is_flood(r, out))
+			return pst_reader_disorder(r, err);
 		switch (out->type) {
 		case PST_PAIR:
 			if (keep_pair(r, frame.payload, err) != 0)
 				return dead(r, err);
 			break;
 		case PST_ALIVE:
-			if (out->nid <= r->alive)
-				return pst_reader_disorder(r, err);
 			r->alive = out->nid;
 			break;
 		case PST_AGAIN: /* learning has come to its end */
@@ -247,6 +268,7 @@ static int handshake(struct pst_reader *r, struct arena *a, struct err *err)
 		return refused(r, &e, err);
 	if (e.type != PST_HELLO || e.protocol != PST_PROTOCOL)
 		return pst_reader_disorder(r, err);
+	k->landlock = e.landlock > 0;
 	if (tell_all(r, err) != 0)
 		return dead(r, err);
 	if (pst_reader_event(r, a, &e, err) < 0)

@@ -10,6 +10,13 @@
 
 #define PST_DEATHS_MAX 1000 /* of one store; then it is given up */
 
+/* What one worker may say; who says more is out of its mind. It keeps 1024 findings at once and
+ * tells them at most four times before it goes on; it learns no more addresses than its map holds.
+ */
+#define PST_ASIDES_MAX	8192	/* DAMAGE between two answers */
+#define PST_PAIRS_MAX	65536	/* PAIR */
+#define PST_FOLDERS_MAX 1000000 /* FOLDER */
+
 /* Where a worker died, and how. */
 struct pst_skip {
 	uint32_t stage, nid;
@@ -27,6 +34,7 @@ struct pst_known {
 	bool opened; /* once: then uid is known */
 	uint8_t uid[PST_UID_LEN];
 	bool password_set, exchange_cache;
+	bool landlock; /* guards the worker's files, besides seccomp */
 	struct pst_skip *skips;
 	size_t n_skips, deaths;
 	uint32_t suspect_stage, suspect_nid; /* where the last one died */
@@ -47,6 +55,7 @@ struct pst_reader {
 	struct pst_death death; /* of the last worker */
 	uint32_t alive;		/* the last sign of life */
 	bool again;		/* it has begun anew: once, having learned */
+	uint32_t asides, pairs, folders;
 };
 
 #define PST_READER_NONE                                                                            \

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
+#include "source/dir_list.h"
 #include "source/format.h"
 #include "source/kinds.h"
 
@@ -55,6 +57,51 @@ static const struct source_ops *surest(const char *path)
 	return best;
 }
 
+#define NAMED_MAX 5 /* of the stores in a directory */
+
+/* How many Outlook stores the directory itself holds; the first of their paths are named in *out.
+ */
+static size_t list_outlook(const char *path, struct buf *out)
+{
+	struct err ignored = ERR_INIT;
+	struct dir_list *list = dir_list_new();
+	struct dir_entry entry;
+	size_t n = 0;
+
+	if (list && dir_list_start(list, AT_FDCWD, path, false, NULL, &ignored) == 0)
+		while (dir_list_next(list, &entry, &ignored) > 0) {
+			CLEANUP(buf_release) struct buf file = BUF_INIT(PATH_MAX);
+			struct slice name = slice_of(entry.name, entry.len);
+			size_t stem = entry.len > 4 ? entry.len - 4 : 0;
+
+			buf_addf(&file, "%s/%s", path, entry.name);
+			if ((!slice_ieq(slice_from(name, stem), SLICE_LIT(".pst")) &&
+			     !slice_ieq(slice_from(name, stem), SLICE_LIT(".ost"))) ||
+			    !buf_cstr(&file) || source_pst.probe(file.ptr) == 0)
+				continue;
+			if (n++ < NAMED_MAX)
+				buf_addf(out, "%s'%s'", n > 1 ? ", " : "", file.ptr);
+		}
+	dir_list_free(list);
+	return n;
+}
+
+/* A directory of Outlook stores is none itself: each is opened by its name. */
+static bool is_shelf(const char *path, struct err *err)
+{
+	CLEANUP(buf_release) struct buf names = BUF_INIT(NAMED_MAX * PATH_MAX);
+	size_t n = list_outlook(path, &names);
+
+	if (n == 0)
+		return false;
+	if (n > NAMED_MAX)
+		buf_addf(&names, " and %zu more", n - NAMED_MAX);
+	err_set(err, ERR_NOINPUT, SCOPE_SOURCE, RETRY_NEVER,
+		"'%s' is a directory with Outlook data files in it: name them one by one: %s", path,
+		buf_cstr(&names) ? names.ptr : "");
+	return true;
+}
+
 static int not_a_store(const char *path, bool is_dir, struct err *err)
 {
 	const char *format = is_dir ? NULL : format_name_of_file(AT_FDCWD, path);
@@ -63,6 +110,8 @@ static int not_a_store(const char *path, bool is_dir, struct err *err)
 	if (format)
 		return err_set(err, ERR_NOINPUT, SCOPE_SOURCE, RETRY_NEVER,
 			       "'%s' is %s, which cannot be read", path, format);
+	if (is_dir && is_shelf(path, err))
+		return -1;
 	for (size_t i = 0; source_kinds[i]; i++)
 		buf_addf(&kinds, "%s%s", i ? ", " : "", source_kinds[i]->kind);
 	return err_set(err, ERR_NOINPUT, SCOPE_SOURCE, RETRY_NEVER,

@@ -58,6 +58,7 @@ enum notice_kind {
 	NOTICE_LOST,	  /* n messages that were there and cannot be delivered: a run with such a
 			   * notice is no full success */
 	NOTICE_INTEGRITY, /* what the store says of itself does not agree; nor is this */
+	NOTICE_GUARD,	  /* the reading of a store was not guarded as well as it could be */
 };
 struct notice {
 	enum notice_kind kind;

@@ -96,6 +96,8 @@ static const char *notice_name(enum notice_kind kind)
 		return NOTICE_KIND_LOST;
 	case NOTICE_INTEGRITY:
 		return NOTICE_KIND_INTEGRITY;
+	case NOTICE_GUARD:
+		return "guard";
 	}
 	return "notice";
 }

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -101,7 +102,72 @@ class Pst(rig.ProgramTest):
             folder = store.folder("Below", folder)
         store.close()
         _, result = self.scan(path, status=None)
-        self.assertIn("deep.pst: nothing leads to folder", result.err)
+        self.assertRegex(result.err, "deep.pst: folder [0-9a-f]+ lies below more than 63 others")
+
+    def test_a_number_that_is_wrong(self):
+        """The folder says that it has more than its table and its nodes."""
+        path = self.folder / "says.pst"
+        store = pst_messages.Store(path)
+        inbox = store.folder("Inbox")
+        store.add(inbox, pst_messages.Message(subject="the only one", body="x"))
+        inbox.properties[pst_messages.CONTENT_COUNT] = 4
+        store.close()
+        rows, result = self.scan(path, status=rig.REFUSED)
+        self.assertEqual(len(rows), 1)
+        self.assertIn("folder 'Inbox' says it has 4 items; its table and its nodes have 1", result.err)
+
+    def test_losses_without_a_number(self):
+        """A page of the node index is gone, and the tables with it: it is told, and is no success."""
+        path = self.folder / "gap.pst"
+        store = pst_messages.Store(path)
+        inbox = store.folder("Inbox")
+        for number in range(300):
+            store.add(inbox, pst_messages.Message(subject=f"number {number}", body="x"))
+        store.close()
+        data = bytearray(path.read_bytes())
+        for at in range(0, len(data) - 511, 512):
+            trailer = data[at + 496:at + 512]
+            is_leaf = trailer[:2] == b"\x81\x81" and data[at + 0x1EB] == 0
+            if is_leaf and int.from_bytes(data[at:at + 4], "little") & 31 == 4:
+                data[at:at + 512] = bytes(512)
+                break
+        path.write_bytes(data)
+        rows, result = self.scan(path, status=rig.REFUSED)
+        self.assertLess(len(rows), 300)
+        self.assertRegex(result.err, "gap.pst: .*nodes [0-9a-f]+ to [0-9a-f]+ are lost; how many items "
+                                     "were among them cannot be told")
+
+    def test_a_directory_of_stores(self):
+        shelf = self.folder / "shelf"
+        shelf.mkdir()
+        for name in "bcd":
+            (shelf / f"{name}.PST").write_bytes(self.write("permute").read_bytes())
+        (shelf / "none.pst").write_text("no store")
+        result = self.hoist("scan", shelf, status=rig.NOINPUT)
+        self.assertIn("is a directory with Outlook data files in it: name them one by one", result.err)
+        for name in "bcd":
+            self.assertIn(f"{shelf}/{name}.PST", result.err)
+        self.assertNotIn("none.pst", result.err)
+
+    def test_what_is_not_in_exported_files(self):
+        path, folder = self.folder / "long.pst", self.folder / "others"
+        store = pst_messages.Store(path)
+        contacts = store.folder("Contacts", cls="IPF.Contact")
+        for name, note, picture in (("long", "ü" * 40_000, 300_000), ("large", "short", 600_000),
+                                    ("small", "ü", 1000)):
+            store.add(contacts, pst_messages.Message(
+                cls="IPM.Contact", subject=name, body=note, properties={pst_messages.DISPLAY_NAME: name},
+                attachments=[pst_messages.Attachment("ContactPicture.jpg", b"x" * picture)]))
+        store.close()
+        _, result = self.scan(path, "--export-others", folder)
+        self.assertEqual(result.err.count("the text in its file is not whole"), 1)
+        self.assertEqual(result.err.count("its picture is not in its file"), 1)
+        cards = {file.name.split("-")[0].split(".")[0]: file.read_bytes() for file in folder.iterdir()}
+        for card in cards.values():
+            card.decode()  # no character is cut
+        self.assertEqual(sorted(len(re.sub(rb"(?s).*PHOTO;ENCODING=b;TYPE=JPEG:(.*?)\r\n\S.*", rb"\1", card)
+                                    .replace(b"\r\n ", b"")) for card in cards.values()
+                                if b"PHOTO" in card), [1336, 400_000])
 
     def test_address_map(self):
         store = self.write("everything")

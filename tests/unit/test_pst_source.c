@@ -52,6 +52,8 @@ enum how {
 	UNKNOWN_TYPE,
 	BAD_FIELD,
 	FOREVER, /* begins anew, and anew */
+	FLOOD,	 /* one finding after the other */
+	TRICKLE, /* data, but no octet of them */
 	N_HOW
 };
 
@@ -104,6 +106,19 @@ static _Noreturn void misbehave_frame(enum how how)
 	case FOREVER:
 		do
 			frame_begin(&out, PST_AGAIN);
+		while (frame_end(&out, &worker_err) == 0);
+		_exit(0);
+	case FLOOD:
+		do {
+			frame_begin(&out, PST_DAMAGE);
+			frame_put_u32(&out, 4);
+			frame_put_u64(&out, 0);
+			frame_put_bytes(&out, SLICE_LIT("something"));
+		} while (frame_end(&out, &worker_err) == 0);
+		_exit(0);
+	case TRICKLE:
+		do
+			frame_begin(&out, PST_DATA);
 		while (frame_end(&out, &worker_err) == 0);
 		_exit(0);
 	default:
@@ -457,9 +472,9 @@ static struct source *open_played(struct err *err)
 }
 
 static const char *const how_names[N_HOW] = {
-	"SIGSEGV",	 "SIGKILL",   "exit 1",		"exit 0",	 "garbage",
-	"half a frame",	 "hangs",     "END twice",	"NID goes back", "wrong length",
-	"unknown frame", "bad field", "AGAIN for ever",
+	"SIGSEGV",	 "SIGKILL",   "exit 1",		"exit 0",	   "garbage",
+	"half a frame",	 "hangs",     "END twice",	"NID goes back",   "wrong length",
+	"unknown frame", "bad field", "AGAIN for ever", "DAMAGE for ever", "empty DATA for ever",
 };
 
 Test(pst_source, all_is_well)
