@@ -135,15 +135,17 @@ static const struct {
 	enum trial_verdict verdict;
 	const char *advice;
 } meanings[] = {
-	{ "nul", TRIAL_REFUSED, "messages with NUL octets will be refused" },
+	{ "nul", TRIAL_REFUSED, "messages with NUL octets will be refused (--repair binary,nul)" },
 	{ "nul", TRIAL_CHANGED, "in messages with NUL octets the server alters these" },
 	{ "header-8bit", TRIAL_CHANGED,
 	  "names and subjects that are not encoded as mail wants it will be damaged by the "
 	  "server" },
 	{ "header-8bit", TRIAL_REFUSED,
-	  "messages whose names or subjects are not encoded as mail wants it will be refused" },
+	  "messages whose names or subjects are not encoded as mail wants it will be refused "
+	  "(--repair header-8bit)" },
 	{ "header-missing", TRIAL_REFUSED, "messages without a header will be refused" },
-	{ "header-invalid", TRIAL_REFUSED, "messages with an invalid header will be refused" },
+	{ "header-invalid", TRIAL_REFUSED,
+	  "messages with an invalid header will be refused (--repair header-block)" },
 	{ "long-line", TRIAL_REFUSED, "messages with very long lines will be refused" },
 	{ "keywords-own", TRIAL_CHANGED, "tags of messages will be lost" },
 	{ "keywords-own", TRIAL_REFUSED, "tags of messages will be left out" },

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "message/mend.h"
+
 /* Commands an option belongs to, as bits. */
 #define BIT(command_)	  (1u << (command_))
 #define ON_SERVER_SOURCES (BIT(COMMAND_PLAN) | BIT(COMMAND_RUN) | BIT(COMMAND_VERIFY))
@@ -62,6 +64,7 @@ enum option_id {
 	OPT_DRY_RUN,
 	OPT_CLEANUP,
 	OPT_PROBE,
+	OPT_REPAIR,
 	OPT_VERIFY,
 	OPT_HELP,
 	OPT_VERSION,
@@ -156,6 +159,8 @@ static const struct {
 	{ OPT_CLEANUP, "cleanup", NULL, BIT(COMMAND_REPORT),
 	  "for the owner of the mailbox: what INBOX still holds, and what to do about it" },
 
+	{ OPT_REPAIR, "repair", "STEPS", ON_WRITERS,
+	  "repair what the server refuses: all, or some of binary,header-8bit,nul,header-block" },
 	{ OPT_PROBE, "probe", NULL, BIT(COMMAND_CHECK),
 	  "try names, dates, flags and odd messages in a scratch folder, and remove it" },
 
@@ -359,6 +364,34 @@ static int parse_fingerprint(const char *text, struct options *o, struct err *er
 	return 0;
 }
 
+static bool repair_step(struct slice name, uint32_t *steps)
+{
+	if (slice_eq(name, SLICE_LIT("all"))) {
+		*steps |= MEND_ALL;
+		return true;
+	}
+	for (uint32_t bit = 1; bit < 1u << MEND_COUNT; bit <<= 1)
+		if (slice_eq(name, slice_str(mend_name(bit)))) {
+			*steps |= bit;
+			return true;
+		}
+	return false;
+}
+
+static int parse_repair(const char *text, struct options *o, struct err *err)
+{
+	struct slice rest = slice_str(text);
+
+	do {
+		if (!repair_step(slice_cut(&rest, ','), &o->repair))
+			return usage(err,
+				     "--repair wants all, or some of binary, header-8bit, nul and "
+				     "header-block, not",
+				     text);
+	} while (rest.len > 0);
+	return 0;
+}
+
 static int parse_fd(const char *text, struct options *o, struct err *err)
 {
 	unsigned n = 0;
@@ -499,6 +532,8 @@ static int set_parsed(struct options *o, enum option_id id, const char *value, s
 		return parse_file(value, o, err);
 	case OPT_FLAGS:
 		return parse_flags(value, o, err);
+	case OPT_REPAIR:
+		return parse_repair(value, o, err);
 	case OPT_VERIFY:
 		return parse_verify(value, o, err);
 	case OPT_HELP:

@@ -58,6 +58,7 @@ struct options {
 	const char *mechanism, *authzid;
 	bool allow_plaintext;
 	struct gate_limits gate;
+	uint32_t repair;      /* enum mend */
 	unsigned connections; /* 0: the default of transfer/transfer.h */
 	unsigned timeout_s;   /* 0: the defaults of imap/session.h */
 	const char *trace;

@@ -114,6 +114,7 @@ static bool read_habit(struct profile *p, struct slice key, struct slice value)
 		{ "names", "any-case", &p->any_case },
 		{ "headers", "rewritten", &p->rewrites_headers },
 		{ "message-id", "unique", &p->one_per_id },
+		{ "header-8bit", "lost", &p->loses_8bit_header },
 	};
 
 	for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++) {

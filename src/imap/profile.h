@@ -18,9 +18,10 @@ struct profile {
 	uint64_t window, octets_per_day, append_limit; /* octets */
 	uint32_t batch, messages_per_minute;
 	bool no_keywords;
-	bool any_case;	       /* folders whose names differ in case are one folder */
-	bool rewrites_headers; /* what is read back has other header fields than were sent */
-	bool one_per_id;       /* keeps one message of each Message-ID, in folders as labels */
+	bool any_case;		/* folders whose names differ in case are one folder */
+	bool rewrites_headers;	/* what is read back has other header fields than were sent */
+	bool one_per_id;	/* keeps one message of each Message-ID, in folders as labels */
+	bool loses_8bit_header; /* replaces 8-bit octets of header fields */
 	const char *login_advice;
 };
 

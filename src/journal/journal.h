@@ -337,6 +337,8 @@ struct upload {
 	bool origin_gone;      /* MOVE: it has been taken away there */
 	bool partial;	       /* what is here is only its beginning */
 	bool rebuilt;	       /* composed: the original, if the server has it, has other octets */
+	uint32_t mended;       /* enum mend: what goes up, or went up, is this message mended so;
+				  wire_len,       nul_count and keys are those of the mended one then */
 };
 
 /* Target folders of a run that have open uploads: in name order; pass the last id (0 first). A
@@ -381,7 +383,10 @@ int journal_mark_inflight(struct journal *j, const int64_t *uploads, size_t n, u
  * within a transaction or not. Sets the line's outcome. */
 int journal_mark_stored(struct journal *j, const int64_t *uploads, size_t n, uint32_t uidvalidity,
 			uint32_t first_uid, struct err *err);
-/* Back to planned: provably not on the server. */
+/* The upload goes up mended from now on: u->mended and what it changes (see there). It must be on
+ * disk before its octets leave. */
+int journal_mark_mended(struct journal *j, const struct upload *u, struct err *err);
+/* Back to planned: provably not on the server. What was mended is as it was. */
 int journal_mark_planned(struct journal *j, const int64_t *uploads, size_t n, struct err *err);
 int journal_mark_refused(struct journal *j, int64_t upload, const char *reason_code,
 			 const char *text, struct err *err);

@@ -18,7 +18,8 @@
 	" i.ident, i.fields, i.message_id, i.subject, i.sender, 2, 0, 0, 0,"                       \
 	" coalesce(l.remote, 0) & 4294967295, i.header_len, i.repairs, i.essence, l.level = 5 "    \
 	"AND (SELECT method FROM upload WHERE id = l.upload) = 0, 0, 0, 0,"                        \
-	" i.state = 1, l.target, 0, 0, i.rebuilt"
+	" i.state = 1, l.target, 0, 0, i.rebuilt,"                                                 \
+	" coalesce((SELECT mended FROM upload WHERE id = l.upload), 0)"
 _Static_assert(MATCH_JOURNAL == 5 && METHOD_APPEND == 0 && METHOD_COPY == 1 && METHOD_MOVE == 2 &&
 		       STATE_PARTIAL == 1 && OUTCOME_FILED == 3 && OUTCOME_TO_FILE == 8,
 	       "as in the SQL");
@@ -80,6 +81,7 @@ static void read_upload(sqlite3_stmt *st, struct arena *a, struct upload *u)
 	u->origin_gone = sqlite3_column_int(st, 35) != 0;
 	u->origin_flags = (uint32_t)sqlite3_column_int64(st, 36);
 	u->rebuilt = sqlite3_column_int(st, 37) != 0;
+	u->mended = (uint32_t)sqlite3_column_int(st, 38);
 }
 
 int uploads_read(struct journal *j, sqlite3_stmt *st, size_t max, struct arena *a,
@@ -367,8 +369,38 @@ int journal_mark_stored(struct journal *j, const int64_t *uploads, size_t n, uin
 	return 0;
 }
 
+/* What was mended is tried as it is again; without its item it cannot be sent anyway. */
+static const char as_it_is[] =
+	"UPDATE upload SET mended = 0, (wire_len, nul_count, has_id, key, ident, fields) ="
+	" (SELECT wire_len, nul_count, has_id, key, ident, fields FROM item"
+	"  WHERE item.id = upload.item)"
+	" WHERE id = ?1 AND mended <> 0 AND item IN (SELECT id FROM item)";
+
+int journal_mark_mended(struct journal *j, const struct upload *u, struct err *err)
+{
+	sqlite3_stmt *st =
+		db_stmt(&j->db,
+			"UPDATE upload SET mended = ?, wire_len = ?, nul_count = ?, has_id = ?,"
+			" key = ?, ident = ?, fields = ? WHERE id = ?",
+			err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, u->mended);
+	db_bind_u64(st, 2, u->wire_len);
+	db_bind_u64(st, 3, u->nul_count);
+	sqlite3_bind_int(st, 4, u->keys.has_id);
+	db_bind_blob(st, 5, u->keys.has_id ? u->keys.id : u->keys.ident, KEY_LEN);
+	db_bind_blob(st, 6, u->keys.ident, KEY_LEN);
+	db_bind_blob(st, 7, u->keys.fields, KEY_LEN);
+	sqlite3_bind_int64(st, 8, u->id);
+	return db_run(&j->db, st, err);
+}
+
 int journal_mark_planned(struct journal *j, const int64_t *uploads, size_t n, struct err *err)
 {
+	if (mark_all(j, uploads, n, as_it_is, NULL, err) < 0)
+		return -1;
 	return mark_all(j, uploads, n, "UPDATE upload SET state = 0, uid = 0 WHERE id = ?1",
 			"UPDATE line SET outcome = iif(action = 6, 8, 0), reason = " KEEP_REASON
 			", text = NULL"

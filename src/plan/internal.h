@@ -24,7 +24,7 @@ int plan_over_lines(const struct planning *p, const char *sql, struct err *err);
 
 /* SQL: an upload that is planned anew gets the facts of its new way. */
 #define PLAN_FACTS_RENEWED                                                                         \
-	"wire_len = excluded.wire_len, nul_count = excluded.nul_count,"                            \
+	"mended = 0, wire_len = excluded.wire_len, nul_count = excluded.nul_count,"                \
 	" cr_count = excluded.cr_count, cr_cr_lf_count = excluded.cr_cr_lf_count,"                 \
 	" has_id = excluded.has_id, key = excluded.key, ident = excluded.ident,"                   \
 	" fields = excluded.fields, method = excluded.method, origin = excluded.origin,"           \

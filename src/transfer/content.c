@@ -4,6 +4,8 @@
  */
 #include "transfer/content.h"
 
+#include "transfer/mended.h"
+
 void content_begin(struct content *c, struct canon *canon, const struct body *body,
 		   const struct canon_rules *rules, bool header, uint64_t skip)
 {
@@ -60,18 +62,36 @@ int content_end(struct content *c, bool prefix, bool *same, struct err *err)
 	return 0;
 }
 
+/* The local message, in the form that is wanted. */
+static int begin(struct content *c, struct source_set *sources, struct canon *canon,
+		 struct arena *scratch, const struct content_wanted *w, struct mended *mended,
+		 struct err *cause)
+{
+	struct message m = { 0 };
+
+	if (w->mended & MEND_BYTES) {
+		if (mended_make(sources, w->kind, w->source, w->locator, w->mended, mended, cause) <
+		    0)
+			return -1;
+		content_begin(c, canon, &mended->message.body, &mended->message.canon, w->header,
+			      w->header ? 0 : mended->message.header_len);
+		return 0;
+	}
+	if (source_set_find(sources, w->kind, w->source, w->locator, scratch, &m, cause) < 0)
+		return -1;
+	content_begin(c, canon, &m.body, &m.canon, w->header, w->skip);
+	return 0;
+}
+
 int content_receive(struct content *c, struct session *session, struct source_set *sources,
 		    struct canon *canon, struct arena *scratch, const struct content_wanted *w,
 		    bool *same, struct err *cause, struct err *err)
 {
-	struct message m = { 0 };
+	CLEANUP(mended_release) struct mended mended = MENDED_INIT;
 	struct fetch_chunk chunk;
 	int got;
-	bool readable = w && source_set_find(sources, w->kind, w->source, w->locator, scratch, &m,
-					     cause) == 0;
+	bool readable = w && begin(c, sources, canon, scratch, w, &mended, cause) == 0;
 
-	if (readable)
-		content_begin(c, canon, &m.body, &m.canon, w->header, w->skip);
 	while ((got = session_fetch_next(session, &chunk, err)) > 0 && chunk.kind == CHUNK_BYTES) {
 		if (readable && content_feed(c, chunk.bytes, cause) < 0)
 			readable = false;

@@ -33,9 +33,10 @@ int content_end(struct content *c, bool prefix, bool *same, struct err *err);
 /* Where the local message is, and which of its octets the server was asked for. */
 struct content_wanted {
 	const char *kind, *source, *locator;
-	bool header;   /* all of them; false: the body alone */
-	uint64_t skip; /* local octets before the body */
-	bool prefix;   /* only the beginning of it */
+	bool header;	 /* all of them; false: the body alone */
+	uint64_t skip;	 /* local octets before the body */
+	bool prefix;	 /* only the beginning of it */
+	uint32_t mended; /* enum mend: in this form; `skip` is not asked then */
 };
 
 /* The octets of a message as they come, from behind CHUNK_BEGIN to CHUNK_END, compared with the

@@ -200,6 +200,8 @@ static int settle_one(struct doubts *d, const struct upload *u, enum sweep sweep
 	if (claim == CLAIM_NONE)
 		return 0;
 	d->t->tally.recovered++;
+	if (transfer_tell_mended(d->t, u, err) < 0)
+		return -1;
 	return journal_mark_stored(j, &u->id, 1, d->folder->uidvalidity, uid, err);
 }
 

@@ -40,6 +40,11 @@ int refused_keep(struct transfer *t, struct canon *canon, const struct remote_fo
 /* The same for all that the run refused without one: what the plan itself sorted out. */
 int refused_keep_rest(struct transfer *t, struct err *err);
 
+/* ---- lane_mend.c ---- */
+
+/* A notice of what was uploaded mended; nothing for other uploads. */
+int transfer_tell_mended(struct transfer *t, const struct upload *u, struct err *err);
+
 /* ---- judge.c: one message of the server against what we sent ---- */
 
 enum judgement {

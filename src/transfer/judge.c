@@ -99,6 +99,7 @@ static int hear(struct judge *j, const struct upload *u, bool whole, enum judgem
 					 .source = u->source,
 					 .locator = u->locator,
 					 .header = whole,
+					 .mended = u->mended,
 					 .skip = whole ? 0 : u->header_len };
 	bool same = false;
 	int got;
@@ -136,7 +137,7 @@ int judge_by_server(void *judge, const struct upload *u, uint32_t uid, bool whol
 	int got;
 
 	/* What the server copied may have another header than the local message. */
-	whole = (whole && u->method == METHOD_APPEND) || (u->repairs & NOTE_NO_HEADER);
+	whole = (whole && u->method == METHOD_APPEND) || (u->repairs & NOTE_NO_HEADER) || u->mended;
 	if (stop_check(err) < 0 || examine(j, err) < 0)
 		return -1;
 	*out = JUDGED_UNKNOWN;

@@ -12,6 +12,7 @@
 
 #include "base/fault.h"
 #include "base/text.h"
+#include "message/mend.h"
 
 #define CHUNK_UPLOADS	500 /* marked in flight by one commit */
 #define CHUNK_CAREFUL	20
@@ -88,15 +89,29 @@ static int mark_inflight(struct lane *l, const struct chunk *c, struct err *err)
 	return 0;
 }
 
+/* How many of these come before one that has to be mended first. */
+static size_t well(const struct lane *l, const struct upload *uploads, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && !lane_mends_early(l, &uploads[i]))
+		i++;
+	return i;
+}
+
 static int cut_chunk(struct lane *l, struct chunk *c, struct err *err)
 {
 	for (size_t first = 0; first < c->n;) {
-		size_t n = batch_cut(&l->shape, c->uploads + first, c->n - first);
+		bool early = lane_mends_early(l, c->uploads + first);
+		size_t n = early ? 1
+				 : batch_cut(&l->shape, c->uploads + first,
+					     well(l, c->uploads + first, c->n - first));
 		struct batch *b = batch_new(c, first, n);
 
 		if (!b)
 			return err_nomem(err);
-		list_push_last(&l->queue, b);
+		b->early = early;
+		list_push_last(early ? &l->ailing : &l->queue, b);
 		first += n;
 	}
 	return 0;
@@ -264,6 +279,8 @@ static int step_idle(struct lane *l, struct err *err)
 {
 	int may;
 
+	if (l->ailing.first && !l->stopping && !session_is_dead(l->t->session))
+		return lane_mend_next(l, err);
 	if (l->stopping || !l->queue.first || session_room(l->t->session) == 0)
 		return 0;
 	if (l->sent.n >= l->shape.commands || l->sent.octets >= l->shape.window)
@@ -358,7 +375,9 @@ static int begin_octets(struct lane *l, const struct upload *u, struct err *err)
 		.n_keywords = u->flags.n_keywords,
 		.internaldate = u->internaldate,
 		.size = u->wire_len,
-		.synchronising = batch_waits(&l->shape, u->wire_len, is_proven(l, &u->flags)),
+		.literal8 = u->mended == MEND_BINARY,
+		.synchronising = u->mended == MEND_BINARY ||
+				 batch_waits(&l->shape, u->wire_len, is_proven(l, &u->flags)),
 	};
 
 	if (l->writing->ticket == 0) {
@@ -549,6 +568,9 @@ static int stored(struct lane *l, struct batch *b, const struct append_result *r
 	    journal_mark_stored(l->t->journal, ids, b->n, l->uidvalidity, sane ? r->first_uid : 0,
 				err) < 0)
 		return -1;
+	for (size_t i = 0; i < b->n; i++)
+		if (transfer_tell_mended(l->t, &b->chunk->uploads[b->first + i], err) < 0)
+			return -1;
 	if (sane)
 		l->base = r->last_uid + 1;
 	l->t->tally.uploaded += b->n;
@@ -698,7 +720,7 @@ static bool is_done(const struct lane *l)
 {
 	if (l->writing || l->sent.n > 0)
 		return false;
-	return l->stopping || (l->exhausted && l->queue.n == 0);
+	return l->stopping || (l->exhausted && l->queue.n == 0 && l->ailing.n == 0);
 }
 
 int lane_work(struct lane *l, struct err *err)
@@ -745,6 +767,8 @@ int lane_settle(struct lane *l, struct err *err)
 		lane_requeue(l, l->writing);
 		l->writing = NULL;
 	}
+	while (l->ailing.first)
+		lane_requeue(l, list_take_first(&l->ailing));
 	if (l->queue.n > 0 && books_begin(l->books, err) < 0)
 		return -1;
 	for (const struct batch *b = l->queue.first; b; b = b->next) {
@@ -768,6 +792,7 @@ void lane_release(struct lane *l)
 {
 	list_release(&l->queue);
 	list_release(&l->sent);
+	list_release(&l->ailing);
 	batch_free(l->writing);
 	outgoing_free(l->outgoing);
 	canon_free(l->canon);

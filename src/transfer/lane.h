@@ -51,6 +51,8 @@ struct lane {
 	uint32_t uidvalidity, base;
 
 	struct batch_list queue, sent;
+	struct batch_list
+		ailing; /* refused for their content, or known to be damaged: to be mended */
 	struct batch *writing;
 	size_t at; /* message of `writing` */
 	enum lane_phase phase;
@@ -117,6 +119,16 @@ int lane_refuse_message(struct lane *l, const struct upload *u, const char *code
 /* One message cannot be read any more. */
 int lane_fail_message(struct lane *l, const struct upload *u, const struct err *cause,
 		      struct err *err);
+
+/* ---- lane_mend.c ---- */
+
+/* Shall the message be mended although nobody has refused it yet? */
+bool lane_mends_early(const struct lane *l, const struct upload *u);
+/* Is there anything left to try with this batch? */
+bool lane_may_mend(const struct lane *l, const struct batch *b);
+/* Between two commands: the first of the ailing goes back into the queue, mended, or is refused for
+ * good. 1, -1. */
+int lane_mend_next(struct lane *l, struct err *err);
 
 /* ---- helpers that both files use ---- */
 void lane_unprove(struct lane *l); /* from now on each APPEND line waits for its "+" first */

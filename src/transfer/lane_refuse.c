@@ -246,6 +246,11 @@ static int refuse_single(struct lane *l, struct batch *b, enum refusal refusal, 
 
 	if (refusal == REFUSAL_OTHER && ++l->refusals_in_a_row > REFUSED_IN_A_ROW_MAX)
 		return stop_for_later(l, b, ERR_TEMPFAIL, "the server refuses everything", text);
+	if (refusal == REFUSAL_CONTENT && lane_may_mend(l, b)) {
+		snprintf(b->text, sizeof(b->text), "%s", text);
+		list_push_last(&l->ailing, b);
+		return 0;
+	}
 	if (refusal == REFUSAL_TOO_BIG)
 		learn_limit(l, only_message(b)->wire_len);
 	result = lane_refuse_message(l, only_message(b), refusal_code(refusal), text, err);

@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 
 #include "message/canon.h"
+#include "transfer/mended.h"
 
 #define FIND_ARENA_MAX (1u << 20)
 
@@ -97,12 +98,42 @@ static int read_chunk(struct outgoing *o, struct err *err)
 	return o->read == o->wire_len ? check_digest(o, err) : 0;
 }
 
+static int start(struct outgoing *o, const struct message *m, const uint8_t sha256[SHA256_LEN],
+		 uint64_t wire_len, struct err *err)
+{
+	memcpy(o->sha256, sha256, SHA256_LEN);
+	o->wire_len = wire_len;
+	o->read = 0;
+	o->chunk = slice_of(NULL, 0);
+	canon_start(o->canon, &m->body, &m->canon);
+	if (!EVP_DigestInit_ex(o->digest, NULL, NULL))
+		return err_nomem(err);
+	return o->wire_len > 0 ? read_chunk(o, err) : changed(err);
+}
+
+/* The mended form of the message that was scanned. */
+static int open_mended(struct outgoing *o, struct source_set *sources, const struct upload *u,
+		       struct err *err)
+{
+	CLEANUP(mended_release) struct mended mended = MENDED_INIT;
+
+	if (mended_make(sources, u->kind, u->source, u->locator, u->mended, &mended, err) < 0)
+		return -1;
+	if (memcmp(mended.original, u->sha256, SHA256_LEN) != 0)
+		return changed(err);
+	o->fd = mended.fd;
+	mended.fd = -1;
+	return start(o, &mended.message, mended.message.sha256, u->wire_len, err);
+}
+
 int outgoing_open(struct outgoing *o, struct source_set *sources, const struct upload *u,
 		  struct err *err)
 {
 	struct message m = { 0 };
 
 	outgoing_close(o);
+	if (u->mended & MEND_BYTES)
+		return open_mended(o, sources, u, err);
 	arena_reset(&o->arena);
 	if (source_set_find(sources, u->kind, u->source, u->locator, &o->arena, &m, err) < 0)
 		return -1;
@@ -110,14 +141,7 @@ int outgoing_open(struct outgoing *o, struct source_set *sources, const struct u
 	if (o->fd < 0)
 		return err_sys(err, ERR_IO, SCOPE_RUN, errno, "cannot duplicate a descriptor");
 	m.body.fd = o->fd;
-	memcpy(o->sha256, u->sha256, SHA256_LEN);
-	o->wire_len = u->wire_len;
-	o->read = 0;
-	o->chunk = slice_of(NULL, 0);
-	canon_start(o->canon, &m.body, &m.canon);
-	if (!EVP_DigestInit_ex(o->digest, NULL, NULL))
-		return err_nomem(err);
-	return o->wire_len > 0 ? read_chunk(o, err) : changed(err);
+	return start(o, &m, u->sha256, u->wire_len, err);
 }
 
 int outgoing_next(struct outgoing *o, size_t room, struct slice *out, struct err *err)

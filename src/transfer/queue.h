@@ -28,6 +28,9 @@ struct batch {
 	uint64_t uploaded_before; /* tally.uploaded at the first of these */
 	bool plain_flags;	  /* the server refused its keywords: system flags only */
 	bool answered;		  /* refused before its octets were all sent */
+	unsigned mends;		  /* attempts to mend it that were made (lane_mend.c) */
+	bool early;		  /* to be mended before the server has refused it */
+	bool kept;		  /* the original is in the sidecar */
 	enum refusal refusal;
 	char text[ERR_TEXT_MAX];
 };

@@ -21,6 +21,7 @@
 #include "message/outline.h"
 #include "transfer/content.h"
 #include "transfer/internal.h"
+#include "transfer/mended.h"
 
 #define GROUP_MAX	   64 /* candidates of one FETCH; an early verdict can spare others of them */
 #define GROUP_ARENA_MAX	   (4u << 20)
@@ -492,11 +493,58 @@ static int compare_outlines(struct resolving *r, struct err *err)
 	return 0;
 }
 
+/* ---- what another run had to mend, for the server takes no NUL ---- */
+
+static int compare_mended(struct resolving *r, struct asked *a, struct err *err)
+{
+	bool whole = question_of(r, &a->c) == ASK_WHOLE;
+	const struct content_wanted wanted = {
+		.kind = a->c.kind,
+		.source = a->c.source,
+		.locator = a->c.locator,
+		.header = whole,
+		.mended = mended_variant(a->c.nul_count),
+	};
+	struct content content;
+	struct fetch_chunk chunk;
+	int got;
+
+	if (session_fetch_start(r->t->session, &a->c.uid, 1, whole ? "" : "TEXT", 0, err) < 0)
+		return -1;
+	while ((got = session_fetch_next(r->t->session, &chunk, err)) > 0) {
+		struct err cause = ERR_INIT;
+		bool same = false;
+
+		if (chunk.kind != CHUNK_BEGIN)
+			continue;
+		arena_reset(&r->find_arena);
+		if (content_receive(&content, r->t->session, r->t->sources, r->canon,
+				    &r->find_arena, &wanted, &same, &cause, err) < 0)
+			return -1;
+		if (same)
+			a->verdict = VERDICT_SAME;
+	}
+	return got;
+}
+
+static int compare_all_mended(struct resolving *r, struct err *err)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct asked *a = &r->group[i];
+
+		if (a->verdict == VERDICT_OTHER && !a->c.rebuilt && !a->c.partial &&
+		    mended_variant(a->c.nul_count) && compare_mended(r, a, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int ask_group(struct resolving *r, struct err *err)
 {
 	if (question_of(r, &r->group[0].c) == ASK_OUTLINE)
 		return compare_outline(r, &r->group[0], err);
-	if (compare_bodies(r, err) < 0 || compare_headers(r, err) < 0)
+	if (compare_bodies(r, err) < 0 || compare_all_mended(r, err) < 0 ||
+	    compare_headers(r, err) < 0)
 		return -1;
 	return compare_outlines(r, err);
 }

@@ -41,7 +41,8 @@ struct transfer_options {
 	uint32_t quiet_max_ms;	 /* then give up until the next run; 60,000 */
 	struct gate_limits gate; /* none */
 	uint32_t connections;	 /* at the same time, at most; 4, or what the profile says */
-	uint32_t retry_max;	 /* reconnects, or pauses after a throttle, without progress; 8 */
+	uint32_t repair;    /* enum mend: what may be done to messages that are refused; nothing */
+	uint32_t retry_max; /* reconnects, or pauses after a throttle, without progress; 8 */
 	uint32_t retry_first_ms; /* the first pause, doubled each time; 1,000 */
 	uint32_t retry_most_ms;	 /* the longest; 60,000 */
 };

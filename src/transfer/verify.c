@@ -15,6 +15,7 @@
 #include "match/match.h"
 #include "transfer/content.h"
 #include "transfer/internal.h"
+#include "transfer/mended.h"
 
 #define PAGE		   200
 #define PAGE_ARENA_MAX	   (16u << 20)
@@ -36,9 +37,10 @@ enum verdict {
 struct checked {
 	struct upload *u;
 	enum verdict verdict;
-	bool whole;	/* header and body are ours to answer for; false: the body alone */
-	bool asked;	/* in the FETCH at work */
-	bool body_only; /* the header has been seen to differ */
+	bool whole;	 /* header and body are ours to answer for; false: the body alone */
+	bool asked;	 /* in the FETCH at work */
+	bool body_only;	 /* the header has been seen to differ */
+	uint32_t mended; /* enum mend: in which form it is compared */
 	char finding[FINDING_MAX];
 };
 
@@ -166,6 +168,7 @@ static int check_row(struct verifying *v, struct checked *c, struct err *err)
 	}
 	c->verdict = CHECK_SAME;
 	c->whole = c->u->ours || (c->u->repairs & NOTE_NO_HEADER);
+	c->mended = c->u->mended;
 	if (!v->present)
 		check_attributes(v, c, &row);
 	if (c->verdict == CHECK_SAME &&
@@ -237,6 +240,18 @@ static bool has_body(const struct upload *u)
 	return u->wire_len > u->header_len;
 }
 
+/* What another run has put there may have been mended: ask again, for that form. */
+static bool next_variant(struct checked *c)
+{
+	uint32_t variant = c->u->ours || c->mended ? 0 : mended_variant(c->u->nul_count);
+
+	if (variant == 0)
+		return false;
+	c->mended = variant;
+	c->asked = false;
+	return true;
+}
+
 /* One message as it comes, until CHUNK_END. */
 static int compare_one(struct verifying *v, struct checked *c, uint64_t total, struct err *err)
 {
@@ -252,6 +267,7 @@ static int compare_one(struct verifying *v, struct checked *c, uint64_t total, s
 		wanted.source = c->u->source;
 		wanted.locator = c->u->locator;
 		wanted.skip = c->whole ? 0 : c->u->header_len;
+		wanted.mended = c->mended;
 	}
 	got = content_receive(&content, v->t->session, v->t->sources, v->canon, &v->find_arena,
 			      c ? &wanted : NULL, &same, &cause, err);
@@ -259,6 +275,8 @@ static int compare_one(struct verifying *v, struct checked *c, uint64_t total, s
 		return -1;
 	if (got > 0 && !c->whole && !has_body(c->u) && total <= CONTENT_EMPTY_MAX)
 		c->verdict = c->body_only ? CHECK_REWRITTEN : CHECK_SAME;
+	else if (got > 0 && !same && next_variant(c))
+		c->verdict = CHECK_LOOK;
 	else if (got > 0)
 		conclude(v, c, &content, same, total);
 	else if (c)
