@@ -71,7 +71,7 @@ int plan_flags_settle(struct journal *j, struct err *err)
 	"  AS added_k FROM (" PRESENT ")"
 
 #define ANY_CHANGE                                                                                 \
-	" WHERE removed <> 0 OR added <> 0 OR removed_k IS NOT NULL OR added_k IS NOT NULL"
+	" WHERE (removed <> 0 OR added <> 0 OR removed_k IS NOT NULL OR added_k IS NOT NULL)"
 
 static int run_over(const struct planning *p, const char *sql, struct err *err)
 {
@@ -161,11 +161,8 @@ int plan_filed_flags(struct journal *j, int64_t run, enum flag_policy policy, st
 				    " CROSS JOIN remote r ON r.id = (u.folder << 32) + u.uid WHERE "
 				    "x.id = :run"
 				    " AND NOT EXISTS (SELECT 1 FROM flag_change c WHERE c.run = "
-				    ":run"
-				    "  AND c.remote = r.id AND c.state > 0))" ANY_CHANGE
-				    " AND NOT EXISTS (SELECT 1 FROM flag_change c WHERE c.run = "
-				    ":run AND c.state = 0"
-				    "  AND c.remote = remote)",
+				    ":run AND c.state IN (0, 1, 2, 3) AND c.remote = "
+				    "r.id))" ANY_CHANGE,
 		err);
 }
 
