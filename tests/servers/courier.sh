@@ -8,7 +8,7 @@
 #
 # Options by environment:
 #   COURIER_QUOTA       such as 10000000S     COURIER_CONNECTIONS  for each address (20)
-#   COURIER_CAPABILITY  the whole list
+#   COURIER_CAPABILITY  the whole list    COURIER_POP3  yes: POP3, too; server.env then has POP3_PORT
 set -eu
 die() { echo "courier.sh: $*" >&2; exit 1; }
 here=$(dirname "$(readlink -f "$0")")
@@ -47,7 +47,7 @@ cp /usr/bin/env "$root/usr/bin/env"
 cp -L /bin/sh "$root/bin/sh"
 inside=$root/usr/lib:$root/usr/lib/courier-authlib:$root/usr/lib/$(uname -m)-linux-gnu:$root/lib/$(uname -m)-linux-gnu
 for file in "$root"/usr/sbin/couriertcpd "$root"/usr/bin/{couriertls,imapd,env} "$root"/bin/sh \
-    "$root"/usr/libexec/gam_server "$root"/usr/lib/courier/courier/{imaplogin,makedatprog} \
+    "$root"/usr/libexec/gam_server "$root"/usr/lib/courier/courier/{imaplogin,makedatprog,courierpop3login,courierpop3d} \
     "$root"/usr/lib/courier/courier-authlib/authdaemond "$root"/usr/lib/courier-authlib/*.so*; do
     [ ! -e "$file" ] || LD_LIBRARY_PATH=$inside ldd "$file" 2>/dev/null || true
 done | awk '/=> \// { print $3 } /^[ \t]*\/lib/ { print $1 }' | sort -u | while read -r library; do
@@ -109,8 +109,8 @@ LOGGEROPTS=""
 CONF
 
 # ---- the daemons ----
-read -r port tls < <(python3 -c 'import socket
-s = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+read -r port tls pop < <(python3 -c 'import socket
+s = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
 print(*(x.getsockname()[1] for x in s))')
 capability=${COURIER_CAPABILITY:-IMAP4rev1 UIDPLUS CHILDREN NAMESPACE THREAD=ORDEREDSUBJECT THREAD=REFERENCES SORT QUOTA IDLE}
 settings=(prefix=/usr IMAP_KEYWORDS=1 IMAP_ACL=1 IMAP_IDLE_TIMEOUT=60 IMAP_MAILBOX_SANITY_CHECK=1
@@ -139,6 +139,8 @@ tls_user=(-user=nobody)
 [ $owner = 65534 ] || tls_user=()
 daemon imapd-ssl IMAP_STARTTLS=NO IMAP_TLS=1 "${listen[@]}" "$tls" /usr/bin/couriertls -server -tcpd \
     "${tls_user[@]}" /usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir
+[ -z "${COURIER_POP3:-}" ] || daemon pop3d POP3_STARTTLS=NO POP3_TLS=0 "${listen[@]}" "$pop" \
+    /usr/lib/courier/courier/courierpop3login /usr/lib/courier/courier/courierpop3d Maildir
 
 try=0
 until python3 - "$port" "$password" <<'PY' 2>/dev/null; do
@@ -155,6 +157,7 @@ cat >"$dir/server.env" <<ENV
 IMAP_HOST=127.0.0.1
 IMAP_PORT=$port
 IMAPS_PORT=$tls
+${COURIER_POP3:+POP3_PORT=$pop}
 IMAP_PASSWORD=$password
 IMAP_USERS=$users
 IMAP_CA=$dir/certs/ca.pem

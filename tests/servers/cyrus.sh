@@ -8,6 +8,7 @@
 # Options by environment:
 #   CYRUS_LAYOUT   classic (default: INBOX.folder), alternative (folders beside INBOX, separator /)
 #   CYRUS_QUOTA    KiB                   CYRUS_MAX_MAIL   octets of one message
+#   CYRUS_POP3     yes: POP3, too; server.env then has POP3_PORT
 #   CYRUS_EXTRA    further lines for imapd.conf
 set -eu
 die() { echo "cyrus.sh: $*" >&2; exit 1; }
@@ -50,8 +51,8 @@ fi
 libraries=$opt/usr/lib/$(uname -m)-linux-gnu
 export LD_LIBRARY_PATH=$libraries SASL_PATH=$libraries/sasl2
 bin=$opt/usr/lib/cyrus/bin
-read -r port tls < <(python3 -c 'import socket
-s = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+read -r port tls pop < <(python3 -c 'import socket
+s = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
 print(*(x.getsockname()[1] for x in s))')
 mkdir -p "$dir"/run/proc "$dir"/run/lock "$dir"/conf "$dir"/spool
 alternative=no
@@ -95,6 +96,9 @@ maxmessagesize: ${CYRUS_MAX_MAIL:-0}
 syslog_prefix: mailhoist-test
 ${CYRUS_EXTRA:-}
 CONF
+pop3=''
+[ -z "${CYRUS_POP3:-}" ] ||
+    pop3="  pop3  cmd=\"$bin/pop3d -C $dir/imapd.conf -U 30\" listen=\"127.0.0.1:$pop\" prefork=0 maxchild=50"
 cat >"$dir/cyrus.conf" <<CONF
 START {
   recover cmd="$bin/ctl_cyrusdb -C $dir/imapd.conf -r"
@@ -102,6 +106,7 @@ START {
 SERVICES {
   imap  cmd="$bin/imapd -C $dir/imapd.conf -U 30" listen="127.0.0.1:$port" prefork=1 maxchild=50
   imaps cmd="$bin/imapd -C $dir/imapd.conf -s -U 30" listen="127.0.0.1:$tls" prefork=0 maxchild=50
+$pop3
 }
 EVENTS {
   checkpoint cmd="$bin/ctl_cyrusdb -C $dir/imapd.conf -c" period=30
@@ -129,6 +134,7 @@ cat >"$dir/server.env" <<ENV
 IMAP_HOST=127.0.0.1
 IMAP_PORT=$port
 IMAPS_PORT=$tls
+${CYRUS_POP3:+POP3_PORT=$pop}
 IMAP_PASSWORD=$password
 IMAP_USERS=$users
 IMAP_CA=$dir/certs/ca.pem

@@ -62,7 +62,7 @@ class Server:
         if done.returncode != 0:
             raise RuntimeError(f"{kind}.sh: {done.stdout}{done.stderr}")
         lines = (self.folder / "server.env").read_text().splitlines()
-        settings = dict(line.split("=", 1) for line in lines)
+        settings = dict(line.split("=", 1) for line in lines if line)
         self.host, self.password = settings["IMAP_HOST"], settings["IMAP_PASSWORD"]
         self.port, self.tls_port = int(settings["IMAP_PORT"]), int(settings["IMAPS_PORT"])
         self.ca = settings["IMAP_CA"]
