@@ -117,6 +117,10 @@ check-crash-long: ## every passage of every fault point, cuts at more offsets
 check-kill: ## 20 random kill -9 during a run over 4,000 messages
 	@$(built) build/dev/mailhoist
 	@scripts/check.sh dev kill
+check-life: ## POP lives of 4,000 messages: each POP client, each server, filed and taken back
+	@$(built) build/dev/mailhoist
+	@LIFE_CLIENTS=all LIFE_MESSAGES=4000 LIFE_FOLDERS=20 LIFE_KILLS=10 MAILHOIST=build/dev/mailhoist \
+		python3 tests/tools/run_suite.py servers test_life
 check-pst-mutations: ## 2,500 damaged Outlook stores: nothing is lost without a word
 	@$(built) build/dev/tools/pst_dump build/dev/mailhoist
 	@tests/tools/pst_mutations.py --by dump --count 500
@@ -158,5 +162,5 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1\t/p' Makefile | expand -t 20
 .PHONY: all check check-asan check-unit check-cli check-pst check-servers check-crash check-crash-long \
-        check-kill check-pst-mutations check-fuzz fuzz bench demo lint format deps install uninstall \
+        check-kill check-life check-pst-mutations check-fuzz fuzz bench demo lint format deps install uninstall \
         dist clean help

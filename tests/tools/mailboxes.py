@@ -16,6 +16,7 @@ import hashlib
 import imaplib
 import json
 import re
+import socket
 import ssl
 import sys
 import time
@@ -32,6 +33,7 @@ def connect(host, port, user, password, tls=False):
         client = imaplib.IMAP4_SSL(host, port, ssl_context=context, timeout=60)
     else:
         client = imaplib.IMAP4(host, port, timeout=60)
+    client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     client.login(user, password)
     return client
 

@@ -108,7 +108,7 @@ def run(command, home, as_nobody=False):
         subprocess.run(["chown", "-R", "nobody", home], check=True)
         command = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", *command]
     done = subprocess.run(command, env=os.environ | {"HOME": str(home)}, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=3600)
     if done.returncode != 0:
         raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
 
@@ -117,19 +117,31 @@ def have(program):
     return shutil.which(program) is not None
 
 
-def fetch_by_mpop(server, user, home, received=True):
-    """(maildir, state file); `received`: with a Received line of its own."""
+def fetch_by_mpop(server, user, home, received=True, mbox=False):
+    """(maildir or mbox file, state file); `received`: with a Received line of its own."""
     home = pathlib.Path(home)
     home.mkdir()
-    target, state = maildir(home / "Maildir"), home / "uidls"
+    target, state = home / "spool" if mbox else maildir(home / "Maildir"), home / "uidls"
     rc = home / "mpoprc"
     rc.write_text(f"account a\nhost {server.host}\nport {server.pop3_port}\nuser {user}\n"
                   f"password {server.password}\ntls off\nauth user\nkeep on\n"
                   f"received_header {'on' if received else 'off'}\n"
-                  f"delivery maildir {target}\nuidls_file {state}\n")
+                  f"delivery {'mbox' if mbox else 'maildir'} {target}\nuidls_file {state}\n")
     rc.chmod(0o600)
     run(["mpop", "-C", rc, "-q", "a"], home)
     return target, state
+
+
+# It forks for each message, and waits in vain for a child that ended before it had noted its number.
+GETMAIL_WAITS = '''
+import os, signal, threading
+wait = threading.Condition.wait
+def patient_wait(self, timeout=None):
+    if not wait(self, 0.2):
+        os.kill(os.getpid(), signal.SIGCHLD)
+    return True
+threading.Condition.wait = patient_wait
+'''
 
 
 def fetch_by_getmail(server, user, home):
@@ -141,8 +153,30 @@ def fetch_by_getmail(server, user, home):
     rc = home / "getmailrc"
     rc.write_text(f"[retriever]\ntype = SimplePOP3Retriever\nserver = {server.host}\n"
                   f"port = {server.pop3_port}\nusername = {user}\npassword = {server.password}\n"
-                  f"[destination]\ntype = Maildir\npath = {target}/\n"
+                  f"timeout = 30\n[destination]\ntype = Maildir\npath = {target}/\n"
                   "[options]\nread_all = false\ndelete = false\n")
     rc.chmod(0o600)
-    run(["getmail", "--quiet", f"--getmaildir={home}", "--rcfile=getmailrc"], home, as_nobody=True)
+    (home / "sitecustomize.py").write_text(GETMAIL_WAITS)
+    run(["env", f"PYTHONPATH={home}", "getmail", "--quiet", f"--getmaildir={home}",
+         "--rcfile=getmailrc"], home, as_nobody=True)
     return target, next(home.glob("oldmail-*"))
+
+
+def fetch_by_fetchmail(server, user, home):
+    """(maildir, state file)"""
+    home = pathlib.Path(home)
+    home.mkdir()
+    home.chmod(0o755)
+    target, state = maildir(home / "Maildir"), home / "fetchids"
+    agent = home / "deliver"
+    agent.write_text(f"#!/bin/sh\nfile=$(mktemp {target}/tmp/XXXXXXXX) && cat >\"$file\" && "
+                     f"mv \"$file\" {target}/new/\n")
+    agent.chmod(0o755)
+    rc = home / "fetchmailrc"
+    rc.write_text(f'set no bouncemail\npoll {server.host} service {server.pop3_port} protocol pop3 '
+                  f'uidl\n  user "{user}" password "{server.password}" keep sslproto ""\n'
+                  f'  mda "{agent}"\n')
+    rc.chmod(0o600)
+    run(["fetchmail", "-f", rc, "-i", state, "--pidfile", home / "pid", "--silent"], home,
+        as_nobody=True)
+    return target, state

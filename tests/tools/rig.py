@@ -57,8 +57,12 @@ class Server:
     def __init__(self, folder, kind="dovecot", **options):
         self.folder, self.script = pathlib.Path(folder), SERVERS / f"{kind}.sh"
         environment = {f"{kind.upper()}_{key.upper()}": str(value) for key, value in options.items()}
-        done = subprocess.run([self.script, "start", self.folder], env=os.environ | environment,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        for _ in range(3):  # a free port may be taken by somebody else before the server has it
+            done = subprocess.run([self.script, "start", self.folder], env=os.environ | environment,
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            if "already in use" not in done.stdout + done.stderr:
+                break
+            shutil.rmtree(self.folder, ignore_errors=True)
         if done.returncode != 0:
             raise RuntimeError(f"{kind}.sh: {done.stdout}{done.stderr}")
         lines = (self.folder / "server.env").read_text().splitlines()
