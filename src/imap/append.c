@@ -41,7 +41,8 @@ struct pending *session_enqueue(struct session *s, enum verb verb, struct slice 
 	struct pending *p;
 	uint64_t number;
 
-	if (session_check(s, err) < 0 || command_finish(s, err) < 0)
+	if (session_check(s, err) < 0 || command_finish(s, err) < 0 || ahead_drop(s, err) < 0 ||
+	    ahead_check(s, verb, err) < 0)
 		return NULL;
 	if (s->append.open || s->ring_len == PIPELINE_MAX) {
 		misuse(err,

@@ -23,6 +23,7 @@ struct list_row {
 	char separator;	     /* 0: NIL */
 	uint32_t attributes; /* ATTR_* */
 	enum role role;
+	struct folder_status status; /* of a LIST that returns it, too; never set by a reader */
 };
 bool etpan_list(struct etpan *e, const struct response *r, struct arena *a, struct list_row *out);
 

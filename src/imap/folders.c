@@ -37,6 +37,56 @@ static int rows_add(struct buf *rows, const struct list_row *row, struct err *er
 		       FOLDERS_MAX);
 }
 
+/* ---- what STATUS tells ---- */
+
+static const char *status_items(const struct session *s)
+{
+	return s->caps.bits & CAP_CONDSTORE ? "(UIDVALIDITY UIDNEXT MESSAGES HIGHESTMODSEQ)"
+					    : "(UIDVALIDITY UIDNEXT MESSAGES)";
+}
+
+/* Does a STATUS response tell of the mailbox that was asked for? A server may tell of others
+ * unasked. Letters in any case, since servers spell names as they like; names with blanks may lack
+ * quotes. `exactly`: among several folders, where case may be all that tells two apart. */
+static bool status_is_of(const struct response *r, struct slice wire_name, bool exactly)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT(COMMAND_MAX);
+	struct lexer l = lexer_of(r->rest);
+	struct token token;
+	struct slice behind;
+
+	if (!lex_token(&l, &token))
+		return false;
+	if (token.kind == TOKEN_QUOTED || token.kind == TOKEN_LITERAL)
+		return exactly ? slice_eq(token_text(&token, &text), wire_name)
+			       : slice_ieq(token_text(&token, &text), wire_name);
+	if (exactly ? !slice_starts(r->rest, wire_name) : !slice_istarts(r->rest, wire_name))
+		return false;
+	behind = slice_trim(slice_from(r->rest, wire_name.len));
+	return behind.len > 0 && behind.ptr[0] == '(';
+}
+
+/* A STATUS among the rows of LIST (RFC 5819): of one of those that have come, most often the last
+ * or the one behind `*next`. Others are not looked for long: their folders are asked one by one. */
+#define STATUS_REACH 64
+static void note_status(struct session *s, const struct response *r, struct buf *rows, size_t *next)
+{
+	size_t n = rows_n(rows);
+
+	if (n > 0 && status_is_of(r, rows_at(rows, n - 1)->name, true))
+		*next = n - 1;
+	for (size_t i = *next; i < n && i < *next + STATUS_REACH; i++) {
+		struct list_row *row = rows_at(rows, i);
+
+		if (!status_is_of(r, row->name, true))
+			continue;
+		if (!etpan_status(s->etpan, r, &row->status))
+			row->status = (struct folder_status){ 0 };
+		*next = i + 1;
+		return;
+	}
+}
+
 /* A pattern is always quoted, so that nothing in it is taken for more than its letters. */
 static void args_pattern(struct args *a, const char *selection, struct slice pattern,
 			 const char *options)
@@ -50,15 +100,21 @@ static void args_pattern(struct args *a, const char *selection, struct slice pat
 }
 
 /* One LIST or XLIST; its rows are added. 0; 1: the server refused it (`r`); -1. */
-static int list(struct session *s, enum verb verb, struct args *args, struct arena *a,
-		struct buf *rows, struct response *r, struct err *err)
+static int list(struct session *s, enum verb verb, const char *selection, struct slice pattern,
+		const char *options, struct arena *a, struct buf *rows, struct response *r,
+		struct err *err)
 {
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+	size_t next_status = rows_n(rows);
 	struct list_row row;
 	int got;
 
-	if (command_start(s, verb, args, err) < 0)
+	args_pattern(&args, selection, pattern, options);
+	if (command_start(s, verb, &args, err) < 0)
 		return -1;
 	while ((got = command_next(s, r, err)) > 0) {
+		if (response_is(r, "STATUS"))
+			note_status(s, r, rows, &next_status);
 		if (!response_is(r, "LIST") && !response_is(r, "XLIST"))
 			continue;
 		if (!etpan_list(s->etpan, r, a, &row) || row.name.len == 0)
@@ -71,34 +127,37 @@ static int list(struct session *s, enum verb verb, struct args *args, struct are
 	return got < 0 ? -1 : r->status != STATUS_OK;
 }
 
-/* The richest LIST that the server understands. As list(). */
-static int list_richly(struct session *s, struct slice pattern, struct arena *a, struct buf *rows,
-		       struct response *r, struct err *err)
+/* The richest LIST that the server understands, and what to make of a refusal: the next poorer.
+ * With `status` also how many messages there are in all that is found. As list(). */
+static int list_richly(struct session *s, struct slice pattern, bool status, struct arena *a,
+		       struct buf *rows, struct response *r, struct err *err)
 {
-	CLEANUP(args_release) struct args args = ARGS_INIT;
-	CLEANUP(args_release) struct args plain = ARGS_INIT;
-	enum verb verb = VERB_LIST;
-	const char *options = NULL;
-	int got;
+	const uint32_t extended = CAP_LIST_EXTENDED | CAP_SPECIAL_USE;
+	bool is_extended = (s->caps.bits & extended) == extended;
+	bool is_xlist = s->caps.xlist && !(s->caps.bits & CAP_SPECIAL_USE);
+	CLEANUP(buf_release) struct buf with_status = BUF_INIT(200);
+	int got = 1;
 
-	if ((s->caps.bits & CAP_LIST_EXTENDED) && (s->caps.bits & CAP_SPECIAL_USE))
-		options = "RETURN (SUBSCRIBED SPECIAL-USE)";
-	else if (s->caps.xlist && !(s->caps.bits & CAP_SPECIAL_USE))
-		verb = VERB_XLIST;
-	args_pattern(&args, NULL, pattern, options);
-	got = list(s, verb, &args, a, rows, r, err);
-	if (got == 1 && (options || verb == VERB_XLIST)) {
-		args_pattern(&plain, NULL, pattern, NULL);
-		got = list(s, VERB_LIST, &plain, a, rows, r, err);
+	if (is_extended && status && (s->caps.bits & CAP_LIST_STATUS)) {
+		buf_addf(&with_status, "RETURN (SUBSCRIBED SPECIAL-USE STATUS %s)",
+			 status_items(s));
+		got = list(s, VERB_LIST, NULL, pattern, buf_cstr(&with_status), a, rows, r, err);
 	}
+	if (got == 1 && is_extended)
+		got = list(s, VERB_LIST, NULL, pattern, "RETURN (SUBSCRIBED SPECIAL-USE)", a, rows,
+			   r, err);
+	if (got == 1 && !is_extended && is_xlist)
+		got = list(s, VERB_XLIST, NULL, pattern, NULL, a, rows, r, err);
+	if (got == 1)
+		got = list(s, VERB_LIST, NULL, pattern, NULL, a, rows, r, err);
 	return got;
 }
 
-static int list_pattern(struct session *s, struct slice pattern, struct arena *a, struct buf *rows,
-			struct err *err)
+static int list_pattern(struct session *s, struct slice pattern, bool status, struct arena *a,
+			struct buf *rows, struct err *err)
 {
 	struct response r;
-	int got = list_richly(s, pattern, a, rows, &r, err);
+	int got = list_richly(s, pattern, status, a, rows, &r, err);
 
 	return got == 1 ? refused(s, VERB_LIST, &r, SCOPE_ACCOUNT, err) : got;
 }
@@ -107,13 +166,12 @@ static int list_pattern(struct session *s, struct slice pattern, struct arena *a
  * answer's rows come on top; Courier answers with everything. A refusal costs the roles alone. */
 static int list_special_use(struct session *s, struct arena *a, struct buf *rows, struct err *err)
 {
-	CLEANUP(args_release) struct args args = ARGS_INIT;
 	struct response r;
 
 	if (!(s->caps.bits & CAP_SPECIAL_USE) || (s->caps.bits & CAP_LIST_EXTENDED))
 		return 0;
-	args_pattern(&args, "(SPECIAL-USE)", SLICE_LIT("*"), NULL);
-	return list(s, VERB_LIST, &args, a, rows, &r, err) < 0 ? -1 : 0;
+	return list(s, VERB_LIST, "(SPECIAL-USE)", SLICE_LIT("*"), NULL, a, rows, &r, err) < 0 ? -1
+											       : 0;
 }
 
 static bool is_inbox(struct slice name)
@@ -156,7 +214,8 @@ static int fill(struct session *s, const struct list_row *row, struct arena *a,
 				       .name = decoded(s, row->name, a),
 				       .separator = row->separator,
 				       .attributes = row->attributes,
-				       .role = row->role };
+				       .role = row->role,
+				       .status = row->status };
 	if (is_inbox(row->name))
 		out->role = ROLE_INBOX;
 	else if (out->role == ROLE_INBOX) /* XLIST translates the name, but only for display */
@@ -186,6 +245,8 @@ static void merge(struct buf *rows)
 		if (last && by_name(last, &row[i]) == 0) {
 			last->attributes |= row[i].attributes;
 			last->role = last->role == ROLE_NONE ? row[i].role : last->role;
+			if (last->status.uidvalidity == 0)
+				last->status = row[i].status;
 			continue;
 		}
 		last = &row[n++];
@@ -201,9 +262,10 @@ static int list_all(struct session *s, struct arena *a, struct buf *rows, struct
 	buf_add_slice(&pattern, s->namespaces.prefix);
 	buf_addc(&pattern, '*');
 	if (buf_ok(&pattern, "the namespace's prefix", err) < 0 ||
-	    list_pattern(s, buf_slice(&pattern), a, rows, err) < 0)
+	    list_pattern(s, buf_slice(&pattern), true, a, rows, err) < 0)
 		return -1;
-	if (s->namespaces.prefix.len > 0 && list_pattern(s, SLICE_LIT("INBOX"), a, rows, err) < 0)
+	if (s->namespaces.prefix.len > 0 &&
+	    list_pattern(s, SLICE_LIT("INBOX"), true, a, rows, err) < 0)
 		return -1;
 	return list_special_use(s, a, rows, err);
 }
@@ -242,7 +304,7 @@ int session_list_one(struct session *s, const char *wire_name, struct arena *a,
 {
 	CLEANUP(buf_release) struct buf rows = ROWS_INIT;
 	struct response r;
-	int got = list_richly(s, slice_str(wire_name), a, &rows, &r, err);
+	int got = list_richly(s, slice_str(wire_name), false, a, &rows, &r, err);
 
 	if (got == 1) {
 		/* Courier does not even list what it cannot spell (symbols beyond 16 bits): such a
@@ -266,24 +328,13 @@ int session_list_one(struct session *s, const char *wire_name, struct arena *a,
 
 /* ---- STATUS ---- */
 
-/* Does a STATUS response tell of the mailbox that was asked for? A server may tell of others
- * unasked. Letters in any case, since servers spell names as they like; names with blanks may lack
- * quotes. */
-static bool status_is_of(const struct response *r, struct slice wire_name)
+int session_status_ahead(struct session *s, const char *wire_name, struct err *err)
 {
-	CLEANUP(buf_release) struct buf text = BUF_INIT(COMMAND_MAX);
-	struct lexer l = lexer_of(r->rest);
-	struct token token;
-	struct slice behind;
+	CLEANUP(args_release) struct args args = ARGS_INIT;
 
-	if (!lex_token(&l, &token))
-		return false;
-	if (token.kind == TOKEN_QUOTED || token.kind == TOKEN_LITERAL)
-		return slice_ieq(token_text(&token, &text), wire_name);
-	if (!slice_istarts(r->rest, wire_name))
-		return false;
-	behind = slice_trim(slice_from(r->rest, wire_name.len));
-	return behind.len > 0 && behind.ptr[0] == '(';
+	args_folder(&args, slice_str(wire_name));
+	args_raw(&args, status_items(s));
+	return ahead_announce(s, VERB_STATUS, &args, err);
 }
 
 int session_status(struct session *s, const char *wire_name, struct folder_status *out,
@@ -296,13 +347,11 @@ int session_status(struct session *s, const char *wire_name, struct folder_statu
 	int got;
 
 	args_folder(&args, slice_str(wire_name));
-	args_raw(&args, s->caps.bits & CAP_CONDSTORE
-				? "(UIDVALIDITY UIDNEXT MESSAGES HIGHESTMODSEQ)"
-				: "(UIDVALIDITY UIDNEXT MESSAGES)");
+	args_raw(&args, status_items(s));
 	if (command_start(s, VERB_STATUS, &args, err) < 0)
 		return -1;
 	while ((got = command_next(s, &r, err)) > 0) {
-		if (response_is(&r, "STATUS") && status_is_of(&r, slice_str(wire_name)))
+		if (response_is(&r, "STATUS") && status_is_of(&r, slice_str(wire_name), false))
 			told = etpan_status(s->etpan, &r, &status) || told;
 	}
 	if (got < 0)
@@ -330,7 +379,7 @@ int session_folder_size(struct session *s, const char *wire_name, uint32_t *mess
 	if (command_start(s, VERB_STATUS, &args, err) < 0)
 		return -1;
 	while ((got = command_next(s, &r, err)) > 0) {
-		if (response_is(&r, "STATUS") && status_is_of(&r, slice_str(wire_name)))
+		if (response_is(&r, "STATUS") && status_is_of(&r, slice_str(wire_name), false))
 			told = tolerant_status(&r, &status) || told;
 	}
 	if (got < 0)
@@ -419,7 +468,7 @@ static int find_alike(struct session *s, struct slice pattern, const char *wire_
 	CLEANUP(buf_release) struct buf rows = ROWS_INIT;
 	const struct list_row *found = NULL;
 
-	if (list_pattern(s, pattern, a, &rows, err) < 0)
+	if (list_pattern(s, pattern, false, a, &rows, err) < 0)
 		return -1;
 	for (size_t i = 0; i < rows_n(&rows); i++) {
 		if (!same_skeleton(rows_at(&rows, i)->name, slice_str(wire_name)))
@@ -601,6 +650,14 @@ static int select_folder(struct session *s, enum verb verb, const char *wire_nam
 	s->selected.messages = s->exists;
 	*out = s->selected;
 	return 0;
+}
+
+int session_examine_ahead(struct session *s, const char *wire_name, struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+
+	args_folder(&args, slice_str(wire_name));
+	return ahead_announce(s, VERB_EXAMINE, &args, err);
 }
 
 int session_examine(struct session *s, const char *wire_name, struct selected *out, struct err *err)

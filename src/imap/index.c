@@ -105,6 +105,35 @@ bool fetch_items(struct slice rest, struct arena *a, struct buf *scratch, struct
 	return true;
 }
 
+static void rows_args(struct args *args, uint32_t first, bool header)
+{
+	buf_addf(&args->text, "%" PRIu32 ":* (UID FLAGS INTERNALDATE RFC822.SIZE%s)",
+		 first > 0 ? first : 1, header ? " BODY.PEEK[HEADER.FIELDS (" KEY_FIELDS ")]" : "");
+}
+
+static void flags_args(struct args *args, uint64_t since)
+{
+	buf_adds(&args->text, "1:* (UID FLAGS)");
+	if (since > 0)
+		buf_addf(&args->text, " (CHANGEDSINCE %" PRIu64 ")", since);
+}
+
+int session_index_ahead(struct session *s, uint32_t first, struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+
+	rows_args(&args, first, true);
+	return ahead_announce(s, VERB_UID_FETCH, &args, err);
+}
+
+int session_flags_ahead(struct session *s, uint64_t since, struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+
+	flags_args(&args, since);
+	return ahead_announce(s, VERB_UID_FETCH, &args, err);
+}
+
 static int index_from(struct session *s, uint32_t first, bool header, struct err *err)
 {
 	CLEANUP(args_release) struct args args = ARGS_INIT;
@@ -114,8 +143,7 @@ static int index_from(struct session *s, uint32_t first, bool header, struct err
 	s->index = (struct index_state){ .active = true, .no_header = !header, .first = first };
 	if (s->exists == 0) /* "1:*" of an empty folder is a syntax error to some servers */
 		return 0;
-	buf_addf(&args.text, "%" PRIu32 ":* (UID FLAGS INTERNALDATE RFC822.SIZE%s)",
-		 first > 0 ? first : 1, header ? " BODY.PEEK[HEADER.FIELDS (" KEY_FIELDS ")]" : "");
+	rows_args(&args, first, header);
 	if (command_start(s, VERB_UID_FETCH, &args, err) < 0)
 		return -1;
 	s->index.active = true; /* command_start() gives up what was active */
@@ -141,9 +169,7 @@ int session_flags_start(struct session *s, uint64_t since, struct err *err)
 	s->index = (struct index_state){ .active = true, .flags_only = true };
 	if (s->exists == 0)
 		return 0;
-	buf_adds(&args.text, "1:* (UID FLAGS)");
-	if (since > 0)
-		buf_addf(&args.text, " (CHANGEDSINCE %" PRIu64 ")", since);
+	flags_args(&args, since);
 	if (command_start(s, VERB_UID_FETCH, &args, err) < 0)
 		return -1;
 	s->index.active = true;

@@ -91,7 +91,8 @@ static bool is_waiting(const struct session *s)
 {
 	size_t ours = s->append.open && !s->append.refused && !s->append.wants_continue;
 
-	return s->command.active || s->n_undone > ours || s->writer.len > 0 || !s->greeted;
+	return s->command.active || s->ahead.n > 0 || s->n_undone > ours || s->writer.len > 0 ||
+	       !s->greeted;
 }
 
 void session_turn(struct session *s)
@@ -197,6 +198,12 @@ void session_pump(struct session *s, short revents)
 		push(s);
 }
 
+/* Has somebody asked, or announced to ask, for what comes next? */
+static bool is_pulled(const struct session *s)
+{
+	return s->command.active || s->ahead.n > 0;
+}
+
 /* Poll the living among the sessions once and move their bytes. Whoever pulls an answer pulls it
  * alone: besides `pulling` (or NULL) no session with a command at work. */
 static void poll_once(struct session *const *sessions, size_t n, const struct session *pulling,
@@ -209,7 +216,7 @@ static void poll_once(struct session *const *sessions, size_t n, const struct se
 		const struct session *s = sessions[i];
 
 		/* cppcheck-suppress nullPointerRedundantCheck; pulling is NULL, s never */
-		if (s->dead || (s != pulling && s->command.active))
+		if (s->dead || (s != pulling && is_pulled(s)))
 			continue;
 		if (stream_has_pending(s->stream))
 			timeout_ms = 0;
@@ -436,7 +443,7 @@ void session_digest(struct session *s)
 	struct err err;
 	bool any = true;
 
-	while (any && !s->command.active)
+	while (any && !is_pulled(s))
 		if (take_frame(s, &frame, &r, &any, &err) < 0)
 			return;
 	if (s->octets_since >= PROGRESS_OCTETS)
@@ -486,14 +493,14 @@ static int stage(struct session *s, enum verb verb, struct slice arguments, stru
 	return 0;
 }
 
-static void trace_command(struct session *s, enum verb verb, struct slice first)
+void trace_command(struct session *s, enum verb verb, uint64_t number, struct slice first)
 {
 	CLEANUP(buf_release) struct buf line = BUF_INIT(TRACE_MAX * 2);
 	char tag[TAG_SIZE];
 
 	if (s->trace_fd < 0)
 		return;
-	writer_tag(&s->writer, s->command.number, tag);
+	writer_tag(&s->writer, number, tag);
 	buf_adds(&line, tag);
 	buf_addc(&line, ' ');
 	buf_adds(&line, verb_name(verb));
@@ -523,11 +530,15 @@ int command_start(struct session *s, enum verb verb, struct args *args, struct e
 		return err_set(err, ERR_INTERNAL, SCOPE_ACCOUNT, RETRY_NEVER,
 			       "%s in the middle of an APPEND", verb_name(verb));
 	text = buf_slice(&args->text);
+	got = ahead_adopt(s, verb, text, err);
+	if (got != 0)
+		return got < 0 ? -1 : 0;
+	got = 1;
 	from = args->n_literals > 0 ? args->literal_at[0] : text.len;
 	if (stage(s, verb, slice_head(text, from), err) < 0)
 		return -1;
 	s->writer.secret |= verb == VERB_LOGIN || verb == VERB_AUTHENTICATE;
-	trace_command(s, verb, slice_head(text, from));
+	trace_command(s, verb, s->command.number, slice_head(text, from));
 	for (size_t i = 0; i < args->n_literals && got > 0; i++) {
 		to = i + 1 < args->n_literals ? args->literal_at[i + 1] : text.len;
 		rest = slice_head(slice_from(text, args->literal_at[i]), to - args->literal_at[i]);
@@ -610,6 +621,8 @@ int session_compress(struct session *s, struct err *err)
 		return 1;
 	if (!s->logged_in || !(s->caps.bits & CAP_COMPRESS))
 		return 0;
+	if (ahead_drop(s, err) < 0)
+		return -1;
 	if (s->n_undone > 0)
 		return err_set(err, ERR_INTERNAL, SCOPE_ACCOUNT, RETRY_NEVER,
 			       "COMPRESS in the middle of other commands");
@@ -744,6 +757,7 @@ void session_close(struct session *s)
 		log_out(s);
 	stream_close(s->stream);
 	append_release(s);
+	ahead_release(s);
 	free(s->ring);
 	free(s->fetch.uids);
 	etpan_free(s->etpan);

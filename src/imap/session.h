@@ -155,12 +155,20 @@ enum folder_attribute {
 	ATTR_SUBSCRIBED = 1u << 2,
 };
 
+struct folder_status {
+	uint32_t uidvalidity, uidnext, messages;
+	uint64_t highestmodseq; /* 0: not known */
+	uint64_t octets;	/* of session_folder_size() */
+};
+
 struct listed_folder {
 	const char *wire_name; /* exactly as the server spells it (mUTF-7, its separator) */
 	const char *name;      /* UTF-8 of the whole wire name; the wire name if undecodable */
 	char separator;	       /* 0: NIL */
 	uint32_t attributes;   /* ATTR_* */
 	enum role role;	       /* by SPECIAL-USE or XLIST attribute; INBOX is ROLE_INBOX */
+	struct folder_status status; /* where the server told it unasked for (CAP_LIST_STATUS);
+					uidvalidity 0: it did not */
 };
 
 /* All folders of the personal namespace and INBOX. The array and texts belong to the arena. */
@@ -171,11 +179,6 @@ int session_list(struct session *s, struct arena *a, struct listed_folder **out,
 int session_list_one(struct session *s, const char *wire_name, struct arena *a,
 		     struct listed_folder *out, struct err *err);
 
-struct folder_status {
-	uint32_t uidvalidity, uidnext, messages;
-	uint64_t highestmodseq; /* 0: not known */
-	uint64_t octets;	/* of session_folder_size() */
-};
 int session_status(struct session *s, const char *wire_name, struct folder_status *out,
 		   struct err *err);
 /* Number of messages, and of their octets where the server counts them (CAP_STATUS_SIZE; else 0).
@@ -268,6 +271,19 @@ int session_fetch_start(struct session *s, const uint32_t *uids, size_t n, const
  * followed by CHUNK_BYTES (any number) and CHUNK_END. Starting another command gives up the rest.
  */
 int session_fetch_next(struct session *s, struct fetch_chunk *out, struct err *err);
+
+/* ---- asking ahead ---- */
+
+/* Say now what will be asked soon: session_status(), session_examine(), session_index_start() and
+ * session_flags_start() with the same arguments then find their answers under way or here. In that
+ * order they should be asked; one that is not asked for costs its answer's octets. 1: said; 0: no
+ * room now, or it cannot be said ahead; -1. A folder without messages must not be asked for them.
+ */
+size_t session_ahead_room(const struct session *s);
+int session_status_ahead(struct session *s, const char *wire_name, struct err *err);
+int session_examine_ahead(struct session *s, const char *wire_name, struct err *err);
+int session_index_ahead(struct session *s, uint32_t first, struct err *err);
+int session_flags_ahead(struct session *s, uint64_t since, struct err *err);
 
 /* ---- uploading: submit and reap ---- */
 

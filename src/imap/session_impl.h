@@ -69,6 +69,16 @@ struct composing {
 	uint64_t number;
 };
 
+/* A question that was said before it is asked (ahead.c). */
+#define AHEAD_MAX 64
+struct announced {
+	enum verb verb;
+	uint64_t number;
+	int64_t asked_ms;
+	char *text; /* its arguments; owned */
+	size_t len;
+};
+
 struct session {
 	struct stream *stream;
 	struct framer framer;
@@ -110,6 +120,11 @@ struct session {
 	char separator;
 
 	struct command command;
+	struct ahead {
+		struct announced ring[AHEAD_MAX];
+		size_t head, n, octets;
+		bool astray; /* another folder is open than was asked for last */
+	} ahead;
 	struct pending *ring; /* PIPELINE_MAX */
 	size_t ring_head, ring_len;
 	size_t n_undone;
@@ -200,6 +215,21 @@ void session_progress(struct session *s);
 void session_turn(struct session *s);
 
 void trace(struct session *s, const char *who, struct slice line);
+void trace_command(struct session *s, enum verb verb, uint64_t number, struct slice first);
+
+/* ---- ahead.c ---- */
+
+/* Say a command whose answer will be asked for later: 1; 0: it cannot be said now, or not in one
+ * piece; -1. */
+int ahead_announce(struct session *s, enum verb verb, struct args *args, struct err *err);
+/* 1: this very command was announced and is now the one at work; 0: it is to be sent, nothing is
+ * under way; -1. */
+int ahead_adopt(struct session *s, enum verb verb, struct slice text, struct err *err);
+/* A question about messages, while another folder is open than was asked for last: -1. */
+int ahead_check(const struct session *s, enum verb verb, struct err *err);
+/* Nobody will ask for what was announced. */
+int ahead_drop(struct session *s, struct err *err);
+void ahead_release(struct session *s);
 
 /* ---- append.c ---- */
 

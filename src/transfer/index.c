@@ -1,7 +1,9 @@
 /*
  * From the server into the journal: one row for each message of the account.
  *
- * A folder costs one STATUS when nothing has changed in it. New messages alone
+ * A folder costs one STATUS when nothing has changed in it: all of them come with LIST
+ * (RFC 5819), or are asked for many at a time. What the folders that have changed will
+ * be asked is said ahead, too, so that their number costs no round trips. New messages alone
  * are fetched from the old UIDNEXT on; if the numbers then do not add up,
  * something was expunged and the folder is read as a whole. Flags change without
  * any of these numbers: a server with CONDSTORE tells whose have changed, of others
@@ -10,6 +12,7 @@
  * the headers (rows_uidl.c).
  */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/stop.h"
 #include "base/text.h"
@@ -165,7 +168,9 @@ static int read_folder(struct rows *r, struct remote_folder *f, const struct fol
 	return 0;
 }
 
-static int index_once(struct transfer *t, struct remote_folder *f, bool all_flags, struct err *err)
+/* `known`: what STATUS has told already, or NULL. */
+static int index_once(struct transfer *t, struct remote_folder *f,
+		      const struct folder_status *known, bool all_flags, struct err *err)
 {
 	CLEANUP(rows_release)
 	struct rows r = {
@@ -181,7 +186,9 @@ static int index_once(struct transfer *t, struct remote_folder *f, bool all_flag
 	struct folder_status status;
 	struct selected sel;
 
-	if (session_status(t->session, f->wire_name, &status, err) < 0)
+	if (known)
+		status = *known;
+	else if (session_status(t->session, f->wire_name, &status, err) < 0)
 		return transfer_folder_shut(err) ? 0 : -1;
 	if (unchanged(f, &status, all_flags))
 		return 1;
@@ -206,16 +213,17 @@ static int index_once(struct transfer *t, struct remote_folder *f, bool all_flag
 	return 1;
 }
 
-static int index_settled(struct transfer *t, struct remote_folder *f, bool all_flags,
-			 struct err *err)
+static int index_settled(struct transfer *t, struct remote_folder *f,
+			 const struct folder_status *known, bool all_flags, struct err *err)
 {
 	for (int attempt = 0;; attempt++) {
 		struct err cause = ERR_INIT;
-		int got = index_once(t, f, all_flags, &cause);
+		int got = index_once(t, f, attempt == 0 ? known : NULL, all_flags, &cause);
 
 		if (got > 0)
 			return got;
-		/* Messages were expunged while it was read: what is left can be read. */
+		/* Messages were expunged while it was read: what is left can be read. Or what was
+		 * asked ahead was not what had to be asked. */
 		if (got < 0 && cause.code == ERR_REFUSED && cause.retry == RETRY_NOW &&
 		    attempt < EXPUNGED_TRIES)
 			continue;
@@ -226,14 +234,157 @@ static int index_settled(struct transfer *t, struct remote_folder *f, bool all_f
 
 int index_folder(struct transfer *t, struct remote_folder *f, struct err *err)
 {
-	return index_settled(t, f, false, err);
+	return index_settled(t, f, NULL, false, err);
+}
+
+/* ---- what is known before a folder is opened ---- */
+
+/* The index of a whole account in the making. */
+struct indexing {
+	struct transfer *t;
+	struct buf known; /* struct known_status, in the order of their ids */
+	int64_t scouted;  /* the last folder whose questions were asked ahead, or need not be */
+	bool one_by_one;  /* nothing is asked ahead: the line was lost, perhaps because of that */
+};
+
+struct known_status {
+	int64_t folder;
+	struct folder_status status; /* uidvalidity 0: not known */
+};
+#define FOLDERS_MAX 200000 /* twice as many as session_list() delivers */
+
+static void indexing_release(struct indexing *ix)
+{
+	buf_release(&ix->known);
+}
+
+static size_t n_known(const struct indexing *ix)
+{
+	return ix->known.len / sizeof(struct known_status);
+}
+
+static struct known_status *known_at(const struct indexing *ix, size_t i)
+{
+	return (struct known_status *)(void *)ix->known.ptr + i;
+}
+
+static int by_folder(const void *a, const void *b)
+{
+	const struct known_status *x = a, *y = b;
+
+	return (x->folder > y->folder) - (x->folder < y->folder);
+}
+
+static int remember_status(struct indexing *ix, int64_t folder, const struct folder_status *status,
+			   struct err *err)
+{
+	const struct known_status known = { folder, *status };
+
+	buf_add(&ix->known, &known, sizeof(known));
+	return buf_ok(&ix->known, "the list of folders", err);
+}
+
+static struct known_status *find_known(const struct indexing *ix, int64_t folder)
+{
+	const struct known_status key = { .folder = folder };
+
+	return n_known(ix) == 0 ? NULL
+				: bsearch(&key, ix->known.ptr, n_known(ix), sizeof(key), by_folder);
+}
+
+/* NULL: it has to be asked for. */
+static const struct folder_status *status_of(const struct indexing *ix, int64_t folder)
+{
+	const struct known_status *known = find_known(ix, folder);
+
+	return known && known->status.uidvalidity != 0 ? &known->status : NULL;
+}
+
+/* ---- asking ahead ---- */
+
+/* What read_changes() is going to ask, if nothing happens in the folder until then: 1 said, 0 not,
+ * -1. */
+static int announce_rows(struct session *s, const struct remote_folder *f,
+			 const struct folder_status *now, struct err *err)
+{
+	bool told = f->highestmodseq > 0 && now->highestmodseq >= f->highestmodseq;
+
+	if (now->messages == 0)
+		return 1;
+	if (f->uidvalidity != now->uidvalidity || f->uidnext == 0 || now->messages < f->messages)
+		return session_index_ahead(s, 1, err);
+	if (!same_messages(f, now) && session_index_ahead(s, f->uidnext, err) < 0)
+		return -1;
+	if (told && now->highestmodseq == f->highestmodseq)
+		return 1;
+	return session_flags_ahead(s, told ? f->highestmodseq : 0, err);
+}
+
+/* INBOX may be read by UIDLs, which asks other things. */
+static int can_tell(struct transfer *t, const struct remote_folder *f,
+		    const struct folder_status *now, bool *out, struct err *err)
+{
+	struct rows r = { .t = t, .folder = f, .uidvalidity = now->uidvalidity };
+	bool by_uidl = false;
+
+	if (f->role == ROLE_INBOX && !t->no_uidl &&
+	    rows_uidl_promising(&r, f->uidvalidity == now->uidvalidity ? f->uidnext : 1, &by_uidl,
+				err) < 0)
+		return -1;
+	*out = !by_uidl;
+	return 0;
+}
+
+/* 1: the folder's questions have been asked ahead, or there are none; 0: nothing behind it can be
+ * asked now; -1. */
+static int announce_folder(struct indexing *ix, const struct remote_folder *f, struct err *err)
+{
+	const struct folder_status *now = status_of(ix, f->id);
+	bool can = false;
+	int got;
+
+	if ((f->attributes & ATTR_NOSELECT) || (now && unchanged(f, now, true)))
+		return 1;
+	if (!now)
+		return 0;
+	if (can_tell(ix->t, f, now, &can, err) < 0)
+		return -1;
+	if (!can)
+		return 0;
+	got = session_examine_ahead(ix->t->session, f->wire_name, err);
+	if (got <= 0)
+		return got;
+	return announce_rows(ix->t->session, f, now, err) < 0 ? -1 : 1;
+}
+
+#define ASKED_AT_MOST 3 /* questions that a folder has ahead */
+
+/* Ask ahead what the folders behind the present one have to be asked, as far as there is room. */
+static int scout(struct indexing *ix, struct err *err)
+{
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(ROW_ARENA_MAX);
+	struct remote_folder f;
+	int got;
+
+	while (!ix->one_by_one && session_ahead_room(ix->t->session) >= ASKED_AT_MOST) {
+		arena_reset(&a);
+		got = journal_folder_next(ix->t->journal, ix->scouted, &a, &f, err);
+		if (got > 0)
+			got = announce_folder(ix, &f, err);
+		if (got <= 0)
+			return got;
+		ix->scouted = f.id;
+	}
+	return 0;
 }
 
 /* ---- the account ---- */
 
-static int put_folders(struct transfer *t, const struct listed_folder *list, size_t n,
+static int put_folders(struct indexing *ix, const struct listed_folder *list, size_t n,
 		       struct err *err)
 {
+	struct transfer *t = ix->t;
+
 	if (journal_folders_begin(t->journal, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
@@ -245,28 +396,28 @@ static int put_folders(struct transfer *t, const struct listed_folder *list, siz
 			.role = list[i].role,
 		};
 
-		if (journal_folder_put(t->journal, &f, err) < 0)
+		if (journal_folder_put(t->journal, &f, err) < 0 ||
+		    remember_status(ix, f.id, &list[i].status, err) < 0)
 			return -1;
 	}
+	if (n_known(ix) > 0)
+		qsort(ix->known.ptr, n_known(ix), sizeof(struct known_status), by_folder);
 	return journal_folders_end(t->journal, err);
 }
 
-static void free_arena(struct arena *a)
+static int list_account(struct indexing *ix, struct err *err)
 {
-	arena_release(a);
-}
-
-static int list_account(struct transfer *t, struct err *err)
-{
-	CLEANUP(free_arena) struct arena a = ARENA_INIT(LIST_ARENA_MAX);
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(LIST_ARENA_MAX);
+	struct transfer *t = ix->t;
 	struct listed_folder *list;
 	size_t n;
 
+	buf_reset(&ix->known);
 	if (session_list(t->session, &a, &list, &n, err) < 0)
 		return -1;
 	if (journal_begin(t->journal, err) < 0)
 		return -1;
-	if (put_folders(t, list, n, err) < 0) {
+	if (put_folders(ix, list, n, err) < 0) {
 		journal_rollback(t->journal);
 		return -1;
 	}
@@ -302,25 +453,103 @@ static int connect_again(struct transfer *t, uint32_t attempt, const struct err 
 	return 0;
 }
 
-static int list_patiently(struct transfer *t, struct err *err)
+static int list_patiently(struct indexing *ix, struct err *err)
 {
 	struct err cause = ERR_INIT;
 
-	for (uint32_t attempt = 0; list_account(t, &cause) < 0; attempt++)
-		if (connect_again(t, attempt, &cause, err) < 0)
+	for (uint32_t attempt = 0; list_account(ix, &cause) < 0; attempt++)
+		if (connect_again(ix->t, attempt, &cause, err) < 0)
 			return -1;
 	return 0;
 }
 
-/* One folder, over new connections if the line is lost. */
-static int index_patiently(struct transfer *t, struct remote_folder *f, struct err *err)
+/* Is the i-th folder's status still to be asked for? 1, 0, -1. */
+static int status_wanted(const struct indexing *ix, size_t i, struct arena *a,
+			 struct remote_folder *f, struct err *err)
 {
+	const struct known_status *known = known_at(ix, i);
+
+	if (known->status.uidvalidity != 0)
+		return 0;
+	int got = journal_folder_get(ix->t->journal, known->folder, a, f, err);
+
+	return got <= 0 ? got : !(f->attributes & ATTR_NOSELECT);
+}
+
+/* Announce the STATUS of the folders from `*next` on that are not known. */
+static int announce_statuses(struct indexing *ix, size_t *next, struct err *err)
+{
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(ROW_ARENA_MAX);
+	struct remote_folder f;
+	int got;
+
+	while (*next < n_known(ix) && session_ahead_room(ix->t->session) > 0) {
+		arena_reset(&a);
+		got = status_wanted(ix, *next, &a, &f, err);
+		if (got > 0)
+			got = session_status_ahead(ix->t->session, f.wire_name, err);
+		if (got < 0)
+			return -1;
+		++*next;
+	}
+	return 0;
+}
+
+/* Where LIST has not told them: the STATUS of all folders, many at a time. A folder that refuses is
+ * asked once more in its turn, and then told of. */
+static int ask_statuses(struct indexing *ix, struct err *err)
+{
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(ROW_ARENA_MAX);
+	struct folder_status status;
+	struct remote_folder f;
+	size_t announced = 0;
+
+	for (size_t i = 0; i < n_known(ix); i++) {
+		if (announced <= i)
+			announced = i;
+		if (stop_check(err) < 0 || announce_statuses(ix, &announced, err) < 0)
+			return -1;
+		arena_reset(&a);
+		int got = status_wanted(ix, i, &a, &f, err);
+
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			continue;
+		if (session_status(ix->t->session, f.wire_name, &status, err) == 0)
+			known_at(ix, i)->status = status;
+		else if (!transfer_folder_shut(err))
+			return -1;
+	}
+	return 0;
+}
+
+/* A lost line is no matter here: what is not known is asked for later, folder by folder. */
+static int ask_statuses_patiently(struct indexing *ix, struct err *err)
+{
+	struct err cause = ERR_INIT;
+
+	if (ask_statuses(ix, &cause) == 0)
+		return 0;
+	ix->one_by_one = true;
+	return connect_again(ix->t, 0, &cause, err);
+}
+
+/* One folder, over new connections if the line is lost. */
+static int index_patiently(struct indexing *ix, struct remote_folder *f, struct err *err)
+{
+	const struct folder_status *known = status_of(ix, f->id);
+	struct transfer *t = ix->t;
+
 	for (uint32_t attempt = 0;; attempt++) {
 		struct err cause = ERR_INIT;
-		int got = index_settled(t, f, true, &cause);
+		int got = scout(ix, &cause);
 
+		if (got == 0)
+			got = index_settled(t, f, attempt == 0 ? known : NULL, true, &cause);
 		if (got > 0)
 			return 0;
+		ix->one_by_one |= got < 0;
 		if (got == 0)
 			return note_blind(t, f, &cause, err);
 		if (connect_again(t, attempt, &cause, err) < 0)
@@ -340,30 +569,40 @@ static int leave_folders(struct transfer *t, struct err *err)
 	return -1;
 }
 
-int index_account(struct transfer *t, struct err *err)
+/* Every folder in its turn. */
+static int index_folders(struct indexing *ix, struct err *err)
 {
-	CLEANUP(free_arena) struct arena a = ARENA_INIT(ROW_ARENA_MAX);
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(ROW_ARENA_MAX);
 	struct remote_folder f;
 	int64_t after = 0;
 	int got;
 
-	if (t->no_uidl && match_uidl_distrust(t->journal, err) < 0)
-		return -1;
-	if (transfer_connect(t, err) < 0 || list_patiently(t, err) < 0)
-		return -1;
 	for (;;) {
 		arena_reset(&a);
-		got = journal_folder_next(t->journal, after, &a, &f, err);
+		got = journal_folder_next(ix->t->journal, after, &a, &f, err);
 		if (got <= 0)
-			break;
+			return got;
 		after = f.id;
 		if (f.attributes & ATTR_NOSELECT)
 			continue;
-		if (stop_check(err) < 0 || index_patiently(t, &f, err) < 0)
+		if (stop_check(err) < 0 || index_patiently(ix, &f, err) < 0)
 			return -1;
-		t->tally.remote_messages += f.messages;
+		if (ix->scouted < f.id)
+			ix->scouted = f.id;
+		ix->t->tally.remote_messages += f.messages;
 	}
-	if (got < 0)
+}
+
+int index_account(struct transfer *t, struct err *err)
+{
+	CLEANUP(indexing_release)
+	struct indexing ix = { .t = t,
+			       .known = BUF_INIT(FOLDERS_MAX * sizeof(struct known_status)) };
+
+	if (t->no_uidl && match_uidl_distrust(t->journal, err) < 0)
+		return -1;
+	if (transfer_connect(t, err) < 0 || list_patiently(&ix, err) < 0 ||
+	    ask_statuses_patiently(&ix, err) < 0 || index_folders(&ix, err) < 0)
 		return -1;
 	return leave_folders(t, err);
 }

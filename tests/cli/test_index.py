@@ -1,8 +1,11 @@
 """What the journal knows of the server: it is what the server holds now."""
+import io
+import re
+import select
 import sqlite3
 
 import rig
-from memserver import Hangup, MemServer
+from memserver import Hangup, MemServer, Refuse
 
 MAIL = b"From: a@b.example\r\nDate: Mon, 1 Mar 2004 09:00:00 +0000\r\nSubject: %d\r\n" \
        b"Message-ID: <%d@b.example>\r\n\r\ntext %d\r\n"
@@ -100,3 +103,167 @@ class Flags(rig.ProgramTest):
             self.plan(server)
             self.assertEqual(self.fetches(server), [])
             self.assertEqual(server.commands("EXAMINE"), [])
+
+
+class Patient(io.RawIOBase):
+    """Reads from a socket, and counts how often the other side had nothing more to say."""
+    def __init__(self, sock, server):
+        super().__init__()
+        self.sock, self.server = sock, server
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        if not select.select([self.sock], [], [], 0.03)[0]:
+            self.server.turns += 1
+        return self.sock.recv_into(buffer)
+
+
+class Turns(MemServer):
+    """Counts round trips."""
+    turns = 0
+
+    def talk(self, line):
+        line.file = io.BufferedReader(Patient(line.sock, self))
+        super().talk(line)
+
+
+class ListStatus(Turns):
+    capabilities = Turns.capabilities + " SPECIAL-USE LIST-EXTENDED LIST-STATUS CONDSTORE"
+
+    def do_list(self, line, command):
+        super().do_list(line, command)
+        if "RETURN" in command.rest and "STATUS (" in command.rest:
+            for name in self.folders:
+                self.do_status(line, command._replace(rest=f'"{name}"'))
+
+
+class ManyFolders(rig.ProgramTest):
+    """The number of folders costs no round trips, and what is asked ahead is right in the end."""
+    FOLDERS = 40
+    maxDiff = None
+
+    def setUp(self):
+        super().setUp()
+        self.source = self.folder / "mail"
+        for name in ("cur", "new", "tmp"):
+            (self.source / name).mkdir(parents=True)
+
+    def fill(self, server):
+        for number in range(self.FOLDERS):
+            server.make(f"folder {number}")
+            for message in range(number % 3):
+                server.put(f"folder {number}", mail(100 * number + message))
+        return {name: [m.uid for m in f.messages] for name, f in server.folders.items()}
+
+    def plan(self, server, status=rig.OK):
+        server.turns = 0
+        return self.hoist("plan", self.source, "--to", server.url(), "--state", self.state,
+                          password="x", env={"MAILHOIST_HURRY": "1"}, status=status)
+
+    def indexed(self):
+        (path,) = self.state.glob("*/journal.sqlite")
+        with sqlite3.connect(path) as db:
+            rows = {name: [] for name, in db.execute("SELECT wire_name FROM folder WHERE listed")}
+            for name, uid in db.execute("SELECT wire_name, r.id & 4294967295 FROM folder f JOIN "
+                                        "remote r ON r.id >> 32 = f.id ORDER BY r.id"):
+                rows[name].append(uid)
+            return rows
+
+    def check(self, server):
+        self.assertEqual(self.indexed(), {name: [m.uid for m in folder.messages]
+                                          for name, folder in server.folders.items()})
+
+    def test_round_trips(self):
+        for kind, again in ((ListStatus, 12), (Turns, 20)):
+            with self.subTest(server=kind.__name__), kind() as server:
+                self.state = self.folder / kind.__name__
+                self.fill(server)
+                self.plan(server)
+                self.check(server)
+                self.assertLess(server.turns, 30)
+                self.plan(server)
+                self.check(server)
+                self.assertLess(server.turns, again)
+
+    def test_changes_in_between(self):
+        """What LIST told is old when the folder is opened: more mail, less, another folder."""
+        class Busy(ListStatus):
+            busy = True
+
+            def do_list(self, line, command):
+                super().do_list(line, command)
+                if self.busy and "STATUS (" in command.rest:
+                    self.put("folder 4", mail(9001))
+                    self.put("folder 30", mail(9002))
+                    del self.folders["folder 5"].messages[0]
+                    self.folders["folder 8"].uidvalidity = 777
+                    self.put("folder 9", mail(9003))
+
+        with Busy() as server:
+            self.fill(server)
+            self.plan(server)
+            self.check(server)
+            self.plan(server)  # what happens behind LIST to a folder as it was is for the next run
+            server.busy = False
+            self.plan(server)
+            self.check(server)
+
+    def test_refused(self):
+        """One folder cannot be opened; its neighbours are read all the same."""
+        class Closed(ListStatus):
+            def do_examine(self, line, command):
+                if "folder 7" in command.rest:
+                    line.selected = None
+                    raise Refuse("[NOPERM] not you")
+                super().do_examine(line, command)
+
+        with Closed() as server:
+            self.fill(server)
+            result = self.plan(server)
+            self.assertIn("'folder 7' cannot be read on the server", result.err)
+            want = {name: [m.uid for m in f.messages] for name, f in server.folders.items()}
+            want["folder 7"] = []
+            self.assertEqual(self.indexed(), want)
+            self.assertLess(server.turns, 40)
+
+    def test_one_command_at_a_time(self):
+        """A server that hangs up on whoever does not wait: then each question waits for its answer."""
+        class Strict(Turns):
+            def talk(self, line):
+                self.line = line
+                super().talk(line)
+
+            def answer(self, line, command):
+                if command.name == "EXAMINE" and re.search(rb"\r\n", line.file.peek(1)[:2000] if
+                                                           select.select([line.sock], [], [], 0)[0]
+                                                           else b""):
+                    raise Hangup
+                super().answer(line, command)
+
+        with Strict() as server:
+            self.fill(server)
+            self.plan(server)
+            self.check(server)
+            self.assertLessEqual(server.connections, 4)
+
+    def test_lost_lines(self):
+        """Cut at the n-th command of the index, each time another one."""
+        for nth in (7, 45, 90):
+            class Cut(ListStatus):
+                left = nth
+
+                def answer(self, line, command):
+                    if command.name in ("EXAMINE", "UID", "STATUS"):
+                        type(self).left -= 1
+                        if type(self).left == 0:
+                            raise Hangup
+                    super().answer(line, command)
+
+            with self.subTest(nth=nth), Cut() as server:
+                self.state = self.folder / f"cut{nth}"
+                self.fill(server)
+                self.plan(server)
+                self.check(server)
+                self.assertLessEqual(server.connections, 2)

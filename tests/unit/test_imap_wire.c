@@ -140,11 +140,15 @@ static int do_open(struct actor *a, char **words, struct err *err)
 
 static void show_folder(struct actor *a, const struct listed_folder *f)
 {
-	buf_addf(&a->results, "folder '%s' '%s' '%c'%s%s%s %s\n", f->wire_name, f->name,
+	buf_addf(&a->results, "folder '%s' '%s' '%c'%s%s%s %s", f->wire_name, f->name,
 		 f->separator ? f->separator : '0',
 		 f->attributes & ATTR_NOSELECT ? " noselect" : "",
 		 f->attributes & ATTR_NOINFERIORS ? " noinferiors" : "",
 		 f->attributes & ATTR_SUBSCRIBED ? " subscribed" : "", role_name(f->role));
+	if (f->status.uidvalidity != 0)
+		buf_addf(&a->results, " status %u %u %u %" PRIu64, f->status.uidvalidity,
+			 f->status.uidnext, f->status.messages, f->status.highestmodseq);
+	buf_addc(&a->results, '\n');
 }
 
 static int do_list(struct actor *a, char **words, struct err *err)
@@ -159,6 +163,26 @@ static int do_list(struct actor *a, char **words, struct err *err)
 		show_folder(a, &folders[i]);
 	buf_addf(&a->results, "%zu folders\n", n);
 	return 0;
+}
+
+/* ahead status|examine|index|flags NAME|NUMBER: show whether it was said. */
+static int do_ahead(struct actor *a, char **words, struct err *err)
+{
+	struct session *s = a->session;
+	long number = atol(words[1]);
+	int got = -1;
+
+	if (strcmp(words[0], "status") == 0)
+		got = session_status_ahead(s, words[1], err);
+	else if (strcmp(words[0], "examine") == 0)
+		got = session_examine_ahead(s, words[1], err);
+	else if (strcmp(words[0], "index") == 0)
+		got = session_index_ahead(s, (uint32_t)number, err);
+	else if (strcmp(words[0], "flags") == 0)
+		got = session_flags_ahead(s, (uint64_t)number, err);
+	if (got == 0)
+		buf_addf(&a->results, "not ahead: %s\n", words[0]);
+	return got < 0 ? -1 : 0;
 }
 
 static int do_list_one(struct actor *a, char **words, struct err *err)
@@ -571,6 +595,7 @@ static const struct {
 	{ "flags", do_flags, false },
 	{ "fetch", do_fetch, false },
 	{ "append", do_append, false },
+	{ "ahead", do_ahead, false },
 	{ "compress", do_compress, false },
 	{ "copy", do_copy, false },
 	{ "move", do_move, false },
