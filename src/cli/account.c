@@ -101,6 +101,7 @@ static void fill_connect(struct account *acc, const struct options *o)
 		.tls_fingerprint = o->tls_fingerprint,
 		.timeout_ms = (int)o->timeout_s * 1000,
 		.trace_fd = acc->trace_fd,
+		.compress = o->compress == COMPRESS_ON,
 		.profile = o->profile,
 		.profile_file = buf_slice(&acc->profiles),
 		.memory = &acc->memory,

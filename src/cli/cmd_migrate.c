@@ -137,6 +137,7 @@ static int set_up(struct migration *m, struct err *err)
 	m->limits.gate = m->options->gate;
 	m->limits.connections = m->options->connections;
 	m->limits.repair = m->options->repair;
+	m->limits.compress = m->options->compress;
 	m->transfer.options = &m->limits;
 	m->transfer.connect = &m->account.connect;
 	m->transfer.sources = m->sources;

@@ -21,6 +21,7 @@ struct undo_command {
 	struct source_set *sources; /* of the run: recovery may want to look at messages */
 	struct progress_view view;
 	struct progress progress;
+	struct transfer_options limits;
 	struct transfer transfer;
 	struct undo_tally tally;
 };
@@ -74,6 +75,8 @@ static int set_up(struct undo_command *c, struct err *err)
 	if (account_init(&c->account, &c->options, err) != 0 || open_sources(c, err) != 0)
 		return -1;
 	c->account.connect.read_only = c->options.dry_run;
+	c->limits.compress = c->options.compress;
+	t->options = &c->limits;
 	t->connect = &c->account.connect;
 	t->sources = c->sources;
 	t->progress = &c->progress;

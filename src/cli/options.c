@@ -46,6 +46,7 @@ enum option_id {
 	OPT_ALLOW_PLAINTEXT,
 	OPT_TIMEOUT,
 	OPT_CONNECTIONS,
+	OPT_COMPRESS,
 	OPT_PROFILE,
 	OPT_PROFILE_FILE,
 	OPT_MAX_RATE,
@@ -118,6 +119,8 @@ static const struct {
 	{ OPT_TIMEOUT, "timeout", "SECONDS", ON_SERVER, "give up after so long without progress" },
 	{ OPT_CONNECTIONS, "connections", "N", ON_WRITERS,
 	  "upload over at most N connections at once (default: 4, or what the provider bears)" },
+	{ OPT_COMPRESS, "compress", "WHEN", ON_SERVER,
+	  "compress the line: auto (default; where that saves time), on, or off" },
 	{ OPT_PROFILE, "profile", "NAME", ON_SERVER,
 	  "take the server for one of these: gmail, exchange, dovecot, ... (default: found out)" },
 	{ OPT_PROFILE_FILE, "profile-file", "FILE", ON_SERVER,
@@ -307,6 +310,18 @@ static int parse_verify(const char *text, struct options *o, struct err *err)
 	o->verify = (enum verify_level)n;
 	return 0;
 }
+
+static int parse_compress(const char *text, struct options *o, struct err *err)
+{
+	static const char *const names[] = { "auto", "on", "off", NULL };
+	int n = choose(text, names, "unknown kind of compression", err);
+
+	if (n < 0)
+		return -1;
+	o->compress = (enum compress_mode)n;
+	return 0;
+}
+_Static_assert(COMPRESS_AUTO == 0 && COMPRESS_ON == 1 && COMPRESS_OFF == 2, "as in the names");
 
 const char *const file_mode_names[] = { "off", "plan", "copy", "move", NULL };
 const char *const flag_policy_names[] = { "union", "local", "server", NULL };
@@ -520,6 +535,8 @@ static int set_parsed(struct options *o, enum option_id id, const char *value, s
 		return parse_number(value, 86400, &o->timeout_s, err);
 	case OPT_CONNECTIONS:
 		return parse_connections(value, o, err);
+	case OPT_COMPRESS:
+		return parse_compress(value, o, err);
 	case OPT_MAX_RATE:
 	case OPT_MAX_BYTES_PER_DAY:
 	case OPT_WINDOW:

@@ -60,7 +60,8 @@ struct options {
 	struct gate_limits gate;
 	uint32_t repair;      /* enum mend */
 	unsigned connections; /* 0: the default of transfer/transfer.h */
-	unsigned timeout_s;   /* 0: the defaults of imap/session.h */
+	enum compress_mode compress;
+	unsigned timeout_s; /* 0: the defaults of imap/session.h */
 	const char *trace;
 	const char *profile, *profile_file;
 

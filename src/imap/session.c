@@ -170,6 +170,7 @@ static void write_some(struct session *s)
 		return;
 	}
 	writer_sent(&s->writer, (size_t)sent);
+	s->flow.octets += (size_t)sent;
 	if (sent > 0)
 		session_progress(s);
 }
@@ -211,6 +212,8 @@ static void poll_once(struct session *const *sessions, size_t n, const struct se
 {
 	struct pollfd fds[SESSIONS_MAX];
 	size_t polled[SESSIONS_MAX], n_polled = 0;
+	int64_t begun_ms = time_monotonic_ms(), waited_ms;
+	int ready;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct session *s = sessions[i];
@@ -224,7 +227,12 @@ static void poll_once(struct session *const *sessions, size_t n, const struct se
 		fds[n_polled++] = (struct pollfd){ stream_fd(s->stream),
 						   stream_events(s->stream, s->writer.len > 0), 0 };
 	}
-	if (poll(fds, n_polled, timeout_ms) < 0)
+	ready = poll(fds, n_polled, timeout_ms);
+	waited_ms = time_monotonic_ms() - begun_ms;
+	for (size_t i = 0; i < n_polled; i++)
+		if (sessions[polled[i]]->writer.len > 0 && waited_ms > 0)
+			sessions[polled[i]]->flow.full_ms += (uint64_t)waited_ms;
+	if (ready < 0)
 		return; /* EINTR: the caller looks at the stop flag */
 	for (size_t i = 0; i < n_polled; i++)
 		if (fds[i].revents || stream_has_pending(sessions[polled[i]]->stream))
@@ -648,6 +656,11 @@ uint32_t session_round_trip_ms(const struct session *s)
 	return s->round_trip_ms;
 }
 
+struct session_flow session_flow(const struct session *s)
+{
+	return s->flow;
+}
+
 /* ---- open and close ---- */
 
 static int session_new(const struct session_options *options, struct session **out, struct err *err)
@@ -709,7 +722,8 @@ static int open_once(const struct session_options *options, uint32_t *stalled, s
 	if (session_new(options, &s, err) < 0)
 		return -1;
 	s->stalled = *stalled;
-	if (connect_stream(s, options, err) < 0 || session_login(s, options, err) < 0) {
+	if (connect_stream(s, options, err) < 0 || session_login(s, options, err) < 0 ||
+	    (options->compress && session_compress(s, err) < 0)) {
 		*stalled = s->stalled;
 		session_close(s);
 		return -1;

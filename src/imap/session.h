@@ -78,6 +78,7 @@ struct session_options {
 			   continuation 120 s, reply 300 s + size / 20 kB/s) */
 	int trace_fd;	/* -1, or where the conversation is copied to (secrets and literals left
 			   out) */
+	bool compress;	/* as soon as we are logged in, where the server can */
 	const struct session_company *company; /* NULL: waits alone */
 	struct session_memory *memory;	       /* NULL: none */
 	struct slice profile_file; /* content of a profile file; empty: the built-in one */
@@ -133,6 +134,12 @@ int session_compress(struct session *s, struct err *err);
 bool session_is_compressed(const struct session *s);
 /* The shortest time that an answer has taken, in milliseconds: about the round trip's. */
 uint32_t session_round_trip_ms(const struct session *s);
+/* Octets that the line has taken (before compression), and for how long it took none although some
+ * were waiting. */
+struct session_flow {
+	uint64_t octets, full_ms;
+};
+struct session_flow session_flow(const struct session *s);
 /* All words of CAPABILITY; until the next one. */
 struct slice session_capability_words(const struct session *s);
 const char *session_mechanism(const struct session *s); /* of the login: "SCRAM-SHA-256", "LOGIN" */

@@ -103,9 +103,10 @@ struct session {
 	struct err death;
 	bool logged_in;
 	bool greeted;
-	bool logging_out;	/* BYE is expected */
-	int64_t progress_ms;	/* when something last moved */
-	int64_t asked_ms;	/* when the command at work was staged */
+	bool logging_out;    /* BYE is expected */
+	int64_t progress_ms; /* when something last moved */
+	int64_t asked_ms;    /* when the command at work was staged */
+	struct session_flow flow;
 	uint32_t round_trip_ms; /* the shortest answer; UINT32_MAX: none yet */
 	size_t octets_since;	/* read since then, of frames not yet whole */
 

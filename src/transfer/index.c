@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "match/uidl.h"
 #include "message/keys.h"
+#include "transfer/compress.h"
 #include "transfer/internal.h"
 #include "transfer/rows.h"
 
@@ -569,6 +570,43 @@ static int leave_folders(struct transfer *t, struct err *err)
 	return -1;
 }
 
+/* About so many messages have to be asked for. */
+static int rows_to_come(const struct indexing *ix, uint64_t *out, struct err *err)
+{
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(ROW_ARENA_MAX);
+	struct remote_folder f;
+
+	*out = 0;
+	for (size_t i = 0; i < n_known(ix); i++) {
+		const struct known_status *known = known_at(ix, i);
+		const struct folder_status *now = &known->status;
+
+		arena_reset(&a);
+		if (now->messages == 0)
+			continue;
+		if (journal_folder_get(ix->t->journal, known->folder, &a, &f, err) < 0)
+			return -1;
+		if (f.uidvalidity != now->uidvalidity || now->messages < f.messages)
+			*out += now->messages;
+		else
+			*out += now->messages - f.messages;
+	}
+	return 0;
+}
+
+/* The server may be far, and have a lot to tell. */
+static int mind_line(struct indexing *ix, struct err *err)
+{
+	struct err cause = ERR_INIT;
+	uint64_t rows;
+
+	if (rows_to_come(ix, &rows, err) < 0)
+		return -1;
+	if (compress_for_index(ix->t, rows, &cause) == 0)
+		return 0;
+	return connect_again(ix->t, 0, &cause, err);
+}
+
 /* Every folder in its turn. */
 static int index_folders(struct indexing *ix, struct err *err)
 {
@@ -602,7 +640,8 @@ int index_account(struct transfer *t, struct err *err)
 	if (t->no_uidl && match_uidl_distrust(t->journal, err) < 0)
 		return -1;
 	if (transfer_connect(t, err) < 0 || list_patiently(&ix, err) < 0 ||
-	    ask_statuses_patiently(&ix, err) < 0 || index_folders(&ix, err) < 0)
+	    ask_statuses_patiently(&ix, err) < 0 || mind_line(&ix, err) < 0 ||
+	    index_folders(&ix, err) < 0)
 		return -1;
 	return leave_folders(t, err);
 }

@@ -248,10 +248,12 @@ static void open_line(struct lines *ls, struct upload_line *line)
 	struct err cause = ERR_INIT;
 
 	options.company = &ls->company;
-	if (session_open(&options, &line->session, &cause) == 0) {
+	if (session_open(&options, &line->session, &cause) == 0 &&
+	    compress_for_upload(t, line->session, &cause) == 0) {
 		ls->n++;
 		return;
 	}
+	session_close(line->session);
 	line->session = NULL;
 	ls->quiet_ms = time_monotonic_ms();
 	ls->wanted = ls->n;
@@ -314,8 +316,13 @@ static void poll_lines(struct lines *ls)
 		sessions[n++] = ls->line[i].session;
 		ms = lane_wait_ms(&ls->line[i].lane, ms);
 	}
-	if (session_poll(sessions, n, ms, &ls->stop) == 0)
+	if (session_poll(sessions, n, ms, &ls->stop) == 0) {
+		if (!ls->stopping && compress_watch(ls->t, &ls->watch, sessions, n)) {
+			ls->slow = true;
+			stop_all(ls);
+		}
 		return;
+	}
 	stop_all(ls);
 	if (ls->give_up_ms == 0)
 		ls->give_up_ms = time_monotonic_ms() + STOP_GRACE_MS;

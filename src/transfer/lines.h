@@ -7,6 +7,7 @@
 #ifndef MAILHOIST_TRANSFER_LINES_H
 #define MAILHOIST_TRANSFER_LINES_H
 
+#include "transfer/compress.h"
 #include "transfer/lane.h"
 
 struct upload_line {
@@ -35,6 +36,7 @@ struct lines {
 	struct err loss;
 	int64_t rest_ms; /* stopped because nothing may be sent for so long; 0: not */
 	enum gate_reason rest_reason;
+	bool slow;	 /* stopped in order to go on compressed */
 	int64_t suspect; /* upload that was alone on its way when the line was lost; 0: none */
 
 	struct session_company company;
@@ -42,8 +44,9 @@ struct lines {
 	struct err breakage;
 
 	struct upload_line line[LINES_MAX];
-	unsigned n;	  /* lines that have a session */
-	unsigned wanted;  /* that we would like to have */
+	unsigned n;	 /* lines that have a session */
+	unsigned wanted; /* that we would like to have */
+	struct line_watch watch;
 	int64_t quiet_ms; /* since when there has been no trouble: for one more */
 	int64_t cursor;	  /* the last target handed out */
 	bool no_more;	  /* targets */

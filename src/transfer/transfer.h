@@ -30,6 +30,12 @@ enum verify_level {
 
 #define LINES_MAX 16 /* connections at most, whatever the options say */
 
+enum compress_mode {
+	COMPRESS_AUTO, /* where it saves time: compress.h */
+	COMPRESS_ON,   /* every connection, where the server can: session_options.compress */
+	COMPRESS_OFF,
+};
+
 /* Limits and waiting times. All can be shortened by tests; 0 means the default. */
 struct transfer_options {
 	uint32_t batch_messages; /* of one MULTIAPPEND; 100 */
@@ -41,6 +47,7 @@ struct transfer_options {
 	uint32_t quiet_max_ms;	 /* then give up until the next run; 60,000 */
 	struct gate_limits gate; /* none */
 	uint32_t connections;	 /* at the same time, at most; 4, or what the profile says */
+	enum compress_mode compress;
 	uint32_t repair;    /* enum mend: what may be done to messages that are refused; nothing */
 	uint32_t retry_max; /* reconnects, or pauses after a throttle, without progress; 8 */
 	uint32_t retry_first_ms; /* the first pause, doubled each time; 1,000 */
@@ -78,6 +85,7 @@ struct transfer {
 	bool no_uidl; /* read INBOX without the help of UIDLs, and what was read by them again */
 	bool whole_bodies; /* resolve(): no sample of the beginning is enough */
 	struct transfer_tally tally;
+	bool slow_line;	    /* measured: uploads wait for the line (compress.h) */
 	int64_t lost_at_ms; /* when the line was last lost (monotonic), 0: not in this process */
 };
 

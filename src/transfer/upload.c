@@ -68,6 +68,8 @@ static int upload_round(struct uploading *up, struct err *err)
 		return -1;
 	if (!ls.lost && ls.rest_ms > 0)
 		return rest(up, &ls, err);
+	if (!ls.lost && ls.slow)
+		return 2;
 	if (!ls.lost)
 		return 1;
 	up->suspicions = ls.suspect != 0 && ls.suspect == up->suspect ? up->suspicions + 1 : 1;
@@ -97,12 +99,26 @@ static int get_back(struct uploading *up, const struct err *cause, struct err *e
 	return recover(t, err);
 }
 
+/* A line that is lost by this is found out by the next who uses it. */
+static int compress_patiently(struct uploading *up, struct err *err)
+{
+	struct err cause = ERR_INIT;
+
+	if (compress_for_upload(up->t, up->t->session, &cause) == 0 || transfer_line_lost(&cause))
+		return 0;
+	*err = cause;
+	return -1;
+}
+
 static int upload_all(struct uploading *up, struct err *err)
 {
 	for (;;) {
 		struct err cause = ERR_INIT;
 
-		if (stop_check(err) < 0 || transfer_connect(up->t, err) < 0)
+		if (compress_was_for_index(up->t) && up->total > 0)
+			transfer_disconnect(up->t);
+		if (stop_check(err) < 0 || transfer_connect(up->t, err) < 0 ||
+		    compress_patiently(up, err) < 0)
 			return -1;
 		mind_profile(up, session_profile(up->t->session));
 		int result = upload_round(up, &cause);

@@ -45,7 +45,7 @@ class Help(rig.ProgramTest):
 
     def test_every_option_of_a_command_is_accepted_by_it(self):
         """Without operands each call is wrong, but not because of the option."""
-        values = {"format": "text", "repair": "all", "verify": "size", "password-fd": "0", "timeout": "5", "connections": "3", "max-rate": "2M", "file": "copy", "flags": "union",
+        values = {"format": "text", "repair": "all", "verify": "size", "password-fd": "0", "timeout": "5", "connections": "3", "compress": "on", "max-rate": "2M", "file": "copy", "flags": "union",
                   "max-bytes-per-day": "2G", "profile": "gmail",
                   "profile-file": str(rig.TOP / "src/imap/profiles.conf"), "window": "22:00-06:00",
                   "to": "imaps://me@example.org", "map": "a=b", "auth": "PLAIN",
