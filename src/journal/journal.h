@@ -333,12 +333,12 @@ struct upload {
 	int64_t target;	       /* folder id */
 	int64_t origin_folder; /* COPY, MOVE: where the copy lies that it is made from */
 	uint32_t origin_uid, origin_uidvalidity;
-	uint32_t origin_flags; /* that it had, and that COPY has brought along */
-	bool origin_gone;      /* MOVE: it has been taken away there */
-	bool partial;	       /* what is here is only its beginning */
-	bool rebuilt;	       /* composed: the original, if the server has it, has other octets */
-	uint32_t mended;       /* enum mend: what goes up, or went up, is this message mended so;
-				  wire_len,       nul_count and keys are those of the mended one then */
+	struct flag_set origin_flags; /* that it had, and that COPY has brought along */
+	bool origin_gone;	      /* MOVE: it has been taken away there */
+	bool partial;		      /* what is here is only its beginning */
+	bool rebuilt;	 /* composed: the original, if the server has it, has other octets */
+	uint32_t mended; /* enum mend: what goes up, or went up, is this message mended so;
+			    wire_len, nul_count and keys are those of the mended one then */
 };
 
 /* Target folders of a run that have open uploads: in name order; pass the last id (0 first). A
@@ -358,16 +358,16 @@ int journal_empty_target_next(struct journal *j, int64_t run, int64_t after, str
 int journal_uploads_next(struct journal *j, int64_t run, int64_t target, size_t max,
 			 struct arena *a, struct upload *out, int64_t *cursor, struct err *err);
 
-/* The same for what is to be filed by `method`, in the order of its origins as a rule. */
-int journal_filing_target_next(struct journal *j, int64_t run, enum filing_method method,
-			       int64_t after, struct arena *a, struct remote_folder *out,
-			       struct err *err);
-int journal_filings_next(struct journal *j, int64_t run, enum filing_method method, int64_t target,
-			 size_t max, struct arena *a, struct upload *out, int64_t *cursor,
-			 struct err *err);
+/* The same for what is to be filed by `method`, of all targets: one after the other, and in the
+ * order of the origins as a rule. */
+int journal_filings_next(struct journal *j, int64_t run, enum filing_method method, size_t max,
+			 struct arena *a, struct upload *out, int64_t *cursor, struct err *err);
 
-/* n planned moves are copies after all: the server cannot take the original away. */
-int journal_filing_as_copy(struct journal *j, const int64_t *uploads, size_t n, struct err *err);
+/* The *n planned moves of the run are copies after all: the server cannot take away originals. */
+int journal_filing_as_copy(struct journal *j, int64_t run, uint64_t *n, struct err *err);
+/* The origins of n stored moves are about to be marked \\Deleted by us: a change of flags of the
+ * run that moved them (flags.h), until they are gone. */
+int journal_origin_marked(struct journal *j, const int64_t *uploads, size_t n, struct err *err);
 /* The origin of n stored moves is not there any more. */
 int journal_origin_gone(struct journal *j, const int64_t *uploads, size_t n, struct err *err);
 /* Stored moves whose origin is still to be taken away: pass the last origin, folder << 32 | UID (0

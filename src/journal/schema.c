@@ -27,7 +27,7 @@
 #include "message/keys.h"
 
 #define APPLICATION_ID 0x6d686a31 /* "mhj1" */
-#define SCHEMA_VERSION 6
+#define SCHEMA_VERSION 7
 
 static const char *const tables[] = {
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
@@ -184,7 +184,8 @@ static const char *const tables[] = {
 	" origin INTEGER," /* COPY, MOVE: folder << 32 | uid of the copy it is made from */
 	" origin_uidvalidity INTEGER NOT NULL DEFAULT 0,"
 	" origin_flags INTEGER NOT NULL DEFAULT 0," /* that COPY brings along */
-	" origin_gone INTEGER NOT NULL DEFAULT 0,"  /* MOVE: the original is not there any more */
+	" origin_keywords TEXT,"
+	" origin_gone INTEGER NOT NULL DEFAULT 0," /* MOVE: the original is not there any more */
 	" mended INTEGER NOT NULL DEFAULT 0," /* enum mend: sizes and keys are of what goes up */
 	" UNIQUE (folder, sha256, copy))",
 	"CREATE INDEX upload_origin ON upload(origin) WHERE method = 2 AND origin_gone = 0",
@@ -239,8 +240,8 @@ static int create(struct db *db, struct err *err)
 	sqlite3_bind_int(st, 1, MATCH_RULES_VERSION);
 	if (db_run(db, st, err) < 0)
 		return -1;
-	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 6, "as in the text below");
-	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=6;", err);
+	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 7, "as in the text below");
+	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=7;", err);
 }
 
 static int foreign(const struct db *db, const char *what, struct err *err)

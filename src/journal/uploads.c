@@ -3,6 +3,7 @@
  * transfer/ works off. Every change of state is on disk before the caller goes
  * on, unless he holds a transaction of his own.
  */
+#include "journal/flags.h"
 #include "journal/private.h"
 
 #include <inttypes.h>
@@ -19,7 +20,7 @@
 	" coalesce(l.remote, 0) & 4294967295, i.header_len, i.repairs, i.essence, l.level = 5 "    \
 	"AND (SELECT method FROM upload WHERE id = l.upload) = 0, 0, 0, 0,"                        \
 	" i.state = 1, l.target, 0, 0, i.rebuilt,"                                                 \
-	" coalesce((SELECT mended FROM upload WHERE id = l.upload), 0)"
+	" coalesce((SELECT mended FROM upload WHERE id = l.upload), 0), NULL"
 _Static_assert(MATCH_JOURNAL == 5 && METHOD_APPEND == 0 && METHOD_COPY == 1 && METHOD_MOVE == 2 &&
 		       STATE_PARTIAL == 1 && OUTCOME_FILED == 3 && OUTCOME_TO_FILE == 8,
 	       "as in the SQL");
@@ -79,7 +80,8 @@ static void read_upload(sqlite3_stmt *st, struct arena *a, struct upload *u)
 	u->partial = sqlite3_column_int(st, 33) != 0;
 	u->target = sqlite3_column_int64(st, 34);
 	u->origin_gone = sqlite3_column_int(st, 35) != 0;
-	u->origin_flags = (uint32_t)sqlite3_column_int64(st, 36);
+	u->origin_flags.system = (uint32_t)sqlite3_column_int64(st, 36);
+	keywords_split(a, db_text(a, st, 39), &u->origin_flags);
 	u->rebuilt = sqlite3_column_int(st, 37) != 0;
 	u->mended = (uint32_t)sqlite3_column_int(st, 38);
 }
@@ -108,8 +110,8 @@ static int one_folder(struct journal *j, sqlite3_stmt *st, struct arena *a,
 
 /* ---- what is to be done ---- */
 
-static int next_target(struct journal *j, int64_t run, enum filing_method method, int64_t after,
-		       struct arena *a, struct remote_folder *out, struct err *err)
+int journal_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
+			struct remote_folder *out, struct err *err)
 {
 	/* Targets lie in name order because the plan wrote the lines so. One that took another in
 	 * (journal_folder_created) stands at its first range. */
@@ -123,7 +125,7 @@ static int next_target(struct journal *j, int64_t run, enum filing_method method
 			" AND EXISTS (SELECT 1 FROM run_target x JOIN line l"
 			"  ON l.id BETWEEN x.first_line AND x.last_line"
 			"  JOIN upload u ON u.id = l.upload AND u.line = l.id AND u.state = 0"
-			"   AND u.method = ?3"
+			"   AND u.method = 0"
 			"  WHERE x.run = ?1 AND x.folder = t.folder)"
 			" ORDER BY t.place LIMIT 1",
 			err);
@@ -132,21 +134,7 @@ static int next_target(struct journal *j, int64_t run, enum filing_method method
 		return -1;
 	sqlite3_bind_int64(st, 1, run);
 	sqlite3_bind_int64(st, 2, after);
-	sqlite3_bind_int(st, 3, (int)method);
 	return one_folder(j, st, a, out, err);
-}
-
-int journal_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
-			struct remote_folder *out, struct err *err)
-{
-	return next_target(j, run, METHOD_APPEND, after, a, out, err);
-}
-
-int journal_filing_target_next(struct journal *j, int64_t run, enum filing_method method,
-			       int64_t after, struct arena *a, struct remote_folder *out,
-			       struct err *err)
-{
-	return next_target(j, run, method, after, a, out, err);
 }
 
 int journal_empty_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
@@ -168,6 +156,7 @@ int journal_empty_target_next(struct journal *j, int64_t run, int64_t after, str
 	return one_folder(j, st, a, out, err);
 }
 
+/* `target` 0: of any. */
 static int next_planned(struct journal *j, int64_t run, enum filing_method method, int64_t target,
 			size_t max, struct arena *a, struct upload *out, int64_t *cursor,
 			struct err *err)
@@ -180,7 +169,7 @@ static int next_planned(struct journal *j, int64_t run, enum filing_method metho
 			" CROSS JOIN upload u ON u.id = l.upload AND u.line = l.id AND u.state = 0"
 			"  AND u.method = ?5"
 			" CROSS JOIN item i ON i.id = l.item CROSS JOIN store s ON s.id = l.store"
-			" WHERE x.run = ?1 AND x.folder = ?2 AND x.last_line > ?3"
+			" WHERE x.run = ?1 AND ?2 IN (0, x.folder) AND x.last_line > ?3"
 			" ORDER BY x.first_line, l.id LIMIT ?4",
 			err);
 	int n;
@@ -204,11 +193,10 @@ int journal_uploads_next(struct journal *j, int64_t run, int64_t target, size_t 
 	return next_planned(j, run, METHOD_APPEND, target, max, a, out, cursor, err);
 }
 
-int journal_filings_next(struct journal *j, int64_t run, enum filing_method method, int64_t target,
-			 size_t max, struct arena *a, struct upload *out, int64_t *cursor,
-			 struct err *err)
+int journal_filings_next(struct journal *j, int64_t run, enum filing_method method, size_t max,
+			 struct arena *a, struct upload *out, int64_t *cursor, struct err *err)
 {
-	return next_planned(j, run, method, target, max, a, out, cursor, err);
+	return next_planned(j, run, method, 0, max, a, out, cursor, err);
 }
 
 int journal_unkept_next(struct journal *j, int64_t run, size_t max, struct arena *a,
@@ -408,16 +396,45 @@ int journal_mark_planned(struct journal *j, const int64_t *uploads, size_t n, st
 			err);
 }
 
-int journal_filing_as_copy(struct journal *j, const int64_t *uploads, size_t n, struct err *err)
+int journal_filing_as_copy(struct journal *j, int64_t run, uint64_t *n, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(
+		&j->db,
+		"UPDATE upload SET method = 1 WHERE state = 0 AND method = 2 AND line BETWEEN"
+		" (SELECT first_line FROM run WHERE id = ?1)"
+		" AND (SELECT last_line FROM run WHERE id = ?1)",
+		err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, run);
+	if (db_run(&j->db, st, err) < 0)
+		return -1;
+	*n = (uint64_t)sqlite3_changes64(j->db.sqlite);
+	return 0;
+}
+
+/* Of which run, and which message. */
+#define MARK_OF_ORIGIN                                                                             \
+	"SELECT l.run, u.origin FROM upload u JOIN line l ON l.id = u.line WHERE u.id = ?1"
+_Static_assert(FLAG_CHANGE_PLANNED == 0 && FLAG_CHANGE_DONE == 1 && FLAG_CHANGE_DROPPED == 2 &&
+		       FLAG_DELETED == 8,
+	       "as in the SQL");
+
+int journal_origin_marked(struct journal *j, const int64_t *uploads, size_t n, struct err *err)
 {
 	return mark_all(j, uploads, n,
-			"UPDATE upload SET method = 1 WHERE id = ?1 AND state = 0 AND method = 2",
+			"INSERT INTO flag_change(run, remote, uidvalidity, removed, added, state)"
+			" SELECT l.run, u.origin, u.origin_uidvalidity, 0, 8, 0"
+			" FROM upload u JOIN line l ON l.id = u.line WHERE u.id = ?1",
 			NULL, err);
 }
 
 int journal_origin_gone(struct journal *j, const int64_t *uploads, size_t n, struct err *err)
 {
-	return mark_all(j, uploads, n, "UPDATE upload SET origin_gone = 1 WHERE id = ?1", NULL,
+	return mark_all(j, uploads, n, "UPDATE upload SET origin_gone = 1 WHERE id = ?1",
+			"UPDATE flag_change SET state = 2 WHERE (run, remote) = (" MARK_OF_ORIGIN
+			") AND state IN (0, 1) AND added = 8",
 			err);
 }
 

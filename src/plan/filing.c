@@ -35,11 +35,12 @@ static int write_copies(struct planning *p, struct err *err)
 		p->db,
 		"INSERT INTO upload(id, folder, sha256, copy, state, line, item, wire_len,"
 		" nul_count, cr_count, cr_cr_lf_count, internaldate, flags, keywords, has_id,"
-		" key, ident, fields, method, origin, origin_uidvalidity, origin_flags)"
+		" key, ident, fields, method, origin, origin_uidvalidity, origin_flags,"
+		" origin_keywords)"
 		" SELECT l.id, l.target, i.sha256, l.copy, 0, l.id, i.id, r.size, 0, 0, 0,"
 		" coalesce(r.internaldate, i.internaldate), " WANTED_FLAGS ", " WANTED_KEYWORDS
 		", r.ident IS NOT NULL, r.key, coalesce(r.ident, r.key), r.fields, 1, r.id,"
-		" f.uidvalidity, r.flags"
+		" f.uidvalidity, r.flags, r.keywords"
 		" FROM line l CROSS JOIN item i ON i.id = l.item"
 		" CROSS JOIN work w ON w.item = l.item CROSS JOIN remote r ON r.id = l.remote"
 		" CROSS JOIN folder f ON f.id = l.remote >> 32"

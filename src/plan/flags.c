@@ -15,20 +15,31 @@ _Static_assert(FLAG_SEEN == 1 && FLAG_DELETED == 8 && FLAG_ALL == 31 && FLAGS_UN
 		       FLAGS_LOCAL == 1 && FLAGS_SERVER == 2,
 	       "as in the SQL");
 
-/* Changes of dead runs: what the index shows was done, the rest was not. */
+/* Changes of dead runs: what the index shows was done, the rest was not. Of one that was cut off in
+ * its middle so much stays as was done, so that it can be taken back. */
+#define DONE_KEYWORDS "keywords_minus(added_keywords, keywords_minus(added_keywords, r.keywords))"
 static int settle_dead(const struct planning *p, struct err *err)
 {
-	sqlite3_stmt *st =
-		db_stmt(p->db,
-			"UPDATE flag_change SET state = iif(EXISTS (SELECT 1 FROM remote r"
-			" JOIN folder f ON f.id = r.id >> 32 AND f.uidvalidity ="
-			"  flag_change.uidvalidity WHERE r.id = flag_change.remote"
-			"  AND r.flags & added = added AND r.flags & removed = 0"
-			"  AND keywords_minus(added_keywords, r.keywords) IS NULL"
-			"  AND keywords_minus(removed_keywords, r.keywords) IS removed_keywords),"
-			" 1, 2) WHERE state = 0 AND run <> ?",
-			err);
+	sqlite3_stmt *st = db_stmt(
+		p->db,
+		"UPDATE flag_change SET added = added & r.flags, removed = removed & ~r.flags,"
+		" added_keywords = " DONE_KEYWORDS ","
+		" removed_keywords = keywords_minus(removed_keywords, r.keywords),"
+		" state = iif(added & r.flags OR removed & ~r.flags OR " DONE_KEYWORDS
+		" IS NOT NULL"
+		"  OR keywords_minus(removed_keywords, r.keywords) IS NOT NULL, 1, 2)"
+		" FROM remote r JOIN folder f ON f.id = r.id >> 32"
+		" WHERE state = 0 AND run <> ? AND r.id = flag_change.remote"
+		" AND f.uidvalidity = flag_change.uidvalidity",
+		err);
 
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, p->run);
+	if (db_run(p->db, st, err) < 0)
+		return -1;
+	/* the message is not there any more */
+	st = db_stmt(p->db, "UPDATE flag_change SET state = 2 WHERE state = 0 AND run <> ?", err);
 	if (!st)
 		return -1;
 	sqlite3_bind_int64(st, 1, p->run);

@@ -29,7 +29,7 @@ int plan_over_lines(const struct planning *p, const char *sql, struct err *err);
 	" has_id = excluded.has_id, key = excluded.key, ident = excluded.ident,"                   \
 	" fields = excluded.fields, method = excluded.method, origin = excluded.origin,"           \
 	" origin_uidvalidity = excluded.origin_uidvalidity, origin_gone = 0,"                      \
-	" origin_flags = excluded.origin_flags"
+	" origin_flags = excluded.origin_flags, origin_keywords = excluded.origin_keywords"
 
 /* filing.c: the uploads of the lines that the server shall file. */
 int plan_filings(struct planning *p, struct err *err);

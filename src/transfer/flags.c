@@ -4,7 +4,6 @@
  * since it was indexed is left alone; the next run looks at it again.
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/fault.h"
 #include "base/stop.h"
@@ -252,13 +251,6 @@ static int drop_folder(struct merging *m, const struct err *cause, struct err *e
 
 /* ---- taking back ---- */
 
-static int by_uid(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
 /* The words of `text` that the message has (`there`), or has not; NULL: none. */
 static const char *words_of(struct merging *m, const char *text, const struct flag_set *flags,
 			    bool there)
@@ -285,20 +277,16 @@ static const char *words_of(struct merging *m, const char *text, const struct fl
  * we took away, what is not there comes back. */
 static int turn_round(struct merging *m, size_t n, struct err *err)
 {
-	struct found_message *found = arena_alloc(&m->arena, n * sizeof(*found));
 	uint32_t uids[CHANGES_PAGE];
+	struct look look;
 
-	if (!found)
-		return err_nomem(err);
 	for (size_t i = 0; i < n; i++)
 		uids[i] = m->page[i].uid;
-	qsort(uids, n, sizeof(*uids), by_uid);
-	if (uids_look(m->t, uids, n, false, &m->arena, found, err) < 0)
+	if (look_at(m->t, uids, n, false, &m->arena, &look, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		struct flag_change *c = &m->page[i];
-		const uint32_t *at = bsearch(&c->uid, uids, n, sizeof(*uids), by_uid);
-		const struct found_message *now = &found[at - uids];
+		const struct found_message *now = look_found(&look, c->uid);
 		const struct flag_change was = *c;
 
 		c->removed = now->uid ? was.added & now->flags.system : 0;

@@ -8,73 +8,10 @@
 
 #include "base/fault.h"
 #include "base/stop.h"
-#include "message/keys.h"
 #include "transfer/filing.h"
 
 #define ORIGIN_ARENA_MAX (16u << 20)
 #define POLL_MS		 500
-
-/* ---- looking ---- */
-
-static int compare_uids(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-static int keep_row(const struct index_row *row, struct keyer *keyer, struct arena *a,
-		    struct found_message *out, struct err *err)
-{
-	*out = (struct found_message){
-		.uid = row->uid,
-		.size = row->size,
-		.internaldate = row->internaldate,
-		.flags.system = row->flags.system,
-	};
-	for (size_t i = 0; i < row->flags.n_keywords; i++)
-		if (!flag_set_add_keyword(&out->flags, a, slice_str(row->flags.keywords[i])))
-			return err_nomem(err);
-	return keyer ? keyer_run(keyer, row->header, &out->keys, NULL, NULL, err) : 0;
-}
-
-static int look_with(struct transfer *t, const uint32_t *uids, size_t n, struct keyer *keyer,
-		     struct arena *a, struct found_message *found, struct err *err)
-{
-	struct arena scratch = ARENA_INIT(1u << 20);
-	struct index_row row;
-	size_t taken;
-	int got = 0;
-
-	for (size_t done = 0; done < n && got == 0; done += taken) {
-		got = session_index_start_set(t->session, uids + done, n - done, keyer != NULL,
-					      &taken, err);
-		while (got == 0 &&
-		       (got = session_index_next(t->session, &scratch, &row, err)) > 0) {
-			const uint32_t *at =
-				bsearch(&row.uid, uids, n, sizeof(*uids), compare_uids);
-
-			got = at ? keep_row(&row, keyer, a, &found[at - uids], err) : 0;
-			arena_reset(&scratch);
-		}
-	}
-	arena_release(&scratch);
-	return got;
-}
-
-int uids_look(struct transfer *t, const uint32_t *uids, size_t n, bool header, struct arena *a,
-	      struct found_message *found, struct err *err)
-{
-	struct keyer *keyer = header ? keyer_new(err) : NULL;
-	int got;
-
-	if (header && !keyer)
-		return -1;
-	memset(found, 0, n * sizeof(*found));
-	got = look_with(t, uids, n, keyer, a, found, err);
-	keyer_free(keyer);
-	return got;
-}
 
 /* ---- taking away ---- */
 
@@ -122,9 +59,9 @@ struct origins {
 	struct upload *u;
 	size_t n;
 	bool copied[FILING_PAGE]; /* the copy is there: the original may go */
-	struct found_message *found;
+	struct look look;
 	uint32_t uids[FILING_PAGE];
-	int64_t ids[FILING_PAGE];
+	int64_t ids[FILING_PAGE], to_mark[FILING_PAGE];
 };
 
 /* Open a folder for reading or writing: 1, 0 it cannot be opened, -1. */
@@ -165,18 +102,11 @@ static int look_at_copies(struct origins *o, int64_t target, struct err *err)
 		if (o->u[i].target == target && o->u[i].uid != 0 &&
 		    o->u[i].uidvalidity == sel.uidvalidity)
 			o->uids[n++] = o->u[i].uid;
-	qsort(o->uids, n, sizeof(*o->uids), compare_uids);
-	if (uids_look(o->t, o->uids, n, false, &o->arena, o->found, err) < 0)
+	if (look_at(o->t, o->uids, n, false, &o->arena, &o->look, err) < 0)
 		return -1;
-	for (size_t i = 0; i < o->n; i++) {
-		const uint32_t *at =
-			o->u[i].target == target
-				? bsearch(&o->u[i].uid, o->uids, n, sizeof(*o->uids), compare_uids)
-				: NULL;
-
-		if (at && o->u[i].uidvalidity == sel.uidvalidity)
-			o->copied[i] = origin_same(&o->found[at - o->uids], &o->u[i]);
-	}
+	for (size_t i = 0; i < o->n; i++)
+		if (o->u[i].target == target && o->u[i].uidvalidity == sel.uidvalidity)
+			o->copied[i] = origin_same(look_found(&o->look, o->u[i].uid), &o->u[i]);
 	return 0;
 }
 
@@ -194,32 +124,42 @@ static int look_at_all_copies(struct origins *o, struct err *err)
 	return 0;
 }
 
+static int look_at_originals(struct origins *o, struct err *err)
+{
+	for (size_t i = 0; i < o->n; i++)
+		o->uids[i] = o->u[i].origin_uid;
+	return look_at(o->t, o->uids, o->n, false, &o->arena, &o->look, err);
+}
+
 /* Take away the originals whose copies are there. */
 static int remove_originals(struct origins *o, struct err *err)
 {
 	struct selected sel;
 	struct err shut = ERR_INIT;
-	size_t n = 0, n_gone = 0, n_there = 0;
+	size_t n_gone = 0, n_there = 0, n_to_mark = 0;
 	int got = open_folder(o, o->u[0].origin_folder, true, &sel, &shut);
 
 	if (got < 0)
 		*err = shut;
 	if (got <= 0)
 		return got;
-	for (size_t i = 0; i < o->n; i++)
-		o->uids[n++] = o->u[i].origin_uid;
-	if (uids_look(o->t, o->uids, n, false, &o->arena, o->found, err) < 0)
+	if (look_at_originals(o, err) < 0)
 		return -1;
 	for (size_t i = 0; i < o->n; i++) {
-		bool ours = sel.uidvalidity == o->u[i].origin_uidvalidity;
+		const struct found_message *m = look_found(&o->look, o->u[i].origin_uid);
+		bool there = m->uid != 0 && sel.uidvalidity == o->u[i].origin_uidvalidity;
 
-		if (ours && o->found[i].uid != 0 &&
-		    (!o->copied[i] || !origin_same(&o->found[i], &o->u[i])))
+		if (there && (!o->copied[i] || !origin_same(m, &o->u[i])))
 			continue; /* it stays */
 		o->ids[n_gone++] = o->u[i].id;
-		if (ours && o->found[i].uid != 0)
+		if (there && !(m->flags.system & FLAG_DELETED))
+			o->to_mark[n_to_mark++] = o->u[i].id;
+		if (there)
 			o->uids[n_there++] = o->u[i].origin_uid;
 	}
+	if (journal_origin_marked(o->t->journal, o->to_mark, n_to_mark, err) < 0)
+		return -1;
+	fault_point("file-marking");
 	if (uids_remove(o->t, o->uids, n_there, err) < 0 ||
 	    journal_origin_gone(o->t->journal, o->ids, n_gone, err) < 0)
 		return -1;
@@ -227,51 +167,28 @@ static int remove_originals(struct origins *o, struct err *err)
 	return 0;
 }
 
-/* Originals that we had marked before we died: they were not marked when they were copied. */
-static int unmark(struct origins *o, size_t n, struct err *err)
+/* Note which originals are not there any more. */
+static int note_gone(struct origins *o, struct err *err)
 {
-	const struct store_spec deleted = { .remove = true, .flags = FLAG_DELETED };
-	size_t taken;
-
-	for (size_t done = 0; done < n; done += taken)
-		if (session_store(o->t->session, o->uids + done, n - done, &deleted, &taken, err) <
-			    0 ||
-		    finish(o->t, "take back marks of deletion", err) < 0)
-			return -1;
-	return 0;
-}
-
-/* Note which originals are not there any more; with `restores` none that is there stays marked. */
-static int note_gone(struct origins *o, bool restores, struct err *err)
-{
-	struct selected sel = { 0 };
+	struct selected sel;
 	struct err shut = ERR_INIT;
-	size_t n_gone = 0, n_marked = 0;
-	int got = open_folder(o, o->u[0].origin_folder, restores, &sel, &shut);
+	size_t n_gone = 0;
+	int got = open_folder(o, o->u[0].origin_folder, false, &sel, &shut);
 
-	if (got < 0) {
+	if (got < 0)
 		*err = shut;
+	if (got <= 0)
+		return got;
+	if (look_at_originals(o, err) < 0)
 		return -1;
-	}
 	for (size_t i = 0; i < o->n; i++)
-		o->uids[i] = o->u[i].origin_uid;
-	memset(o->found, 0, o->n * sizeof(*o->found));
-	if (got > 0 && uids_look(o->t, o->uids, o->n, false, &o->arena, o->found, err) < 0)
-		return -1;
-	for (size_t i = 0; i < o->n; i++) {
-		if (sel.uidvalidity != o->u[i].origin_uidvalidity || o->found[i].uid == 0)
+		if (sel.uidvalidity != o->u[i].origin_uidvalidity ||
+		    look_found(&o->look, o->u[i].origin_uid)->uid == 0)
 			o->ids[n_gone++] = o->u[i].id;
-		else if (o->found[i].flags.system & FLAG_DELETED)
-			o->uids[n_marked++] = o->u[i].origin_uid;
-	}
-	if (restores && unmark(o, n_marked, err) < 0)
-		return -1;
 	return journal_origin_gone(o->t->journal, o->ids, n_gone, err);
 }
 
-enum origins_task { ORIGINS_REMOVE, ORIGINS_LOOK, ORIGINS_RESTORE };
-
-static int each_page(struct origins *o, enum origins_task task, struct err *err)
+static int each_page(struct origins *o, bool remove, struct err *err)
 {
 	int64_t after = 0;
 	int n;
@@ -279,8 +196,7 @@ static int each_page(struct origins *o, enum origins_task task, struct err *err)
 	for (;;) {
 		arena_reset(&o->arena);
 		o->u = arena_alloc(&o->arena, FILING_PAGE * sizeof(*o->u));
-		o->found = arena_alloc(&o->arena, FILING_PAGE * sizeof(*o->found));
-		if (!o->u || !o->found)
+		if (!o->u)
 			return err_nomem(err);
 		n = journal_origins_left(o->t->journal, after, FILING_PAGE, &o->arena, o->u, err);
 		if (n <= 0)
@@ -290,15 +206,14 @@ static int each_page(struct origins *o, enum origins_task task, struct err *err)
 				  o->u[n - 1].origin_uid);
 		if (stop_check(err) < 0)
 			return -1;
-		if (task != ORIGINS_REMOVE && note_gone(o, task == ORIGINS_RESTORE, err) < 0)
+		if (!remove && note_gone(o, err) < 0)
 			return -1;
-		if (task == ORIGINS_REMOVE &&
-		    (look_at_all_copies(o, err) < 0 || remove_originals(o, err) < 0))
+		if (remove && (look_at_all_copies(o, err) < 0 || remove_originals(o, err) < 0))
 			return -1;
 	}
 }
 
-static int over_origins(struct transfer *t, enum origins_task task, struct err *err)
+static int over_origins(struct transfer *t, bool remove, struct err *err)
 {
 	struct origins *o = calloc(1, sizeof(*o));
 	int result;
@@ -307,7 +222,7 @@ static int over_origins(struct transfer *t, enum origins_task task, struct err *
 		return err_nomem(err);
 	o->t = t;
 	o->arena = (struct arena)ARENA_INIT(ORIGIN_ARENA_MAX);
-	result = each_page(o, task, err);
+	result = each_page(o, remove, err);
 	if (result == 0)
 		result = session_unselect(t->session, err);
 	arena_release(&o->arena);
@@ -317,11 +232,10 @@ static int over_origins(struct transfer *t, enum origins_task task, struct err *
 
 int origins_remove(struct transfer *t, struct err *err)
 {
-	return session_capabilities(t->session) & CAP_UIDPLUS ? over_origins(t, ORIGINS_REMOVE, err)
-							      : 0;
+	return session_capabilities(t->session) & CAP_UIDPLUS ? over_origins(t, true, err) : 0;
 }
 
-int origins_refresh(struct transfer *t, bool restores, struct err *err)
+int origins_refresh(struct transfer *t, struct err *err)
 {
-	return over_origins(t, restores ? ORIGINS_RESTORE : ORIGINS_LOOK, err);
+	return over_origins(t, false, err);
 }

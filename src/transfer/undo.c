@@ -31,7 +31,7 @@ struct undoing {
 	struct selected sel;
 	struct upload *u; /* the page, by UID */
 	struct undo_state *states;
-	struct found_message *found;
+	const struct found_message **found;
 	size_t n;
 	uint32_t uids[FILING_PAGE];
 	int64_t ids[FILING_PAGE];
@@ -62,19 +62,20 @@ static bool is_it(const struct upload *u, const struct found_message *m)
 	return same_header || m->size == u->wire_len;
 }
 
-/* Nobody has touched it since. A server need not have kept every keyword; but one that is new is
- * somebody's. */
+/* Nobody has touched it since. Of what was filed each flag may still be as it came along: the run
+ * may have died while it changed them. A server need not have kept every keyword; but one that is
+ * new is somebody's. */
 static bool is_untouched(const struct upload *u, const struct found_message *m, enum undo_step step)
 {
 	uint32_t mask = FLAG_ALL & ~(step == UNDO_REMOVING ? FLAG_DELETED : 0);
-	/* the run may have died before it changed the flags of what it had copied */
-	bool as_copied =
-		u->method != METHOD_APPEND && ((m->flags.system ^ u->origin_flags) & mask) == 0;
+	bool filed = u->method != METHOD_APPEND;
+	uint32_t as_copied = filed ? m->flags.system ^ u->origin_flags.system : FLAG_ALL;
 
-	if (((m->flags.system ^ u->flags.system) & mask) != 0 && !as_copied)
+	if (((m->flags.system ^ u->flags.system) & as_copied & mask) != 0)
 		return false;
 	for (size_t i = 0; i < m->flags.n_keywords; i++)
-		if (!has_keyword(&u->flags, m->flags.keywords[i]))
+		if (!has_keyword(&u->flags, m->flags.keywords[i]) &&
+		    !(filed && has_keyword(&u->origin_flags, m->flags.keywords[i])))
 			return false;
 	return true;
 }
@@ -116,7 +117,7 @@ static int remove_page(struct undoing *w, struct err *err)
 
 	for (size_t i = 0; i < w->n; i++) {
 		const struct upload *u = &w->u[i];
-		const struct found_message *m = &w->found[i];
+		const struct found_message *m = w->found[i];
 
 		if (goes_back(u) || m->uid == 0)
 			continue;
@@ -135,7 +136,7 @@ static int forget_page(struct undoing *w, struct err *err)
 	size_t n = 0;
 
 	for (size_t i = 0; i < w->n; i++)
-		if (!goes_back(&w->u[i]) && w->found[i].uid == 0)
+		if (!goes_back(&w->u[i]) && w->found[i]->uid == 0)
 			w->ids[n++] = w->u[i].id;
 	return forget(w, n, err);
 }
@@ -262,7 +263,7 @@ static int note_absent(struct undoing *w, struct err *err)
 	for (size_t i = 0; i < w->n; i++) {
 		bool was_moved = w->states[i].step == UNDO_MOVING;
 
-		if (!goes_back(&w->u[i]) || w->found[i].uid != 0)
+		if (!goes_back(&w->u[i]) || w->found[i]->uid != 0)
 			continue;
 		w->tally->gone += !was_moved;
 		w->tally->moved_back += was_moved;
@@ -280,7 +281,7 @@ static size_t choose_moves(struct undoing *w, size_t at[FILING_PAGE])
 
 	for (size_t i = 0; i < w->n; i++) {
 		const struct upload *u = &w->u[i];
-		const struct found_message *m = &w->found[i];
+		const struct found_message *m = w->found[i];
 
 		if (!goes_back(u) || m->uid == 0)
 			continue;
@@ -387,13 +388,17 @@ static size_t leave_strangers(struct undoing *w)
 
 static int undo_page(struct undoing *w, struct err *err)
 {
+	struct look look;
+
 	w->n = leave_strangers(w);
 	for (size_t i = 0; i < w->n; i++)
 		w->uids[i] = w->u[i].uid;
 	if (w->n == 0)
 		return 0;
-	if (uids_look(w->t, w->uids, w->n, true, &w->arena, w->found, err) < 0)
+	if (look_at(w->t, w->uids, w->n, true, &w->arena, &look, err) < 0)
 		return -1;
+	for (size_t i = 0; i < w->n; i++)
+		w->found[i] = look_found(&look, w->u[i].uid);
 	if (remove_page(w, err) < 0 || forget_page(w, err) < 0)
 		return -1;
 	return move_page(w, err);
@@ -468,7 +473,7 @@ static int undo_once(struct undoing *w, struct err *err)
 			"all that anybody has marked; nothing was changed");
 	/* what has been undone before counts once; what stays is counted anew */
 	w->tally->changed = 0;
-	if (origins_refresh(t, !w->o.dry, err) < 0 || plan_flags_settle(t->journal, err) < 0 ||
+	if (origins_refresh(t, err) < 0 || plan_flags_settle(t->journal, err) < 0 ||
 	    undo_flags(w, err) < 0 || undo_folders(w, err) < 0)
 		return -1;
 	if (journal_undo_blind(t->journal, w->run, &w->tally->unknown, err) < 0)

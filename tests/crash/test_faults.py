@@ -172,16 +172,30 @@ class UndoFaults(FilingFaults):
                     self.assertEqual(self.rows(), self.before)
         print(f"     {len(points)} points, {cases} deaths", flush=True)
 
+    DEATHS = ("file-sent:1", "file-stored:2", "flags-stored:1", "journal-stored-after:1",
+              "journal-inflight-after:3", "plan-commit-after:1", "file-before-expunge:1",
+              "file-expunged:1")
+
     def test_of_a_run_that_died(self):
-        for point in ("file-sent:1", "file-stored:2", "flags-stored:1", "journal-stored-after:1",
-                      "journal-inflight-after:3", "plan-commit-after:1", "file-before-expunge:1",
-                      "file-expunged:1"):
+        for point in self.DEATHS:
             with self.subTest(point=point):
                 self.fresh_account(f"died-{point}")
                 result = self.run_once(point, status=None)
                 self.assertIn(result.status, (rig.FAULT, rig.OK), str(result))
                 self.undo()
                 self.assertEqual(self.rows(), self.before)
+
+
+class UndoFlagsFaults(UndoFaults):
+    """Death between two changes of the same message's flags."""
+    options = ("--file", "copy", "--flags", "local")
+    DEATHS = ("flags-before-store:1", "flags-stored:1", "flags-stored:2", "flags-stored:3",
+              "file-stored:1")
+    test_every_point = None
+
+
+class UndoMovedFlagsFaults(UndoFlagsFaults):
+    options = ("--file", "move", "--flags", "local")
 
 
 class UndoExpungeFaults(UndoFaults):
