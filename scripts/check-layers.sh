@@ -14,6 +14,8 @@ allowed() {
     mapi) echo "base mapi" ;;
     pst) echo "base message mapi pst" ;;
     mime) echo "base message mapi mime" ;;
+    # who gives out tokens is no mail server: HTTPS over net, nothing of imap
+    oauth) echo "base net oauth" ;;
     source) echo "base message worker mapi pst mime source" ;;
     # POP3 logs in as IMAP does: imap has SASL, the options of a connection, and echo.h
     pop3) echo "base message net imap pop3" ;;
@@ -23,7 +25,7 @@ allowed() {
     plan) echo "base message journal match plan" ;;
     transfer) echo "base message source journal match plan imap pop3 transfer" ;;
     report) echo "base message journal match plan report" ;;
-    cli) echo "base message source journal match plan imap transfer report cli worker" ;;
+    cli) echo "base message source journal match plan imap transfer report cli worker oauth" ;;
     *) echo "" ;;
     esac
 }

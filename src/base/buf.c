@@ -18,6 +18,13 @@ void buf_release(struct buf *b)
 	*b = (struct buf)BUF_INIT(b->limit);
 }
 
+void buf_wipe(struct buf *b)
+{
+	if (b->ptr)
+		explicit_bzero(b->ptr, b->cap);
+	buf_release(b);
+}
+
 void buf_reset(struct buf *b)
 {
 	b->len = 0;

@@ -26,6 +26,7 @@ struct buf {
 
 void buf_init(struct buf *b, size_t limit);
 void buf_release(struct buf *b); /* frees; the buffer is empty and usable afterwards */
+void buf_wipe(struct buf *b);	 /* overwrites, then releases: for secrets */
 void buf_reset(struct buf *b);	 /* forgets the content and the failure, keeps the memory */
 
 /* Make room for `more` bytes behind the content and return it, or NULL (failed). */

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "journal/journal.h"
+
 #define ARENA_LIMIT ((size_t)1 << 20)
 
 static const char *default_state_dir(struct arena *a, struct err *err)
@@ -85,6 +87,40 @@ static int read_profiles(struct account *acc, const struct options *o, struct er
 		       : 0;
 }
 
+/* ---- OAuth ---- */
+
+static int find_place(struct account *acc, struct err *err)
+{
+	CLEANUP(buf_release) struct buf dir = BUF_INIT(8192);
+
+	if (journal_account_dir(acc->state_dir, acc->name, false, &dir, err) < 0)
+		return -1;
+	acc->place.dir = arena_slice(&acc->arena, buf_slice(&dir));
+	acc->place.account = acc->name;
+	return acc->place.dir ? 0 : err_nomem(err);
+}
+
+/* Somebody has logged in, and says nothing else now. */
+static bool has_login(const struct account *acc, const struct options *o, bool password_given)
+{
+	return !password_given && !o->password_command && !o->password_file && o->password_fd < 0 &&
+	       !o->oauth_token_command && o->command != COMMAND_LOGIN &&
+	       oauth_store_exists(&acc->place);
+}
+
+int account_use_login(struct account *acc, struct err *err)
+{
+	acc->oauth = oauth_new(&acc->place);
+	if (!acc->oauth)
+		return err_nomem(err);
+	acc->connect.secret = (struct secret_source){
+		.get = oauth_get, .context = acc->oauth, .token = true, .refused = oauth_refused
+	};
+	return 0;
+}
+
+/* ---- how to connect ---- */
+
 static void fill_connect(struct account *acc, const struct options *o)
 {
 	acc->connect = (struct session_options){
@@ -130,6 +166,8 @@ static int fill_pop3(struct account *acc, const struct options *o, struct err *e
 
 int account_init(struct account *acc, const struct options *o, struct err *err)
 {
+	const bool password_given = getenv("MAILHOIST_PASSWORD") != NULL;
+
 	*acc = (struct account){ .arena = ARENA_INIT(ARENA_LIMIT), .trace_fd = -1 };
 	session_memory_init(&acc->memory);
 	if (account_url_parse(o->to, &acc->arena, &acc->url, err) != 0)
@@ -144,6 +182,9 @@ int account_init(struct account *acc, const struct options *o, struct err *err)
 		goto fail;
 	}
 	fill_connect(acc, o);
+	if (find_place(acc, err) != 0 ||
+	    (has_login(acc, o, password_given) && account_use_login(acc, err) != 0))
+		goto fail;
 	if (fill_pop3(acc, o, err) != 0)
 		goto fail;
 	return 0;
@@ -155,11 +196,13 @@ fail:
 void account_release(struct account *acc)
 {
 	secret_free(acc->secret);
+	oauth_free(acc->oauth);
 	buf_release(&acc->profiles);
 	session_memory_release(&acc->memory);
 	fd_cleanup(&acc->trace_fd);
 	arena_release(&acc->arena);
 	acc->secret = NULL;
+	acc->oauth = NULL;
 }
 
 /* The account's name of a directory that journal_open() made: its escapes (%XX) undone. */

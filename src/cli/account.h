@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/secret.h"
 #include "cli/url.h"
+#include "oauth/oauth.h"
 
 struct account {
 	struct arena arena; /* all texts */
@@ -15,6 +16,8 @@ struct account {
 	const char *name; /* "user@host" or "user@host:port": the key of the journal */
 	const char *state_dir;
 	struct secret *secret;
+	struct oauth_place place; /* where `mailhoist login` keeps its tokens, */
+	struct oauth *oauth;	  /* if they are used */
 	struct session_options connect;
 	uint32_t stalled; /* mechanisms that the IMAP server leaves without an answer */
 	bool has_pop3;
@@ -24,9 +27,13 @@ struct account {
 	int trace_fd;
 };
 
-/* From --to and the other options; nothing is connected. */
+/* From --to and the other options; nothing is connected. What `mailhoist login` has kept is used,
+ * unless a password or a token was given otherwise. */
 int account_init(struct account *acc, const struct options *o, struct err *err);
 void account_release(struct account *acc);
+
+/* From now on with the tokens of `mailhoist login`. */
+int account_use_login(struct account *acc, struct err *err);
 
 /* Only the state directory, for `report` and `apply`: the account of --to, or without it the one
  * whose journal was written last. `only`: with several accounts that is an error. The name goes to

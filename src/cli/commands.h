@@ -13,5 +13,6 @@ int command_apply(const struct options *options, struct err *err);
 int command_undo(const struct options *options, struct err *err);
 int command_check(const struct options *options, struct err *err);
 int command_report(const struct options *options, struct err *err);
+int command_login(const struct options *options, struct err *err);
 
 #endif

@@ -61,6 +61,8 @@ static int run(const struct options *o, struct err *err)
 		return command_report(o, err);
 	case COMMAND_CHECK:
 		return command_check(o, err);
+	case COMMAND_LOGIN:
+		return command_login(o, err);
 	case COMMAND_HELP:
 		return show_help(o, err);
 	case COMMAND_VERSION:

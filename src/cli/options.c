@@ -15,6 +15,7 @@
 #define ON_SERVER_SOURCES (BIT(COMMAND_PLAN) | BIT(COMMAND_RUN) | BIT(COMMAND_VERIFY))
 #define ON_SOURCES	  (BIT(COMMAND_SCAN) | ON_SERVER_SOURCES)
 #define ON_SERVER	  (ON_SERVER_SOURCES | BIT(COMMAND_APPLY) | BIT(COMMAND_UNDO) | BIT(COMMAND_CHECK))
+#define ON_CONNECT	  (ON_SERVER | BIT(COMMAND_LOGIN))
 #define ON_JOURNAL	  (ON_SERVER | BIT(COMMAND_REPORT))
 #define ON_FILERS	  (BIT(COMMAND_PLAN) | BIT(COMMAND_RUN))
 #define ON_VERIFIERS	  (BIT(COMMAND_RUN) | BIT(COMMAND_APPLY) | BIT(COMMAND_VERIFY))
@@ -41,6 +42,14 @@ enum option_id {
 	OPT_PASSWORD_FILE,
 	OPT_PASSWORD_FD,
 	OPT_OAUTH_TOKEN_COMMAND,
+	OPT_OAUTH_PROVIDER,
+	OPT_OAUTH_PROVIDER_FILE,
+	OPT_OAUTH_CLIENT_ID,
+	OPT_OAUTH_CLIENT_SECRET_FILE,
+	OPT_OAUTH_TENANT,
+	OPT_OAUTH_FLOW,
+	OPT_OAUTH_OPEN_BROWSER,
+	OPT_OAUTH_KEYRING,
 	OPT_AUTH,
 	OPT_AUTHZID,
 	OPT_ALLOW_PLAINTEXT,
@@ -77,11 +86,11 @@ static const struct {
 	unsigned commands;
 	const char *help;
 } table[] = {
-	{ OPT_TO, "to", "URL", ON_JOURNAL,
+	{ OPT_TO, "to", "URL", ON_JOURNAL | BIT(COMMAND_LOGIN),
 	  "the account: imaps://user@host[:port][/prefix], or imap:// for STARTTLS" },
 	{ OPT_FORMAT, "format", "FORMAT", ON_ALL,
 	  "text (default); jsonl (scan, plan: one object a message); json (report, run, check)" },
-	{ OPT_STATE, "state", "DIR", ON_JOURNAL,
+	{ OPT_STATE, "state", "DIR", ON_JOURNAL | BIT(COMMAND_LOGIN),
 	  "where journals are kept (default: $XDG_STATE_HOME/mailhoist)" },
 	{ OPT_QUIET, "quiet", NULL, ON_ALL, "no progress on stderr" },
 	{ OPT_VERBOSE, "verbose", NULL, ON_ALL, "list every message that was not uploaded" },
@@ -99,8 +108,8 @@ static const struct {
 	{ OPT_EXPORT_OTHERS, "export-others", "DIR", BIT(COMMAND_SCAN),
 	  "write the contacts of a PST as .vcf and its appointments as .ics files into DIR" },
 
-	{ OPT_TLS_CA, "tls-ca", "FILE", ON_SERVER, "trust the CA certificates in FILE (PEM)" },
-	{ OPT_TLS_FINGERPRINT, "tls-fingerprint", "sha256:HEX", ON_SERVER,
+	{ OPT_TLS_CA, "tls-ca", "FILE", ON_CONNECT, "trust the CA certificates in FILE (PEM)" },
+	{ OPT_TLS_FINGERPRINT, "tls-fingerprint", "sha256:HEX", ON_CONNECT,
 	  "accept exactly this server certificate" },
 	{ OPT_PASSWORD_COMMAND, "password-command", "CMD", ON_SERVER,
 	  "the first line that the shell command CMD prints is the password" },
@@ -109,21 +118,38 @@ static const struct {
 	{ OPT_PASSWORD_FD, "password-fd", "N", ON_SERVER, "read the password from descriptor N" },
 	{ OPT_OAUTH_TOKEN_COMMAND, "oauth-token-command", "CMD", ON_SERVER,
 	  "the first line that the shell command CMD prints is an OAuth access token" },
-	{ OPT_AUTH, "auth", "MECHANISM", ON_SERVER,
+	{ OPT_OAUTH_PROVIDER, "oauth-provider", "NAME", BIT(COMMAND_LOGIN),
+	  "google, microsoft, or one of --oauth-provider-file (default: by the server's name)" },
+	{ OPT_OAUTH_PROVIDER_FILE, "oauth-provider-file", "FILE", BIT(COMMAND_LOGIN),
+	  "read addresses and scopes of OAuth providers from FILE" },
+	{ OPT_OAUTH_CLIENT_ID, "oauth-client-id", "ID", BIT(COMMAND_LOGIN),
+	  "the client that you have registered with the provider" },
+	{ OPT_OAUTH_CLIENT_SECRET_FILE, "oauth-client-secret-file", "FILE", BIT(COMMAND_LOGIN),
+	  "the first line of FILE is the client's secret, if it has one" },
+	{ OPT_OAUTH_TENANT, "oauth-tenant", "TENANT", BIT(COMMAND_LOGIN),
+	  "your organisation at Microsoft (default: common)" },
+	{ OPT_OAUTH_FLOW, "oauth-flow", "FLOW", BIT(COMMAND_LOGIN),
+	  "device (a code to type in, on any machine; default, where there is one) or browser (of "
+	  "this machine)" },
+	{ OPT_OAUTH_OPEN_BROWSER, "oauth-open-browser", NULL, BIT(COMMAND_LOGIN),
+	  "open the browser, instead of only showing the address" },
+	{ OPT_OAUTH_KEYRING, "oauth-keyring", NULL, BIT(COMMAND_LOGIN),
+	  "keep the tokens in the desktop's keyring (secret-tool) instead of a file" },
+	{ OPT_AUTH, "auth", "MECHANISM", ON_CONNECT,
 	  "PLAIN, LOGIN, SCRAM-SHA-1, SCRAM-SHA-256; XOAUTH2, OAUTHBEARER (default: the best that "
 	  "both know)" },
 	{ OPT_AUTHZID, "authzid", "USER", ON_SERVER,
 	  "log in as the URL's user, but act for USER (SASL PLAIN)" },
-	{ OPT_ALLOW_PLAINTEXT, "allow-plaintext", NULL, ON_SERVER,
+	{ OPT_ALLOW_PLAINTEXT, "allow-plaintext", NULL, ON_CONNECT,
 	  "log in without TLS to a server that has none (loopback: always allowed)" },
-	{ OPT_TIMEOUT, "timeout", "SECONDS", ON_SERVER, "give up after so long without progress" },
+	{ OPT_TIMEOUT, "timeout", "SECONDS", ON_CONNECT, "give up after so long without progress" },
 	{ OPT_CONNECTIONS, "connections", "N", ON_WRITERS,
 	  "upload over at most N connections at once (default: 4, or what the provider bears)" },
 	{ OPT_COMPRESS, "compress", "WHEN", ON_SERVER,
 	  "compress the line: auto (default; where that saves time), on, or off" },
-	{ OPT_PROFILE, "profile", "NAME", ON_SERVER,
+	{ OPT_PROFILE, "profile", "NAME", ON_CONNECT,
 	  "take the server for one of these: gmail, exchange, dovecot, ... (default: found out)" },
-	{ OPT_PROFILE_FILE, "profile-file", "FILE", ON_SERVER,
+	{ OPT_PROFILE_FILE, "profile-file", "FILE", ON_CONNECT,
 	  "read the profiles of providers from FILE instead of the built-in ones" },
 	{ OPT_MAX_RATE, "max-rate", "RATE", ON_PACED,
 	  "send at most so many octets a second (500k, 2M), or messages a second (4msg)" },
@@ -131,7 +157,7 @@ static const struct {
 	  "send at most so many octets (500M, 2G) in any 24 hours" },
 	{ OPT_WINDOW, "window", "HH:MM-HH:MM", ON_PACED,
 	  "upload only in these hours of the day, local time" },
-	{ OPT_TRACE, "trace", "FILE", ON_SERVER,
+	{ OPT_TRACE, "trace", "FILE", ON_CONNECT,
 	  "write the conversation, without secrets and message texts, to FILE" },
 
 	{ OPT_MAP, "map", "LOCAL=SERVER", ON_SERVER_SOURCES,
@@ -194,6 +220,8 @@ static const struct {
 			     false },
 	[COMMAND_CHECK] = { "check", "--to URL", "what can the server do, and what will it refuse?",
 			    0, 0, true },
+	[COMMAND_LOGIN] = { "login", "--to URL",
+			    "log in by OAuth 2, once; the other commands then use it", 0, 0, true },
 	[COMMAND_HELP] = { "help", "[COMMAND]", "this text, or all about one command", 0, 1,
 			   false },
 	[COMMAND_VERSION] = { "version", "", "version and licence", 0, 0, false },
@@ -352,6 +380,16 @@ static int parse_flags(const char *text, struct options *o, struct err *err)
 	return 0;
 }
 
+static int parse_flow(const char *text, struct options *o, struct err *err)
+{
+	static const char *const names[] = { "device", "browser", NULL };
+	int n = choose(text, names, "no OAuth flow (device or browser):", err);
+
+	o->oauth.device = n == 0;
+	o->oauth.browser = n == 1;
+	return n < 0 ? -1 : 0;
+}
+
 static int parse_map(const char *text, struct options *o, struct err *err)
 {
 	if (!strchr(text, '=') || text[0] == '=')
@@ -457,6 +495,16 @@ static const char **text_of(struct options *o, enum option_id id)
 		return &o->password_file;
 	case OPT_OAUTH_TOKEN_COMMAND:
 		return &o->oauth_token_command;
+	case OPT_OAUTH_PROVIDER:
+		return &o->oauth.provider;
+	case OPT_OAUTH_PROVIDER_FILE:
+		return &o->oauth.provider_file;
+	case OPT_OAUTH_CLIENT_ID:
+		return &o->oauth.client_id;
+	case OPT_OAUTH_CLIENT_SECRET_FILE:
+		return &o->oauth.client_secret_file;
+	case OPT_OAUTH_TENANT:
+		return &o->oauth.tenant;
 	case OPT_AUTH:
 		return &o->mechanism;
 	case OPT_AUTHZID:
@@ -506,6 +554,10 @@ static bool *switch_of(struct options *o, enum option_id id)
 		return &o->dry_run;
 	case OPT_CLEANUP:
 		return &o->cleanup;
+	case OPT_OAUTH_OPEN_BROWSER:
+		return &o->oauth.open_browser;
+	case OPT_OAUTH_KEYRING:
+		return &o->oauth.keyring;
 	case OPT_PROBE:
 		return &o->probe;
 	default:
@@ -541,6 +593,8 @@ static int set_parsed(struct options *o, enum option_id id, const char *value, s
 	case OPT_MAX_BYTES_PER_DAY:
 	case OPT_WINDOW:
 		return parse_gate(id, value, &o->gate, err);
+	case OPT_OAUTH_FLOW:
+		return parse_flow(value, o, err);
 	case OPT_MAP:
 		return parse_map(value, o, err);
 	case OPT_POP_STATE:
@@ -597,6 +651,8 @@ static void fill_long_options(struct option out[N_OPTIONS + 1])
 		out[i].val = table[i].id;
 	}
 }
+
+_Static_assert(OPT_VERSION - OPT_TO < 64, "a bit for each option");
 
 /* The options that were given, as bits: option_id - OPT_TO. */
 static int parse_options(int argc, char **argv, struct options *o, uint64_t *given, struct err *err)

@@ -23,6 +23,7 @@ enum command {
 	COMMAND_VERIFY,
 	COMMAND_UNDO,
 	COMMAND_REPORT,
+	COMMAND_LOGIN,
 	COMMAND_CHECK,
 	COMMAND_HELP,
 	COMMAND_VERSION,
@@ -55,6 +56,12 @@ struct options {
 	const char *password_command, *password_file;
 	int password_fd; /* -1: none */
 	const char *oauth_token_command;
+	struct {
+		const char *provider, *provider_file;
+		const char *client_id, *client_secret_file, *tenant;
+		bool browser, device; /* which flow; neither: what the provider has */
+		bool open_browser, keyring;
+	} oauth;
 	const char *mechanism, *authzid;
 	bool allow_plaintext;
 	struct gate_limits gate;

@@ -152,7 +152,7 @@ static int from_command(const char *command, const char *option, const char *wha
 	return (int)len;
 }
 
-static int from_file(const char *path, char *out, size_t size, struct err *err)
+int secret_from_file(const char *path, const char *option, char *out, size_t size, struct err *err)
 {
 	CLEANUP(fd_cleanup) int fd = -1;
 	struct stat st;
@@ -161,13 +161,13 @@ static int from_file(const char *path, char *out, size_t size, struct err *err)
 	fd = fd_open_file(AT_FDCWD, path, &st, err);
 	if (fd < 0) {
 		err->code = ERR_CONFIG;
-		return err_prefix(err, "--password-file");
+		return err_prefix(err, "%s", option);
 	}
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
-		return fail(err, "others may read the password file: chmod 600", path);
+		return fail(err, "others may read the file of a secret: chmod 600", path);
 	len = read_line(fd, out, size);
 	if (len <= 0)
-		return fail(err, "no password in the first line of", path);
+		return fail(err, "nothing in the first line of", path);
 	return (int)len;
 }
 
@@ -223,7 +223,7 @@ static int get(void *context, char *out, size_t size, struct err *err)
 		return from_command(o->password_command, "--password-command", "password", out,
 				    size, err);
 	if (o->password_file)
-		return from_file(o->password_file, out, size, err);
+		return secret_from_file(o->password_file, "--password-file", out, size, err);
 	if (o->password_fd >= 0 && !s->kept)
 		return from_fd(s, out, size, err);
 	if (!s->kept || s->len > size)

@@ -21,4 +21,8 @@ void secret_free(struct secret *s); /* wipes */
 
 struct secret_source secret_source_of(struct secret *s);
 
+/* The first line of a file that nobody else may read: its length, or -1. `option` is for the error
+ * texts. */
+int secret_from_file(const char *path, const char *option, char *out, size_t size, struct err *err);
+
 #endif

@@ -698,7 +698,5 @@ int sasl_finish(const struct sasl *s, struct err *err)
 
 void sasl_wipe(struct buf *b)
 {
-	if (b->ptr != NULL)
-		OPENSSL_cleanse(b->ptr, b->cap);
-	buf_release(b);
+	buf_wipe(b);
 }

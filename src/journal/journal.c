@@ -86,13 +86,23 @@ static int lock(struct journal *j, struct err *err)
 	return 0;
 }
 
+int journal_account_dir(const char *state_dir, const char *account, bool make, struct buf *dir,
+			struct err *err)
+{
+	buf_addf(dir, "%s/", state_dir);
+	if (add_account(dir, account, err) < 0)
+		return -1;
+	if (!buf_cstr(dir))
+		return err_nomem(err);
+	return make ? make_dirs(dir->ptr, err) : 0;
+}
+
 static int set_dir(struct journal *j, const char *state_dir, const char *account, struct buf *file,
 		   struct err *err)
 {
 	CLEANUP(buf_release) struct buf dir = BUF_INIT(4096);
 
-	buf_addf(&dir, "%s/", state_dir);
-	if (add_account(&dir, account, err) < 0 || !buf_cstr(&dir))
+	if (journal_account_dir(state_dir, account, false, &dir, err) < 0)
 		return -1;
 	j->dir = strdup(dir.ptr);
 	buf_addf(file, "%s/" FILE_NAME, dir.ptr);

@@ -42,6 +42,9 @@ int journal_open(const char *state_dir, const char *account, struct journal **ou
 int journal_open_readonly(const char *state_dir, const char *account, struct journal **out,
 			  struct err *err);
 void journal_close(struct journal *j);
+/* The directory that journal_open() would use for this account; with `make` it is there then. */
+int journal_account_dir(const char *state_dir, const char *account, bool make, struct buf *dir,
+			struct err *err);
 struct db *journal_db(struct journal *j);	  /* for queries of match/, plan/ and report/ */
 const char *journal_dir(const struct journal *j); /* the account's state directory */
 

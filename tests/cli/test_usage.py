@@ -6,7 +6,7 @@ import unittest
 import rig
 
 MAN_PAGE = rig.TOP / "src/cli/mailhoist.1"
-COMMANDS = ["scan", "plan", "run", "apply", "verify", "undo", "report", "check"]
+COMMANDS = ["scan", "plan", "run", "apply", "verify", "undo", "report", "check", "login"]
 
 
 def man_source():
@@ -48,7 +48,7 @@ class Help(rig.ProgramTest):
         values = {"format": "text", "repair": "all", "verify": "size", "password-fd": "0", "timeout": "5", "connections": "3", "compress": "on", "max-rate": "2M", "file": "copy", "flags": "union",
                   "max-bytes-per-day": "2G", "profile": "gmail",
                   "profile-file": str(rig.TOP / "src/imap/profiles.conf"), "window": "22:00-06:00",
-                  "to": "imaps://me@example.org", "map": "a=b", "auth": "PLAIN",
+                  "to": "imaps://me@example.org", "map": "a=b", "oauth-flow": "device", "auth": "PLAIN",
                   "tls-fingerprint": "sha256:" + "00" * 32}
         for command in COMMANDS:
             text = self.hoist("help", command).out
