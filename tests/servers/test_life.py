@@ -21,7 +21,7 @@ ALL = os.environ.get("LIFE_CLIENTS", "") == "all"
 SEED = int(os.environ.get("LIFE_SEED", 1))
 KILLS = int(os.environ.get("LIFE_KILLS", 3))
 KILL_WITHIN = 0.6 + MESSAGES / 1000  # seconds
-COMMANDS_MAX = 40_000  # octets of everything that is no message, up to the server
+COMMANDS_MAX = 40_000 + 80 * MESSAGES  # octets of everything that is no message, up to the server
 
 
 class Life(rig.ServerTest):
