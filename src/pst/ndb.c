@@ -433,14 +433,16 @@ static bool learn_pairs(struct ndb *n)
 	return n->has_pairs;
 }
 
-/* `bytes` may be one longer than `len` says. */
+/* There may be up to seven octets more behind `len` that nobody needs. */
 static void decrypt_pairs(const uint16_t *pairs, uint8_t *bytes, size_t len)
 {
-	for (size_t i = 0; i < len; i += 2) {
-		uint16_t two;
+	for (size_t i = 0; i < len; i += 8) {
+		uint64_t in, out = 0;
 
-		memcpy(&two, bytes + i, sizeof(two));
-		memcpy(bytes + i, &pairs[two], sizeof(two));
+		memcpy(&in, bytes + i, sizeof(in));
+		for (unsigned k = 0; k < 64; k += 16)
+			out |= (uint64_t)pairs[(uint16_t)(in >> k)] << k;
+		memcpy(bytes + i, &out, sizeof(out));
 	}
 }
 
@@ -498,7 +500,7 @@ static int read_block(struct ndb *n, const struct block *b, struct cached *c, st
 	int failed;
 
 	ASAN_UNPOISON_MEMORY_REGION(c->bytes, c->cap);
-	if (make_room(c, stored > b->whole ? stored : (size_t)b->whole + 1, err) != 0)
+	if (make_room(c, stored > b->whole ? stored : (size_t)b->whole + 7, err) != 0)
 		return -1;
 	failed = b->whole > b->len ? read_inflated(n, b, c, err) : read_raw(n, b, c->bytes, err);
 	c->len = b->whole;
