@@ -174,11 +174,35 @@ static struct plan_server server_facts(const struct session *s)
 	};
 }
 
+static int match_once(struct migration *m, struct err *err)
+{
+	struct match_options match = plan_match_options(&m->plan, m->kind);
+	struct transfer *t = &m->transfer;
+
+	return match_prepare(t->journal, t->run, &match, err) != 0 || resolve(t, err) != 0 ||
+			       match_finish(t->journal, t->run, err) != 0
+		       ? -1
+		       : 0;
+}
+
+/* What rests on UIDLs is proven before a run acts on it, unless no headers are to be looked at. */
+static int match_all(struct migration *m, struct err *err)
+{
+	uint64_t refuted = 0;
+
+	if (match_once(m, err) != 0)
+		return -1;
+	if (!writes(m) || m->options->verify < VERIFY_HEADER)
+		return 0;
+	if (prove_joins(&m->transfer, &refuted, err) != 0)
+		return -1;
+	return refuted > 0 ? match_once(m, err) : 0;
+}
+
 /* What happens to every message: the plan, made from sources and server. */
 static int make_plan(struct migration *m, struct err *err)
 {
 	struct transfer *t = &m->transfer;
-	struct match_options match = plan_match_options(&m->plan, m->kind);
 	struct forecast forecast_of_plan;
 	struct plan_server server;
 
@@ -189,9 +213,7 @@ static int make_plan(struct migration *m, struct err *err)
 		return -1;
 	server = server_facts(t->session);
 	progress_update(&m->progress, "matching", 0, 0, 0);
-	if (plan_folders(t->journal, t->run, &m->plan, &server, err) != 0 ||
-	    match_prepare(t->journal, t->run, &match, err) != 0 || resolve(t, err) != 0 ||
-	    match_finish(t->journal, t->run, err) != 0)
+	if (plan_folders(t->journal, t->run, &m->plan, &server, err) != 0 || match_all(m, err) != 0)
 		return -1;
 	server = server_facts(t->session); /* resolving may have connected again */
 	if (plan_lines(t->journal, t->run, &m->plan, &server, err) != 0)

@@ -496,6 +496,80 @@ int match_uidl_join(struct journal *j, int64_t run, const struct match_options *
 	return match_states_join(db, &p, err);
 }
 
+/* ---- proof ---- */
+
+int match_uidl_unproven(struct journal *j, int64_t after, int64_t *remotes, size_t max, size_t *n,
+			struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(journal_db(j),
+				   "SELECT DISTINCT w.remote FROM work w CROSS JOIN remote r"
+				   " ON r.id = w.remote AND r.joined WHERE w.level = 1"
+				   " AND w.remote > ? ORDER BY w.remote LIMIT ?",
+				   err);
+	int got;
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, after);
+	sqlite3_bind_int64(st, 2, (int64_t)max);
+	*n = 0;
+	while ((got = db_step(journal_db(j), st, err)) > 0)
+		remotes[(*n)++] = sqlite3_column_int64(st, 0);
+	return got;
+}
+
+int match_uidl_read(struct journal *j, int64_t remote, const struct match_keys *keys,
+		    struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(journal_db(j),
+				   "UPDATE remote SET key = ?2, fields = ?3, ident = ?4,"
+				   " joined = 0 WHERE id = ?1",
+				   err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, remote);
+	sqlite3_bind_blob(st, 2, keys->has_id ? keys->id : keys->ident, KEY_LEN, SQLITE_STATIC);
+	sqlite3_bind_blob(st, 3, keys->fields, KEY_LEN, SQLITE_STATIC);
+	if (keys->has_id)
+		sqlite3_bind_blob(st, 4, keys->ident, KEY_LEN, SQLITE_STATIC);
+	else
+		sqlite3_bind_null(st, 4);
+	return db_run(journal_db(j), st, err);
+}
+
+/* What the join has said counts no more; it will be said anew. */
+static int tell_refuted(struct journal *j, int64_t run, uint64_t n, struct err *err)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT(1024);
+	sqlite3_stmt *st = db_stmt(journal_db(j),
+				   "DELETE FROM notice WHERE run = ? AND kind = 'uidl-join'", err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, run);
+	if (db_run(journal_db(j), st, err) < 0)
+		return -1;
+	buf_adds(&text, "UIDLs were those of other messages of the same size, as their headers say:"
+			" contents were compared instead");
+	return notice(j, run, n, &text, err);
+}
+
+int match_uidl_refute(struct journal *j, int64_t run, uint64_t *n, struct err *err)
+{
+	struct db *db = journal_db(j);
+
+	if (db_exec(db,
+		    "UPDATE candidate SET verdict = 2 WHERE level = 1 AND verdict = 1"
+		    " AND (sha256, remote) IN (SELECT w.sha256, w.remote FROM work w"
+		    "  CROSS JOIN item i ON i.id = w.item CROSS JOIN remote r ON r.id = w.remote"
+		    "  WHERE w.level = 1 AND r.joined = 0 AND r.fields IS NOT i.fields)",
+		    err) < 0)
+		return -1;
+	*n = (uint64_t)sqlite3_changes64(db->sqlite);
+	return *n > 0 ? tell_refuted(j, run, *n, err) : 0;
+}
+
 int match_uidl_leftovers(struct journal *j, int64_t run, struct err *err)
 {
 	return tables(journal_db(j), err) < 0 ? -1 : match_find_leftovers(journal_db(j), run, err);

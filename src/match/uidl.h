@@ -64,6 +64,17 @@ int match_uidl_drop_unread(struct journal *j, const struct uidl_place *p, uint64
 int match_uidl_join(struct journal *j, int64_t run, const struct match_options *options,
 		    struct err *err);
 
+/* After match_finish(): messages of INBOX that the run takes for local ones by their UIDLs alone,
+ * their headers having never been read: up to `max` with an id (folder and UID) above `after`. */
+int match_uidl_unproven(struct journal *j, int64_t after, int64_t *remotes, size_t max, size_t *n,
+			struct err *err);
+/* The header of one of them has been read. */
+int match_uidl_read(struct journal *j, int64_t remote, const struct match_keys *keys,
+		    struct err *err);
+/* Those that are other messages are so from now on; *n of them. A notice says so, and if there are
+ * any, match_prepare() and what follows has to be done again. */
+int match_uidl_refute(struct journal *j, int64_t run, uint64_t *n, struct err *err);
+
 /* From match_finish(): messages that state files of POP programs say were fetched, that are in
  * INBOX still and not in the sources any more, go into the journal (pop_leftover). */
 int match_uidl_leftovers(struct journal *j, int64_t run, struct err *err);

@@ -138,6 +138,12 @@ int recover(struct transfer *t, struct err *err);
 /* ---- resolve.c: match candidates that need a look at the bodies ---- */
 int resolve(struct transfer *t, struct err *err);
 
+/* ---- prove.c ---- */
+
+/* Read the headers of what is known by UIDLs alone. *refuted of these are other messages: if there
+ * are any, match anew. */
+int prove_joins(struct transfer *t, uint64_t *refuted, struct err *err);
+
 /* ---- filing.c: what the server does itself ---- */
 
 /* Copy or move everything the run has planned so into its folder. What has vanished or changed

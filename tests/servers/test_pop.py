@@ -1,4 +1,5 @@
 """Mail that POP fetched and left on the server, found there again by its UIDLs."""
+import collections
 import hashlib
 import json
 import random
@@ -163,6 +164,31 @@ class WrongUidls(PopLife):
 
     def test_of_the_next_message(self):
         self.check(lambda uidls, n: uidls[(n + 1) % len(uidls)], "were not believed")
+
+    def test_of_other_mail_of_the_same_size(self):
+        """Three UIDLs outside the sample: nothing but the headers tells. In a folder and in INBOX."""
+        for how in ("copy", "move"):
+            with self.subTest(how=how):
+                self.user, self.store = self.server.new_user(), self.folder / how / "pop.example"
+                self.state = self.folder / f"state-{how}"
+                pop_life.arrive(self.server, self.user, pop_life.new_mail(150, 33))
+                account = pop_life.ThunderbirdAccount(self.store)
+                wanted, theirs = collections.Counter(), collections.Counter()
+                for n, (uidl, data) in enumerate(pop_life.retrieve(self.server, self.user)):
+                    folder = "Inbox" if n in (71, 72) else ("Family", "Work")[n % 2]
+                    if n in (70, 71, 100):
+                        theirs[hashlib.sha256(data).hexdigest()] += 1
+                        data = data.replace(b"\r\nSubject: ", b"\r\nSubject: x", 1)[:-3] + b"\r\n"
+                    account.file(folder, uidl, data)
+                    wanted["INBOX" if folder == "Inbox" else folder, hashlib.sha256(data).hexdigest()] += 1
+                account.close()
+                result = self.run_to_server("run", self.store, "--file", how)
+                found = collections.Counter((row["folder"], row["sha256"])
+                                            for row in self.server.dump(self.user))
+                self.assertEqual(wanted - found, collections.Counter())
+                for digest in theirs:
+                    self.assertEqual([place[0] for place in found if place[1] == digest], ["INBOX"])
+                self.assertIn("as their headers say", result.out)
 
     def test_of_another_uidvalidity(self):
         self.check(lambda uidls, n: uidls[n][:8] + "00000001", "UIDVALIDITY")
