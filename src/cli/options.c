@@ -189,7 +189,8 @@ static const struct {
 	  "for the owner of the mailbox: what INBOX still holds, and what to do about it" },
 
 	{ OPT_REPAIR, "repair", "STEPS", ON_WRITERS,
-	  "repair what the server refuses: all, or some of binary,header-8bit,nul,header-block" },
+	  "repair what the server refuses: all, or some of binary,header-8bit,nul,long-lines,"
+	  "header-block" },
 	{ OPT_PROBE, "probe", NULL, BIT(COMMAND_CHECK),
 	  "try names, dates, flags and odd messages in a scratch folder, and remove it" },
 
@@ -438,8 +439,8 @@ static int parse_repair(const char *text, struct options *o, struct err *err)
 	do {
 		if (!repair_step(slice_cut(&rest, ','), &o->repair))
 			return usage(err,
-				     "--repair wants all, or some of binary, header-8bit, nul and "
-				     "header-block, not",
+				     "--repair wants all, or some of binary, header-8bit, nul, "
+				     "long-lines and header-block, not",
 				     text);
 	} while (rest.len > 0);
 	return 0;

@@ -24,7 +24,8 @@ struct mender {
 	char charset[CHARSET_MAX + 1]; /* that the message declares, or "" */
 };
 
-static const char *const names[MEND_COUNT] = { "binary", "header-8bit", "nul", "header-block" };
+static const char *const names[MEND_COUNT] = { "binary", "header-8bit", "nul", "long-lines",
+					       "header-block" };
 
 const char *mend_name(uint32_t bit)
 {

@@ -13,12 +13,14 @@
 
 /* In the order in which they are tried. */
 enum mend {
-	MEND_BINARY = 1u << 0,	     /* sent as literal8 (RFC 3516): no octet is changed */
-	MEND_HEADER_8BIT = 1u << 1,  /* 8-bit octets in header fields become encoded-words */
-	MEND_NUL = 1u << 2,	     /* NUL octets are left out */
-	MEND_HEADER_BLOCK = 1u << 3, /* an empty line before the first line that is no field */
+	MEND_BINARY = 1u << 0,	    /* sent as literal8 (RFC 3516): no octet is changed */
+	MEND_HEADER_8BIT = 1u << 1, /* 8-bit octets in header fields become encoded-words */
+	MEND_NUL = 1u << 2,	    /* NUL octets are left out */
+	MEND_LONG_LINES =
+		1u << 3, /* text with over-long lines as quoted-printable (long_lines.h) */
+	MEND_HEADER_BLOCK = 1u << 4, /* an empty line before the first line that is no field */
 };
-#define MEND_COUNT 4
+#define MEND_COUNT 5
 #define MEND_ALL   ((1u << MEND_COUNT) - 1)
 #define MEND_BYTES (MEND_ALL & ~(uint32_t)MEND_BINARY) /* those that change octets */
 
@@ -32,6 +34,7 @@ struct mender *mender_new(void); /* NULL: out of memory */
 void mender_free(struct mender *m);
 
 /* Begin with another message. */
+/* MEND_BINARY and MEND_LONG_LINES are not done here. */
 void mender_start(struct mender *m, uint32_t steps);
 /* More octets; what they become is appended to *out. Of the header nothing comes before its end. */
 void mender_add(struct mender *m, struct slice bytes, struct buf *out);

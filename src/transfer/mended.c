@@ -8,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "message/long_lines.h"
 #include "message/scan.h"
 
 #define FIND_ARENA_MAX (1u << 20)
+#define READ_MAX       (128u << 10)
 #define PIECE_MAX      (4u << 20) /* a run of canonical octets, and a header grown by encoding */
 
 struct making {
@@ -94,6 +96,55 @@ static int copy(struct making *w, const struct message *m, uint32_t steps, struc
 	return flush(w, out, err);
 }
 
+/* The file once through `l`: looked at, or written anew into `to`. */
+static int walk(struct making *w, struct long_lines *l, const struct mended *from,
+		struct mended *to, struct err *err)
+{
+	char *piece = arena_alloc(&w->arena, READ_MAX);
+	uint64_t at = 0;
+
+	if (!piece)
+		return err_nomem(err);
+	while (at < from->message.body.len) {
+		ssize_t n = fd_pread(from->fd, piece, READ_MAX, at, err);
+
+		if (n <= 0)
+			return n < 0 ? -1 : err_nomem(err);
+		at += (uint64_t)n;
+		if (!to) {
+			long_lines_look(l, slice_of(piece, (size_t)n));
+			continue;
+		}
+		long_lines_add(l, slice_of(piece, (size_t)n), &w->piece);
+		if (flush(w, to, err) < 0)
+			return -1;
+	}
+	if (!to)
+		return 0;
+	long_lines_end(l, &w->piece);
+	return flush(w, to, err);
+}
+
+static int mend_lines(struct making *w, struct long_lines *l, struct mended *out, struct err *err)
+{
+	CLEANUP(mended_release) struct mended to = MENDED_INIT;
+
+	arena_reset(&w->arena); /* the message has been copied */
+	if (walk(w, l, out, NULL, err) < 0)
+		return -1;
+	if (!long_lines_begin(l))
+		return 0;
+	to.fd = fd_spool(err);
+	if (to.fd < 0 || walk(w, l, out, &to, err) < 0)
+		return -1;
+	close(out->fd);
+	out->fd = out->message.body.fd = to.fd;
+	out->message.body.len = to.message.body.len;
+	out->did |= MEND_LONG_LINES;
+	to.fd = -1;
+	return 0;
+}
+
 static int make(struct making *w, const struct message *m, uint32_t steps, struct mended *out,
 		struct err *err)
 {
@@ -107,6 +158,14 @@ static int make(struct making *w, const struct message *m, uint32_t steps, struc
 	};
 	if (copy(w, m, steps, out, err) < 0)
 		return -1;
+	if (steps & MEND_LONG_LINES) {
+		struct long_lines *l = long_lines_new();
+		int result = l ? mend_lines(w, l, out, err) : err_nomem(err);
+
+		long_lines_free(l);
+		if (result < 0)
+			return -1;
+	}
 	arena_reset(&w->arena);
 	if (scanner_run(w->scanner, &out->message, time_now(), &w->arena, err) < 0)
 		return -1;
@@ -137,12 +196,16 @@ uint32_t mended_possible(uint32_t repairs)
 
 	if (repairs & NOTE_8BIT_HEADER)
 		possible |= MEND_HEADER_8BIT;
+	if (repairs & NOTE_LONG_LINE)
+		possible |= MEND_LONG_LINES;
 	if (repairs & NOTE_NUL)
 		possible |= MEND_NUL | MEND_BINARY;
 	return possible;
 }
 
-uint32_t mended_variant(uint64_t nul_count)
+uint32_t mended_variant(uint32_t repairs, uint64_t nul_count)
 {
-	return nul_count > 0 ? MEND_NUL : 0;
+	if (nul_count > 0)
+		return MEND_NUL;
+	return repairs & NOTE_LONG_LINE ? MEND_LONG_LINES : 0;
 }

@@ -30,6 +30,6 @@ int mended_make(struct source_set *sources, const char *kind, const char *source
 uint32_t mended_possible(uint32_t repairs);
 
 /* The form in which the server may have the message, if another run has mended its body: 0 none. */
-uint32_t mended_variant(uint64_t nul_count);
+uint32_t mended_variant(uint32_t repairs, uint64_t nul_count);
 
 #endif

@@ -503,7 +503,7 @@ static int compare_mended(struct resolving *r, struct asked *a, struct err *err)
 		.source = a->c.source,
 		.locator = a->c.locator,
 		.header = whole,
-		.mended = mended_variant(a->c.nul_count),
+		.mended = mended_variant(a->c.repairs, a->c.nul_count),
 	};
 	struct content content;
 	struct fetch_chunk chunk;
@@ -533,7 +533,7 @@ static int compare_all_mended(struct resolving *r, struct err *err)
 		struct asked *a = &r->group[i];
 
 		if (a->verdict == VERDICT_OTHER && !a->c.rebuilt && !a->c.partial &&
-		    mended_variant(a->c.nul_count) && compare_mended(r, a, err) < 0)
+		    mended_variant(a->c.repairs, a->c.nul_count) && compare_mended(r, a, err) < 0)
 			return -1;
 	}
 	return 0;

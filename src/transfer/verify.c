@@ -243,7 +243,8 @@ static bool has_body(const struct upload *u)
 /* What another run has put there may have been mended: ask again, for that form. */
 static bool next_variant(struct checked *c)
 {
-	uint32_t variant = c->u->ours || c->mended ? 0 : mended_variant(c->u->nul_count);
+	uint32_t variant =
+		c->u->ours || c->mended ? 0 : mended_variant(c->u->repairs, c->u->nul_count);
 
 	if (variant == 0)
 		return false;

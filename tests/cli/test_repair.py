@@ -1,4 +1,5 @@
 """`--repair`: what a server refuses for its content goes up repaired, once, and is told."""
+import email
 import json
 import re
 
@@ -9,6 +10,7 @@ PLAIN = b"From: a@b.example\nDate: Mon, 1 Mar 2004 09:00:00 +0000\nSubject: plai
 NUL = b"From: a@b.example\nDate: Mon, 1 Mar 2004 09:00:00 +0000\nSubject: nul\nMessage-ID: <nul@b.example>\n\na\0b\nc\n"
 STRAY = b"From: a@b.example\nDate: Mon, 1 Mar 2004 09:00:00 +0000\nSubject: stray\nno field\nX-Last: y\n\nbody\n"
 EIGHT = b"From: J\xfcrgen <a@b.example>\nDate: Mon, 1 Mar 2004 09:00:00 +0000\nSubject: Gr\xfc\xdfe\n\nbody\n"
+LONG = b"From: a@b.example\nDate: Mon, 1 Mar 2004 09:00:00 +0000\nSubject: long\nMessage-ID: <long@b.example>\nContent-Type: text/html; charset=utf-8\nMIME-Version: 1.0\n\n<p>" + "Gr\u00fc\u00dfe = ".encode() * 1500 + b"\n"
 BOTH = b"From: a@b.example\nDate: Mon, 1 Mar 2004 09:00:00 +0000\nSubject: both\nMessage-ID: <both@b.example>\nno field\n\na\0b\n"
 
 
@@ -29,6 +31,8 @@ class Strict(MemServer):
             raise Refuse("Message contains NUL characters")
         if any(not re.match(rb"[!-9;-~]+:|[ \t]", line) for line in head.split(b"\r\n")[:-1]):
             raise Refuse("Message contains invalid header")
+        if any(len(row) > 9900 for row in data.split(b"\r\n")):
+            raise Refuse("Command Argument Error. 11", "BAD")  # as Exchange
         if re.search(rb"[\x80-\xff]", head):
             raise Refuse("Unable to parse message: 8-bit header")
         return data
@@ -108,6 +112,22 @@ class Steps(Repair):
                 self.state = self.folder / (step + " elsewhere")
                 self.go(server, "--repair", step)
                 self.assertOnce(server, mended)
+
+    def test_long_lines(self):
+        self.store(LONG, LONG.replace(b"<long@", b"<other@").replace(b"text/html", b"application/x"))
+        with Strict() as server:
+            result = self.go(server, "--repair", "long-lines", "--format", "json", "--verify",
+                             "full", status=rig.REFUSED)
+            self.assertIn("(long-lines)", "".join(self.notices(result)))
+            self.assertEqual(len(server.bodies("INBOX")), 4, "what is no text stays as it is")
+            sent = email.message_from_bytes(max(server.bodies("INBOX"), key=len))
+            self.assertEqual(sent["Content-Transfer-Encoding"], "quoted-printable")
+            self.assertEqual(sent.get_payload(decode=True).replace(b"\r\n", b"\n"),
+                             LONG.partition(b"\n\n")[2])
+            for state in (self.state, self.folder / "elsewhere"):
+                self.state = state
+                self.go(server, "--repair", "long-lines", status=rig.REFUSED)
+                self.assertEqual(len(server.bodies("INBOX")), 4)
 
     def folder_of(self, step):
         self.folder = self.folder / step
