@@ -436,6 +436,34 @@ class Login(LoginTest):
         self.assertIn("refused the OAuth token", result.err)
 
 
+class Https(LoginTest):
+    """The authorization server is only talked to when its certificate is right."""
+    name = "good"
+
+    def setUp(self):
+        self.auth.certificate = str(self.server.folder / "certs" / self.name)
+        self.addCleanup(setattr, self.auth, "certificate", None)
+        super().setUp()
+
+    def test_certificate(self):
+        self.assertIn("127.0.0.1", self.login(status=rig.TLS).err)
+        self.assertEqual(self.auth.heard, [])
+        self.providers.write_text(self.auth.providers(**{"ca-file": self.server.ca}))
+        self.login()
+        self.expire(10)
+        self.plan()  # the authority is kept with the tokens
+        self.assertEqual(self.grants()[-1], "refresh_token")
+
+
+class HttpsOfSomebodyElse(Https):
+    name = "wrongname"
+
+    def test_certificate(self):
+        self.providers.write_text(self.auth.providers(**{"ca-file": self.server.ca}))
+        self.login(status=rig.TLS)
+        self.assertEqual(self.auth.heard, [])
+
+
 class Nonsense(LoginTest):
     """Authorization servers that say anything but what they should."""
 

@@ -14,6 +14,7 @@ import http.server
 import itertools
 import json
 import secrets
+import ssl
 import threading
 import time
 import urllib.parse
@@ -42,6 +43,7 @@ class AuthServer:
         self.issued = []        # every secret that was given out
         self.want_secret = False
         self.numbers = itertools.count(1)
+        self.certificate = None  # NAME of NAME.pem and NAME.key: https
 
     # ---- tokens ----
 
@@ -120,7 +122,8 @@ class AuthServer:
     # ---- the server ----
 
     def endpoint(self, path):
-        return f"http://127.0.0.1:{self.port}/{path}"
+        scheme = "https" if self.certificate else "http"
+        return f"{scheme}://127.0.0.1:{self.port}/{path}"
 
     def providers(self, **more):
         """The lines of a provider file."""
@@ -162,6 +165,12 @@ class AuthServer:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # the client went away, or does not trust us
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(f"{self.certificate}.pem", f"{self.certificate}.key")
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
+                                                     do_handshake_on_connect=False)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         return self
