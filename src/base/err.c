@@ -45,6 +45,7 @@ static void fill(struct err *err, enum err_code code, enum err_scope scope, enum
 	err->scope = scope;
 	err->retry = retry;
 	err->sys_errno = sys_errno;
+	err->wait_ms = 0;
 	vsnprintf(err->text, sizeof(err->text), fmt, args);
 	trim_partial(err->text, sizeof(err->text));
 	defuse(err->text);

@@ -48,12 +48,13 @@ struct err {
 	enum err_scope scope;
 	enum err_retry retry;
 	int sys_errno;		 /* 0, or the errno behind it */
+	uint32_t wait_ms;	 /* 0, or how long the other side asks us to wait */
 	char text[ERR_TEXT_MAX]; /* UTF-8, one line, no control characters */
 };
 
 #define ERR_INIT                                                                                   \
 	{                                                                                          \
-		ERR_NONE, SCOPE_MESSAGE, RETRY_NEVER, 0, ""                                        \
+		ERR_NONE, SCOPE_MESSAGE, RETRY_NEVER, 0, 0, ""                                     \
 	}
 
 /* Fill *err from a printf format. Always returns -1. Control characters in the

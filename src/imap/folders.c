@@ -550,6 +550,8 @@ int session_create(struct session *s, const char *wire_name, enum role role, str
 	found = find_created(s, wire_name, exists, a, out, err);
 	if (found == 0)
 		*err = why;
+	if (found == 0 && why.code != ERR_REFUSED) /* not the name's fault */
+		return -1;
 	return found;
 }
 

@@ -200,6 +200,13 @@ static int wrong_secret(struct session *s, const char *words, struct err *err)
 	return s->secret.token ? refused_token(s, words, NULL, err) : wrong_password(s, words, err);
 }
 
+/* [LIMIT] of commands, not of connections (Yahoo). */
+static bool says_rate(struct slice words)
+{
+	return slice_ifind(words, SLICE_LIT("rate limit")) >= 0 ||
+	       slice_ifind(words, SLICE_LIT("too fast")) >= 0;
+}
+
 /* The server said NO (or BAD): is it the password, or something that passes? */
 static int login_refused(struct session *s, const struct response *r, const char *why_token,
 			 struct err *err)
@@ -207,7 +214,14 @@ static int login_refused(struct session *s, const struct response *r, const char
 	const char *words = response_words(r, &s->scratch);
 	enum refusal refusal = refusal_of(r);
 
-	if (says_too_many_connections(r->text) || response_has_code(r, "LIMIT"))
+	if (slice_ifind(r->text, SLICE_LIT("authenticated but not connected")) >= 0)
+		return err_set(
+			err, ERR_UNAVAILABLE, SCOPE_ACCOUNT, RETRY_LATER,
+			"%s: the password is right, but the mailbox is out of reach (too many "
+			"connections, or an account without one): %s",
+			s->host, words);
+	if (says_too_many_connections(r->text) ||
+	    (response_has_code(r, "LIMIT") && !says_rate(r->text)))
 		return err_set(err, ERR_UNAVAILABLE, SCOPE_ACCOUNT, RETRY_LATER,
 			       "%s: too many connections: %s", s->host, words);
 	if (s->secret.token && why_token)
@@ -215,9 +229,12 @@ static int login_refused(struct session *s, const struct response *r, const char
 	if (response_has_code(r, "AUTHENTICATIONFAILED") ||
 	    response_has_code(r, "AUTHORIZATIONFAILED") || response_has_code(r, "EXPIRED"))
 		return wrong_secret(s, words, err);
-	if (refusal == REFUSAL_THROTTLED || refusal == REFUSAL_SERVER)
-		return err_set(err, ERR_UNAVAILABLE, SCOPE_ACCOUNT, RETRY_LATER,
-			       "%s: the server cannot log in anybody now: %s", s->host, words);
+	if (refusal == REFUSAL_THROTTLED || refusal == REFUSAL_SERVER) {
+		err_set(err, ERR_UNAVAILABLE, SCOPE_ACCOUNT, RETRY_LATER,
+			"%s: the server cannot log in anybody now: %s", s->host, words);
+		err->wait_ms = refusal_wait_ms(err->text);
+		return -1;
+	}
 	return wrong_secret(s, words, err);
 }
 

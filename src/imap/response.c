@@ -216,9 +216,11 @@ static const struct refusal_words refusal_words[] = {
 	{ "command sent too fast", REFUSAL_THROTTLED },
 	{ "exceeded command or bandwidth limits", REFUSAL_THROTTLED },
 	{ "temporary system problem", REFUSAL_THROTTLED },
+	{ "connection closed. 14", REFUSAL_THROTTLED }, /* Exchange, after that */
 	{ "too many simultaneous connections", REFUSAL_THROTTLED },
 	{ "maximum number of connections", REFUSAL_THROTTLED },
 	{ "too many open connections", REFUSAL_THROTTLED },
+	{ "too many connections", REFUSAL_THROTTLED },
 	{ "service busy", REFUSAL_THROTTLED },
 
 	{ "over quota", REFUSAL_QUOTA },
@@ -270,6 +272,9 @@ static const struct refusal_words refusal_words[] = {
 	{ "temporary problem", REFUSAL_SERVER },
 	{ "server shutting down", REFUSAL_SERVER },
 	{ "server unavailable", REFUSAL_SERVER },
+	{ "undergoing maintenance", REFUSAL_SERVER },
+	{ "temporarily unavailable", REFUSAL_SERVER },
+	{ "try again later", REFUSAL_SERVER },
 };
 
 static enum refusal by_words(struct slice text)
@@ -297,6 +302,23 @@ enum refusal refusal_of(const struct response *r)
 	if (r->status == STATUS_BAD)
 		return REFUSAL_SYNTAX;
 	return REFUSAL_OTHER;
+}
+
+#define WAIT_MOST_MS UINT32_C(7200000) /* 50 minutes have been seen */
+
+uint32_t refusal_wait_ms(const char *words)
+{
+	static const char before[] = "backoff time: ";
+	struct slice text = slice_str(words);
+	ptrdiff_t at = slice_ifind(text, slice_str(before));
+	uint64_t ms = 0;
+
+	if (at < 0)
+		return 0;
+	text = slice_from(text, (size_t)at + sizeof(before) - 1);
+	for (size_t i = 0; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++)
+		ms = ms < WAIT_MOST_MS ? ms * 10 + (uint64_t)(text.ptr[i] - '0') : ms;
+	return ms < WAIT_MOST_MS ? (uint32_t)ms : WAIT_MOST_MS;
 }
 
 bool says_too_many_connections(struct slice words)

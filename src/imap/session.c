@@ -299,6 +299,7 @@ static void bye(struct session *s, const struct response *r)
 	err_set(&err, busy ? ERR_UNAVAILABLE : ERR_CONNECT, SCOPE_ACCOUNT, RETRY_LATER,
 		"%s: the server closed the connection: %s", s->host,
 		response_words(r, &s->scratch));
+	err.wait_ms = refusal_wait_ms(err.text);
 	session_fail(s, &err);
 }
 
@@ -467,6 +468,14 @@ int refused(struct session *s, enum verb verb, const struct response *r, enum er
 	 * gone. */
 	enum err_retry retry = response_has_code(r, "EXPUNGEISSUED") ? RETRY_NOW : RETRY_NEVER;
 
+	if (refusal_of(r) == REFUSAL_THROTTLED) {
+		const char *words = response_words(r, &s->scratch);
+
+		err_set(err, ERR_UNAVAILABLE, SCOPE_ACCOUNT, RETRY_LATER,
+			"the server puts off %s: %s", verb_name(verb), words);
+		err->wait_ms = refusal_wait_ms(words);
+		return -1;
+	}
 	return err_set(err, ERR_REFUSED, scope, retry, "the server refused %s: %s", verb_name(verb),
 		       response_words(r, &s->scratch));
 }

@@ -381,6 +381,11 @@ enum refusal {
 	REFUSAL_SYNTAX, /* BAD */
 	REFUSAL_OTHER,
 };
+/* How long a server that puts us off asks us to wait ("Suggested Backoff Time: 89000 milliseconds",
+ * Exchange), in ms, two hours at most; 0: it does not say. Also in err.wait_ms of a call that
+ * failed for that reason (ERR_UNAVAILABLE, RETRY_LATER). */
+uint32_t refusal_wait_ms(const char *words);
+
 /* From `first` to `last`, first <= last. */
 struct uid_range {
 	uint32_t first, last;

@@ -5,7 +5,7 @@
  */
 #include "plan/internal.h"
 
-_Static_assert(UPLOAD_STORED == 2 && UPLOAD_VERIFIED == 3, "as in the SQL");
+_Static_assert(ROLE_ALL == 9 && UPLOAD_STORED == 2 && UPLOAD_VERIFIED == 3, "as in the SQL");
 
 int plan_server_only(const struct planning *p, struct err *err)
 {
@@ -24,7 +24,11 @@ int plan_server_only(const struct planning *p, struct err *err)
 	st = db_stmt(p->db,
 		     "INSERT INTO server_only SELECT r.id, ?, r.size, r.internaldate FROM remote r"
 		     " JOIN folder f ON f.id = r.id >> 32 AND f.listed = 1"
-		     " WHERE r.id NOT IN (SELECT remote FROM known_here)",
+		     " WHERE r.id NOT IN (SELECT remote FROM known_here)"
+		     /* All Mail has everything once more */
+		     " AND NOT (f.role = 9 AND EXISTS (SELECT 1 FROM remote o CROSS JOIN folder g"
+		     "  ON g.id = o.id >> 32 AND g.listed = 1 AND g.role <> 9"
+		     "  WHERE o.key = r.key AND o.fields = r.fields AND o.size = r.size))",
 		     err);
 	if (!st)
 		return -1;

@@ -49,9 +49,10 @@ struct filing {
 	struct arena page_arena, names;
 	int64_t open; /* folder that is selected; 0: none */
 	uint32_t open_uidvalidity;
-	bool throttled;	 /* the last answer asked for patience */
-	bool renamed;	 /* a target has become another folder: what was loaded is stale */
-	uint32_t pauses; /* in a row */
+	bool throttled;	    /* the last answer asked for patience */
+	bool renamed;	    /* a target has become another folder: what was loaded is stale */
+	uint32_t pauses;    /* in a row */
+	struct err put_off; /* why there has to be one */
 	char reason[ERR_TEXT_MAX]; /* why what is left goes up */
 	uint64_t total, filed_at_loss;
 
@@ -328,6 +329,11 @@ static int refused(struct filing *f, const struct group *g, const struct append_
 	case REFUSAL_THROTTLED:
 	case REFUSAL_SERVER:
 		f->throttled = true;
+		err_set(&f->put_off,
+			r->refusal == REFUSAL_THROTTLED ? ERR_UNAVAILABLE : ERR_TEMPFAIL,
+			SCOPE_ACCOUNT, RETRY_LATER, "the server does not copy for now: %s",
+			r->text);
+		f->put_off.wait_ms = refusal_wait_ms(r->text);
 		return 0;
 	case REFUSAL_NO_FOLDER: /* it is made in the next pass */
 		return 0;
@@ -533,10 +539,10 @@ static int be_patient(struct filing *f, struct err *err)
 		return 0;
 	}
 	f->throttled = false;
-	if (f->pauses++ >= transfer_limits(f->t).retry_max)
+	if (f->pauses++ >= transfer_tries(f->t, &f->put_off))
 		return err_set(err, ERR_TEMPFAIL, SCOPE_ACCOUNT, RETRY_LATER,
 			       "the server does not copy messages for now");
-	return transfer_pause(f->t, transfer_backoff_ms(f->t, f->pauses - 1), err);
+	return transfer_pause_for(f->t, &f->put_off, f->pauses - 1, err);
 }
 
 static int file_method(struct filing *f, enum filing_method method, struct err *err)
@@ -597,14 +603,13 @@ static int get_back(struct filing *f, uint32_t *losses, const struct err *cause,
 	*losses = t->tally.filed > f->filed_at_loss ? 1 : *losses + 1;
 	f->filed_at_loss = t->tally.filed;
 	t->tally.reconnects++;
-	if (*losses > transfer_limits(t).retry_max) {
+	if (*losses > transfer_tries(t, cause)) {
 		*err = *cause;
 		err->retry = RETRY_LATER;
 		return -1;
 	}
-	progress_note(t->progress, "%s; connecting again", cause->text);
 	transfer_disconnect(t);
-	if (transfer_pause(t, transfer_backoff_ms(t, *losses - 1), err) < 0)
+	if (transfer_pause_for(t, cause, *losses - 1, err) < 0)
 		return -1;
 	return recover(t, err);
 }

@@ -388,18 +388,16 @@ int merge_flags(struct transfer *t, enum flag_policy policy, struct err *err)
 		.arena = ARENA_INIT(CHANGES_ARENA_MAX),
 		.names = ARENA_INIT(1u << 20),
 	};
-	struct transfer_options o = transfer_limits(t);
 
 	for (uint32_t attempt = 0;; attempt++) {
 		if (stop_check(err) < 0 || transfer_connect(t, err) < 0)
 			return -1;
 		if (merge_all(&m, policy, err) == 0)
 			break;
-		if (!transfer_line_lost(err) || attempt >= o.retry_max)
+		if (!transfer_line_lost(err) || attempt >= transfer_tries(t, err))
 			return -1;
-		progress_note(t->progress, "%s; connecting again", err->text);
 		transfer_disconnect(t);
-		if (transfer_pause(t, transfer_backoff_ms(t, attempt), err) < 0)
+		if (transfer_pause_for(t, err, attempt, err) < 0)
 			return -1;
 		t->tally.reconnects++;
 	}

@@ -26,13 +26,20 @@ struct gate_time {
 };
 struct gate_time gate_now(void);
 
-enum gate_reason { GATE_OPEN, GATE_RATE, GATE_DAY, GATE_HOURS };
+enum gate_reason {
+	GATE_OPEN,
+	GATE_RATE,
+	GATE_DAY,
+	GATE_HOURS,
+	GATE_SERVER, /* puts us off; not of gate_wait_ms() */
+};
 
 struct gate {
 	struct gate_limits limits;
 	uint64_t day_octets;	 /* sent in the 24 hours before day_utc */
 	int64_t day_utc;	 /* when that was looked up; 0: not yet */
 	uint64_t unwritten;	 /* sent, and not yet in the journal */
+	uint32_t put_off;	 /* by the server: pauses in a row */
 	double octets, messages; /* in the buckets; below 0: owed */
 	int64_t filled_ms;	 /* when the buckets were last filled; 0: never */
 };

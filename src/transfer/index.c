@@ -444,8 +444,7 @@ static int connect_again(struct transfer *t, uint32_t attempt, const struct err 
 		*err = *cause;
 		return -1;
 	}
-	progress_note(t->progress, "%s; connecting again", cause->text);
-	if (transfer_pause(t, transfer_backoff_ms(t, attempt), err) < 0)
+	if (transfer_pause_for(t, cause, attempt, err) < 0)
 		return -1;
 	transfer_disconnect(t);
 	if (transfer_connect(t, err) < 0)

@@ -20,6 +20,13 @@ uint32_t transfer_backoff_ms(const struct transfer *t, uint32_t attempt);
  * nonsense. */
 uint32_t transfer_tries(const struct transfer *t, const struct err *err);
 
+/* The same after the server has put us off: longer. */
+uint32_t transfer_throttle_ms(const struct transfer *t, uint32_t attempt);
+
+/* Tell why, and until when if that takes long, and pause before attempt number `attempt` + 1. */
+int transfer_pause_for(struct transfer *t, const struct err *cause, uint32_t attempt,
+		       struct err *err);
+
 /* True for an error after which connecting again can help. */
 bool transfer_line_lost(const struct err *err);
 

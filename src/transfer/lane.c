@@ -17,7 +17,6 @@
 #define CHUNK_UPLOADS	500 /* marked in flight by one commit */
 #define CHUNK_CAREFUL	20
 #define COMMIT_AFTER_MS 2000
-#define REST_FROM_MS	60000 /* from here on a pause is spent without connections */
 
 static void not_begun(struct batch *b)
 {
@@ -576,6 +575,7 @@ static int stored(struct lane *l, struct batch *b, const struct append_result *r
 	l->t->tally.uploaded += b->n;
 	l->t->tally.uploaded_octets += b->octets;
 	l->pauses = 0;
+	l->books->gate->put_off = 0;
 	l->refusals_in_a_row = 0;
 	progress_update(l->t->progress, l->phase_text, l->t->tally.uploaded, l->total,
 			l->t->tally.uploaded_octets);

@@ -16,6 +16,8 @@
 #include "transfer/outgoing.h"
 #include "transfer/queue.h"
 
+#define REST_FROM_MS 60000 /* from here on a pause is spent without connections */
+
 enum lane_phase {
 	PHASE_IDLE,    /* between two commands */
 	PHASE_MESSAGE, /* the next message of `writing` has to be begun */

@@ -14,8 +14,7 @@
 
 #define SERVER_TRIES	     3	/* "internal error" for the same batch */
 #define REFUSED_IN_A_ROW_MAX 25 /* then it is not the messages */
-#define BACKOFF_HINT_MAX_MS  UINT64_C(600000)
-#define CREATIONS_MAX	     1 /* again, when a folder vanishes while we upload into it */
+#define CREATIONS_MAX	     1	/* again, when a folder vanishes while we upload into it */
 
 static const char *refusal_code(enum refusal refusal)
 {
@@ -129,37 +128,43 @@ static int refuse_folder(struct lane *l, struct batch *b, const char *text)
 	return 0;
 }
 
-/* "Suggested Backoff Time: 89000 milliseconds" (Exchange); 0: no such words. */
-static uint64_t backoff_hint(const char *text)
+/* All lanes wait; for long without connections. */
+static void begin_pause(struct lane *l, uint32_t ms, const char *text)
 {
-	static const char words[] = "Backoff Time: ";
-	const char *at = strstr(text, words);
-	unsigned long long ms;
+	CLEANUP(buf_release) struct buf until = BUF_INIT(64);
 
-	if (!at)
-		return 0;
-	ms = strtoull(at + sizeof(words) - 1, NULL, 10);
-	return ms < BACKOFF_HINT_MAX_MS ? ms : BACKOFF_HINT_MAX_MS;
+	time_add_rfc3339(&until, time_now() + (ms + 999) / 1000);
+	progress_note(l->t->progress, "'%s': waiting %u s, until %s, the server says: %s",
+		      l->target.name, (ms + 999) / 1000, buf_cstr(&until), text);
+	l->books->pause_until_ms = time_monotonic_ms() + ms;
+	if (ms >= REST_FROM_MS) {
+		l->books->rest_ms = ms;
+		l->books->rest_reason = GATE_SERVER;
+		lane_stop(l);
+	}
+	if (l->shape.window > l->limits.window_octets / 8)
+		l->shape.window /= 2;
+	if (l->shape.commands > 1)
+		l->shape.commands /= 2;
 }
 
-static int pause_lane(struct lane *l, struct batch *b, const char *text)
+/* A server in trouble: soon again, and not for long. One that puts us off: when it says, or with
+ * more and more patience. */
+static int pause_lane(struct lane *l, struct batch *b, bool put_off, const char *text)
 {
-	uint64_t ms = backoff_hint(text);
+	uint32_t *pauses = put_off ? &l->books->gate->put_off : &l->pauses;
+	uint32_t most = put_off ? l->limits.throttle_max : l->limits.retry_max;
+	uint32_t ms = refusal_wait_ms(text);
 
 	if (ms == 0)
-		ms = transfer_backoff_ms(l->t, l->pauses);
+		ms = put_off ? transfer_throttle_ms(l->t, *pauses)
+			     : transfer_backoff_ms(l->t, *pauses);
 	/* Commands that were on their way are refused together: that is one pause. */
 	if (time_monotonic_ms() >= l->books->pause_until_ms) {
-		if (l->pauses++ >= l->limits.retry_max)
+		if ((*pauses)++ >= most)
 			return stop_for_later(l, b, ERR_TEMPFAIL, "the server keeps putting us off",
 					      text);
-		progress_note(l->t->progress, "'%s': waiting %u s, the server says: %s",
-			      l->target.name, (unsigned)((ms + 999) / 1000), text);
-		l->books->pause_until_ms = time_monotonic_ms() + (int64_t)ms;
-		if (l->shape.window > l->limits.window_octets / 8)
-			l->shape.window /= 2;
-		if (l->shape.commands > 1)
-			l->shape.commands /= 2;
+		begin_pause(l, ms, text);
 	}
 	lane_requeue(l, b);
 	return 0;
@@ -172,7 +177,7 @@ static int server_trouble(struct lane *l, struct batch *b, const char *text, str
 	if (b->tries == 0)
 		b->uploaded_before = l->t->tally.uploaded;
 	if (++b->tries <= SERVER_TRIES)
-		return pause_lane(l, b, text);
+		return pause_lane(l, b, false, text);
 	if (b->n > 1) /* it has been given its time: the halves get none of their own */
 		return halve(l, b, SERVER_TRIES, err);
 	if (l->queue.n > 0 && b->tries <= SERVER_TRIES + 1) { /* let the others go first */
@@ -263,7 +268,7 @@ static int react(struct lane *l, struct batch *b, enum refusal refusal, const ch
 {
 	switch (refusal) {
 	case REFUSAL_THROTTLED:
-		return pause_lane(l, b, text);
+		return pause_lane(l, b, true, text);
 	case REFUSAL_SERVER:
 		return server_trouble(l, b, text, err);
 	case REFUSAL_NO_FOLDER:

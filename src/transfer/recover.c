@@ -138,9 +138,8 @@ int recover(struct transfer *t, struct err *err)
 		if (!transfer_line_lost(err) || attempt >= transfer_tries(t, err))
 			return -1;
 		t->lost_at_ms = time_monotonic_ms();
-		progress_note(t->progress, "%s; connecting again", err->text);
 		transfer_disconnect(t);
-		if (transfer_pause(t, transfer_backoff_ms(t, attempt), err) < 0)
+		if (transfer_pause_for(t, err, attempt, err) < 0)
 			return -1;
 		t->tally.reconnects++;
 	}

@@ -664,8 +664,7 @@ int resolve(struct transfer *t, struct err *err)
 		if (commit(&r, &second) < 0 || !transfer_line_lost(err) ||
 		    attempt >= transfer_tries(t, err))
 			return -1;
-		progress_note(t->progress, "%s; connecting again", err->text);
-		if (transfer_pause(t, transfer_backoff_ms(t, attempt), err) < 0)
+		if (transfer_pause_for(t, err, attempt, err) < 0)
 			return -1;
 		t->tally.reconnects++;
 	}

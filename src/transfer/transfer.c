@@ -11,7 +11,8 @@
 #include "base/stop.h"
 #include "transfer/internal.h"
 
-#define NONSENSE_TRIES 4 /* 15 s: a server that does not speak IMAP will not learn it soon */
+#define TOLD_FROM_MS   5000 /* from here on people want to know how long it takes */
+#define NONSENSE_TRIES 4    /* 15 s: a server that does not speak IMAP will not learn it soon */
 
 struct transfer_options transfer_limits(const struct transfer *t)
 {
@@ -30,6 +31,9 @@ struct transfer_options transfer_limits(const struct transfer *t)
 	DEFAULT(retry_max, fault_hurry() ? 3 : 8);
 	DEFAULT(retry_first_ms, fault_hurry() ? 20 : 1000);
 	DEFAULT(retry_most_ms, fault_hurry() ? 100 : 60000);
+	DEFAULT(throttle_max, fault_hurry() ? 3 : 30);
+	DEFAULT(throttle_first_ms, fault_hurry() ? 20 : 30000);
+	DEFAULT(throttle_most_ms, fault_hurry() ? 100 : 3600000);
 #undef DEFAULT
 	if (o.batch_messages > BATCH_MESSAGES_MAX)
 		o.batch_messages = BATCH_MESSAGES_MAX;
@@ -54,27 +58,63 @@ int transfer_pause(struct transfer *t, uint32_t ms, struct err *err)
 	}
 }
 
+static uint32_t doubled(uint64_t ms, uint32_t most, uint32_t times)
+{
+	while (times-- > 0 && ms < most)
+		ms *= 2;
+	return ms < most ? (uint32_t)ms : most;
+}
+
 uint32_t transfer_backoff_ms(const struct transfer *t, uint32_t attempt)
 {
 	struct transfer_options o = transfer_limits(t);
-	uint64_t ms = o.retry_first_ms;
 
-	while (attempt-- > 0 && ms < o.retry_most_ms)
-		ms *= 2;
-	return ms < o.retry_most_ms ? (uint32_t)ms : o.retry_most_ms;
+	return doubled(o.retry_first_ms, o.retry_most_ms, attempt);
+}
+
+uint32_t transfer_throttle_ms(const struct transfer *t, uint32_t attempt)
+{
+	struct transfer_options o = transfer_limits(t);
+
+	return doubled(o.throttle_first_ms, o.throttle_most_ms, attempt);
+}
+
+static bool is_put_off(const struct err *err)
+{
+	return err->code == ERR_UNAVAILABLE && err->retry == RETRY_LATER;
+}
+
+int transfer_pause_for(struct transfer *t, const struct err *cause, uint32_t attempt,
+		       struct err *err)
+{
+	CLEANUP(buf_release) struct buf until = BUF_INIT(64);
+	uint32_t ms = is_put_off(cause) ? transfer_throttle_ms(t, attempt)
+					: transfer_backoff_ms(t, attempt);
+
+	if (cause->wait_ms > 0)
+		ms = cause->wait_ms;
+	time_add_rfc3339(&until, time_now() + ms / 1000);
+	if (ms >= TOLD_FROM_MS)
+		progress_note(t->progress, "%s; waiting until %s", cause->text, buf_cstr(&until));
+	else
+		progress_note(t->progress, "%s; connecting again", cause->text);
+	return transfer_pause(t, ms, err);
 }
 
 uint32_t transfer_tries(const struct transfer *t, const struct err *err)
 {
 	uint32_t most = transfer_limits(t).retry_max;
 
+	if (is_put_off(err))
+		return transfer_limits(t).throttle_max;
 	return err->code == ERR_PROTOCOL && most > NONSENSE_TRIES ? NONSENSE_TRIES : most;
 }
 
 bool transfer_line_lost(const struct err *err)
 {
 	return err->code == ERR_CONNECT || err->code == ERR_EOF || err->code == ERR_TIMEOUT ||
-	       ((err->code == ERR_PROTOCOL || err->code == ERR_TLS) && err->retry != RETRY_NEVER);
+	       ((err->code == ERR_PROTOCOL || err->code == ERR_TLS) && err->retry != RETRY_NEVER) ||
+	       is_put_off(err);
 }
 
 bool transfer_folder_shut(const struct err *err)
@@ -89,8 +129,6 @@ int transfer_connect(struct transfer *t, struct err *err)
 		return 0;
 	transfer_disconnect(t);
 	for (uint32_t attempt = 0;; attempt++) {
-		uint32_t ms = transfer_backoff_ms(t, attempt);
-
 		if (stop_check(err) < 0)
 			return -1;
 		if (session_open(t->connect, &t->session, err) == 0)
@@ -98,7 +136,13 @@ int transfer_connect(struct transfer *t, struct err *err)
 		t->session = NULL;
 		if (err->retry == RETRY_NEVER || err->code == ERR_INTERRUPTED)
 			return -1;
-		if (attempt >= transfer_tries(t, err))
+		uint32_t ms = transfer_backoff_ms(t, attempt);
+
+		if (err->code == ERR_UNAVAILABLE && ms < transfer_throttle_ms(t, 0))
+			ms = transfer_throttle_ms(t, 0); /* it counts connections for a while */
+		if (err->wait_ms > ms)
+			ms = err->wait_ms;
+		if (attempt >= transfer_limits(t).retry_max || attempt >= transfer_tries(t, err))
 			break;
 		progress_note(t->progress, "%s; trying again in %u s", err->text,
 			      (ms + 999) / 1000);

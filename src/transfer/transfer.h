@@ -49,9 +49,14 @@ struct transfer_options {
 	uint32_t connections;	 /* at the same time, at most; 4, or what the profile says */
 	enum compress_mode compress;
 	uint32_t repair;    /* enum mend: what may be done to messages that are refused; nothing */
-	uint32_t retry_max; /* reconnects, or pauses after a throttle, without progress; 8 */
+	uint32_t retry_max; /* reconnects without progress; 8 */
 	uint32_t retry_first_ms; /* the first pause, doubled each time; 1,000 */
 	uint32_t retry_most_ms;	 /* the longest; 60,000 */
+	/* When the server puts us off without saying for how long. Some lock an account for a day.
+	 */
+	uint32_t throttle_max;	    /* pauses without progress; 30: more than a day */
+	uint32_t throttle_first_ms; /* 30,000 */
+	uint32_t throttle_most_ms;  /* 3,600,000 */
 };
 
 /* What the steps met and the exit status depends on. */

@@ -485,7 +485,6 @@ int undo(struct transfer *t, int64_t run, const struct undo_options *options,
 	 struct undo_tally *tally, struct err *err)
 {
 	struct undoing *w = calloc(1, sizeof(*w));
-	struct transfer_options o = transfer_limits(t);
 	int result;
 
 	if (!w)
@@ -501,11 +500,10 @@ int undo(struct transfer *t, int64_t run, const struct undo_options *options,
 	};
 	for (uint32_t attempt = 0;; attempt++) {
 		result = undo_once(w, err);
-		if (result == 0 || !transfer_line_lost(err) || attempt >= o.retry_max)
+		if (result == 0 || !transfer_line_lost(err) || attempt >= transfer_tries(t, err))
 			break;
-		progress_note(t->progress, "%s; connecting again", err->text);
 		transfer_disconnect(t);
-		if (transfer_pause(t, transfer_backoff_ms(t, attempt), err) < 0)
+		if (transfer_pause_for(t, err, attempt, err) < 0)
 			break;
 		t->tally.reconnects++;
 	}

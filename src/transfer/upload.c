@@ -30,6 +30,7 @@ static int rest(struct uploading *up, const struct lines *ls, struct err *err)
 		[GATE_RATE] = "the rate that was set",
 		[GATE_DAY] = "the day's limit is reached",
 		[GATE_HOURS] = "outside of the hours that were set",
+		[GATE_SERVER] = "the server asks for patience",
 	};
 	CLEANUP(buf_release) struct buf until = BUF_INIT(64);
 
@@ -87,14 +88,13 @@ static int get_back(struct uploading *up, const struct err *cause, struct err *e
 	up->losses = t->tally.uploaded > up->uploaded_at_loss ? 1 : up->losses + 1;
 	up->uploaded_at_loss = t->tally.uploaded;
 	t->tally.reconnects++;
-	if (up->losses > up->limits.retry_max) {
+	if (up->losses > transfer_tries(t, cause)) {
 		*err = *cause;
 		err->retry = RETRY_LATER;
 		return -1;
 	}
-	progress_note(t->progress, "%s; connecting again", cause->text);
 	transfer_disconnect(t);
-	if (transfer_pause(t, transfer_backoff_ms(t, up->losses - 1), err) < 0)
+	if (transfer_pause_for(t, cause, up->losses - 1, err) < 0)
 		return -1;
 	return recover(t, err);
 }

@@ -57,7 +57,7 @@ struct verifying {
 	bool one_by_one; /* one message of the page cannot be fetched */
 	bool whole;	 /* what the FETCH at work asks for */
 	uint64_t in_commit, done;
-	uint64_t keywords_missing, rewritten; /* in the folder */
+	uint64_t keywords_missing, rewritten, had_already; /* in the folder */
 };
 
 static void verifying_release(struct verifying *v)
@@ -148,6 +148,12 @@ static bool must_look(const struct verifying *v, const struct upload *u,
 	return row->size != u->wire_len || u->nul_count > 0;
 }
 
+/* A server that keeps one message of each Message-ID may have had one before we sent ours. */
+static bool may_be_twin(const struct verifying *v, const struct checked *c)
+{
+	return !v->present && c->u->has_keys && session_profile(v->t->session)->one_per_id;
+}
+
 static int check_row(struct verifying *v, struct checked *c, struct err *err)
 {
 	struct remote_row row;
@@ -158,7 +164,7 @@ static int check_row(struct verifying *v, struct checked *c, struct err *err)
 	if (got < 0)
 		return -1;
 	if (got == 0) {
-		if (!v->present && c->u->has_keys && session_profile(v->t->session)->one_per_id)
+		if (may_be_twin(v, c))
 			finding(c, CHECK_TWIN,
 				"acknowledged, but not there: the server keeps one message of each "
 				"Message-ID");
@@ -171,6 +177,11 @@ static int check_row(struct verifying *v, struct checked *c, struct err *err)
 	c->mended = c->u->mended;
 	if (!v->present)
 		check_attributes(v, c, &row);
+	if (c->verdict == CHECK_DIFFERS && may_be_twin(v, c)) {
+		v->had_already++; /* with the flags and the date that it has: look at its text */
+		c->verdict = CHECK_LOOK;
+		return 0;
+	}
 	if (c->verdict == CHECK_SAME &&
 	    (must_look(v, c->u, &row) ||
 	     (v->level >= VERIFY_HEADER && !v->present && !is_original(c->u) &&
@@ -223,6 +234,10 @@ static void conclude(struct verifying *v, struct checked *c, const struct conten
 		c->body_only = true;
 	} else if (!same) {
 		tell_difference(c, content, total);
+		if (may_be_twin(v, c))
+			finding(c, CHECK_TWIN,
+				"the server keeps one message of each Message-ID, and has another "
+				"than this one");
 	} else if (c->body_only) {
 		c->verdict = CHECK_REWRITTEN;
 	} else if (content->compare.changes) {
@@ -541,6 +556,9 @@ static int note_changes(struct verifying *v, struct err *err)
 	if (note_folder(v, &v->keywords_missing, "keywords-missing",
 			"the server did not keep all keywords", err) < 0)
 		return -1;
+	if (note_folder(v, &v->had_already, "had-already",
+			"the server had them already, and kept their flags and dates", err) < 0)
+		return -1;
 	return note_folder(v, &v->rewritten, "altered",
 			   "altered by the server: header fields rewritten, the body is the same",
 			   err);
@@ -602,8 +620,7 @@ static int verify_patiently(struct verifying *v, struct err *err)
 		if (commit(v, &second) < 0 || !transfer_line_lost(err) ||
 		    attempt >= transfer_tries(v->t, err))
 			return -1;
-		progress_note(v->t->progress, "%s; connecting again", err->text);
-		if (transfer_pause(v->t, transfer_backoff_ms(v->t, attempt), err) < 0)
+		if (transfer_pause_for(v->t, err, attempt, err) < 0)
 			return -1;
 		v->t->tally.reconnects++;
 	}

@@ -87,6 +87,41 @@ Test(imap_grammar, refusals)
 		  REFUSAL_THROTTLED },
 		{ "a NO [LIMIT] APPEND Rate limit hit.", REFUSAL_THROTTLED },
 		{ "a NO [UNAVAILABLE] Temporary System Problem", REFUSAL_THROTTLED },
+		{ "a NO [LIMIT] IMAP command sent too fast", REFUSAL_THROTTLED },
+		{ "a NO [LIMIT] no", REFUSAL_THROTTLED },
+		{ "a NO [INUSE] mailbox in use", REFUSAL_THROTTLED },
+		{ "a NO [ALERT] Account exceeded command or bandwidth limits. (Failure)",
+		  REFUSAL_THROTTLED },
+		{ "* BYE Connection closed. 14", REFUSAL_THROTTLED },
+		{ "a NO [ALERT] Too many simultaneous connections. (Failure)", REFUSAL_THROTTLED },
+		{ "a NO [LIMIT] Maximum number of connections from user+IP exceeded",
+		  REFUSAL_THROTTLED },
+		{ "a NO Too many open connections (3 of 3 for alice)", REFUSAL_THROTTLED },
+		{ "a NO Service busy", REFUSAL_THROTTLED },
+		{ "a NO Your quota has been exceeded.", REFUSAL_QUOTA },
+		{ "a NO Quota limit will be exceeded", REFUSAL_QUOTA },
+		{ "a NO The storage limit has been exceeded", REFUSAL_QUOTA },
+		{ "a NO Mailbox is full", REFUSAL_QUOTA },
+		{ "a NO Blocks limit exceeded", REFUSAL_QUOTA },
+		{ "a NO Maximum size of appendable message has been exceeded.", REFUSAL_TOO_BIG },
+		{ "a NO maximum message size exceeded", REFUSAL_TOO_BIG },
+		{ "* BYE Literal size too large", REFUSAL_TOO_BIG },
+		{ "a BAD command line limit exceeded", REFUSAL_TOO_BIG },
+		{ "a NO Message contains bare newlines", REFUSAL_CONTENT },
+		{ "a NO Unable to parse message", REFUSAL_CONTENT },
+		{ "a NO header limit reached", REFUSAL_CONTENT },
+		{ "a NO The message contains a virus", REFUSAL_CONTENT },
+		{ "a NO Unexpected exception (took 3548 ms)", REFUSAL_CONTENT },
+		{ "a BAD Invalid system flag \\Foo", REFUSAL_FLAGS },
+		{ "a NO Invalid flag", REFUSAL_FLAGS },
+		{ "a BAD unknown systemflag", REFUSAL_FLAGS },
+		{ "a BAD Unrecognized flag", REFUSAL_FLAGS },
+		{ "a NO [CANNOT] Keyword length too long", REFUSAL_FLAGS },
+		{ "a NO Mailbox was deleted under us", REFUSAL_SERVER },
+		{ "* BYE Temporary problem, please try again later", REFUSAL_SERVER },
+		{ "* BYE Server shutting down", REFUSAL_SERVER },
+		{ "a NO Server Unavailable. 15", REFUSAL_SERVER },
+		{ "a NO [ALERT] account undergoing maintenance", REFUSAL_SERVER },
 		{ "a NO Message contains NUL characters", REFUSAL_CONTENT },
 		{ "a NO Message contains invalid header", REFUSAL_CONTENT },
 		{ "a BAD Command Argument Error. 11", REFUSAL_CONTENT },
@@ -109,6 +144,29 @@ Test(imap_grammar, refusals)
 		cr_expect(refusal_of(&r) == rows[i].want, "%s: %d", rows[i].in,
 			  (int)refusal_of(&r));
 	}
+}
+
+Test(imap_grammar, how_long_to_wait)
+{
+	static const struct {
+		const char *words;
+		uint32_t want;
+	} rows[] = {
+		{ "Request is throttled. Suggested Backoff Time: 89000 milliseconds", 89000 },
+		{ "request is throttled. suggested backoff time: 5 milliseconds", 5 },
+		{ "Suggested Backoff Time: 3000000 milliseconds", 3000000 },
+		{ "Suggested Backoff Time: 7200000 milliseconds", 7200000 },
+		{ "Suggested Backoff Time: 7200001 milliseconds", 7200000 },
+		{ "Suggested Backoff Time: 99999999999999999999999 milliseconds", 7200000 },
+		{ "Suggested Backoff Time: soon", 0 },
+		{ "Suggested Backoff Time: ", 0 },
+		{ "[LIMIT] Rate limit hit.", 0 },
+		{ "", 0 },
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++)
+		cr_expect(refusal_wait_ms(rows[i].words) == rows[i].want, "%s: %u", rows[i].words,
+			  (unsigned)refusal_wait_ms(rows[i].words));
 }
 
 Test(imap_grammar, capabilities)
