@@ -50,8 +50,8 @@ int ahead_announce(struct session *s, enum verb verb, struct args *args, struct 
 	args_end(args);
 	if (session_check(s, err) < 0 || buf_ok(&args->text, "a command", err) < 0)
 		return -1;
-	if (args->bad || args->n_literals > 0 || session_ahead_room(s) == 0 || s->append.open ||
-	    s->n_undone > 0)
+	if (args->bad || args->n_literals > 0 || s->command.wants_continue ||
+	    session_ahead_room(s) == 0 || s->append.open || s->n_undone > 0)
 		return 0;
 	a = at(s, s->ahead.n);
 	a->verb = verb;
