@@ -134,7 +134,8 @@ class Life(rig.ServerTest):
 
     def undo(self, run, *options, status=rig.OK):
         return self.hoist("undo", str(run), *options, "--state", self.state, "--tls-ca",
-                          self.server.ca, password=self.server.password, status=status)
+                          self.server.ca, password=self.server.password, status=status,
+                          timeout=1800)  # without MOVE it goes one by one
 
     def undo_all(self):
         for run in range(self.report()["run"], 0, -1):
