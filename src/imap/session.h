@@ -284,7 +284,8 @@ int session_fetch_next(struct session *s, struct fetch_chunk *out, struct err *e
 /* Say now what will be asked soon: session_status(), session_examine(), session_index_start() and
  * session_flags_start() with the same arguments then find their answers under way or here. In that
  * order they should be asked; one that is not asked for costs its answer's octets. 1: said; 0: no
- * room now, or it cannot be said ahead; -1. A folder without messages must not be asked for them.
+ * room now, or it cannot be said ahead; -1. A folder without messages must not be asked for them,
+ * and no folder for messages and flags at once: some servers answer the two mixed.
  */
 size_t session_ahead_room(const struct session *s);
 int session_status_ahead(struct session *s, const char *wire_name, struct err *err);

@@ -303,22 +303,37 @@ static const struct folder_status *status_of(const struct indexing *ix, int64_t 
 
 /* ---- asking ahead ---- */
 
-/* What read_changes() is going to ask, if nothing happens in the folder until then: 1 said, 0 not,
- * -1. */
+static bool reads_whole(const struct remote_folder *f, const struct folder_status *now)
+{
+	return f->uidvalidity != now->uidvalidity || f->uidnext == 0 || now->messages < f->messages;
+}
+
+static bool flags_same(const struct remote_folder *f, const struct folder_status *now)
+{
+	return f->highestmodseq > 0 && now->highestmodseq == f->highestmodseq;
+}
+
+/* New messages and changed flags: two FETCH on their way at once would be answered as one by
+ * servers that work on both (Dovecot), and flags be taken for rows. These wait for their turn. */
+static bool asks_twice(const struct remote_folder *f, const struct folder_status *now)
+{
+	return now->messages > 0 && !reads_whole(f, now) && !same_messages(f, now) &&
+	       !flags_same(f, now);
+}
+
+/* What read_changes() is going to ask, if nothing happens in the folder until then. */
 static int announce_rows(struct session *s, const struct remote_folder *f,
 			 const struct folder_status *now, struct err *err)
 {
 	bool told = f->highestmodseq > 0 && now->highestmodseq >= f->highestmodseq;
 
 	if (now->messages == 0)
-		return 1;
-	if (f->uidvalidity != now->uidvalidity || f->uidnext == 0 || now->messages < f->messages)
+		return 0;
+	if (reads_whole(f, now))
 		return session_index_ahead(s, 1, err);
-	if (!same_messages(f, now) && session_index_ahead(s, f->uidnext, err) < 0)
-		return -1;
-	if (told && now->highestmodseq == f->highestmodseq)
-		return 1;
-	return session_flags_ahead(s, told ? f->highestmodseq : 0, err);
+	if (!same_messages(f, now))
+		return session_index_ahead(s, f->uidnext, err);
+	return flags_same(f, now) ? 0 : session_flags_ahead(s, told ? f->highestmodseq : 0, err);
 }
 
 /* INBOX may be read by UIDLs, which asks other things. */
@@ -346,7 +361,7 @@ static int announce_folder(struct indexing *ix, const struct remote_folder *f, s
 
 	if ((f->attributes & ATTR_NOSELECT) || (now && unchanged(f, now, true)))
 		return 1;
-	if (!now)
+	if (!now || asks_twice(f, now))
 		return 0;
 	if (can_tell(ix->t, f, now, &can, err) < 0)
 		return -1;
@@ -358,7 +373,7 @@ static int announce_folder(struct indexing *ix, const struct remote_folder *f, s
 	return announce_rows(ix->t->session, f, now, err) < 0 ? -1 : 1;
 }
 
-#define ASKED_AT_MOST 3 /* questions that a folder has ahead */
+#define ASKED_AT_MOST 2 /* questions that a folder has ahead */
 
 /* Ask ahead what the folders behind the present one have to be asked, as far as there is room. */
 static int scout(struct indexing *ix, struct err *err)
