@@ -7,7 +7,8 @@ import rig
 from faultproxy import FaultProxy
 
 
-class Filing(rig.ServerTest):
+class Life(rig.ServerTest):
+    """A Maildir, and the server's INBOX that most of its mail was fetched from."""
     server_options = {"extra": "ssl = no"}
 
     def to(self, **more):
@@ -35,6 +36,8 @@ class Filing(rig.ServerTest):
         out = self.hoist("report", "--format", "json", "--state", self.state, *options).out
         return json.loads(out)
 
+
+class Filing(Life):
     def assertOnlyFiled(self):
         """Nothing but local-only mail was sent."""
         balance = self.report()["balance"]
@@ -157,6 +160,23 @@ class Filing(rig.ServerTest):
 
     def copies(self, how):
         return how == "copy"
+
+
+class Flags(Life):
+    def test_flags_of_here_or_of_there(self):
+        """Of what is in place already, and of what is filed; what has not changed is not sent again."""
+        for whose in ("local", "server"):
+            with self.subTest(flags=whose):
+                self.run_it("--flags", whose)
+                expected = self.life.expected(flags=whose)
+                self.assertNotEqual(expected, self.life.expected(), "the flags differ")
+                self.assertMailboxes(expected, self.account())
+                before = self.account()
+                self.run_it("--flags", whose)
+                self.assertEqual(self.account(), before, "a second run has nothing to do")
+            self.user = self.server.new_user()
+            self.state = self.folder / "another"
+            self.fill()
 
 
 class Undo(rig.ServerTest):
