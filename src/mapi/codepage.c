@@ -1,8 +1,8 @@
 /*
- * Code pages (codepage.h): one table, and iconv(3). Names are those of the IANA
- * registry where it has them; iconv names are glibc's, and the wider of two where
- * Microsoft's code page is a superset of the standard (932 is CP932, not Shift_JIS;
- * 936 is GBK; 949 is UHC).
+ * Code pages (codepage.h): one table, iconv(3), and what that lacks. Names are
+ * those of the IANA registry where it has them; iconv names are glibc's, and the
+ * wider of two where Microsoft's code page is a superset of the standard (932 is
+ * CP932, not Shift_JIS; 936 is GBK; 949 is UHC).
  */
 #include "mapi/codepage.h"
 
@@ -12,14 +12,16 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "mapi/codepage_own.h"
 
-#define REPLACEMENT "\xef\xbf\xbd"
+#define REPLACEMENT  "\xef\xbf\xbd"
+#define CODEPAGE_GBK 936
 
 struct row {
 	int cp;
-	bool ascii;	  /* octets below 0x80 are ASCII and stand for nothing else */
-	const char *mime; /* NULL: no charset of MIME */
-	const char *iconv;
+	bool ascii;	   /* octets below 0x80 are ASCII and stand for nothing else */
+	const char *mime;  /* NULL: no charset of MIME */
+	const char *iconv; /* NULL: a table of our own, or HZ */
 };
 
 static const struct row rows[] = {
@@ -78,11 +80,13 @@ static const struct row rows[] = {
 	{ 10001, true, NULL, "CP932" },
 	{ 10002, true, NULL, "CP950" },
 	{ 10003, true, NULL, "EUC-KR" },
+	{ 10006, true, NULL, NULL },
 	{ 10007, true, NULL, "MAC-CYRILLIC" },
 	{ 10008, true, NULL, "EUC-CN" },
 	{ 10017, true, NULL, "MAC-UK" },
 	{ 10029, true, NULL, "MAC-CENTRALEUROPE" },
-	{ 10079, true, NULL, "MAC-IS" },
+	{ 10079, true, NULL, NULL }, /* MAC-IS of glibc has Inuit letters instead */
+	{ 10081, true, NULL, NULL },
 	{ 12000, false, "utf-32le", "UTF-32LE" },
 	{ 12001, false, "utf-32be", "UTF-32BE" },
 	{ 20127, true, "us-ascii", "CP1252" }, /* what calls itself ASCII seldom is */
@@ -137,6 +141,7 @@ static const struct row rows[] = {
 	{ 51936, true, "gb2312", "GBK" },
 	{ 51949, true, "euc-kr", "UHC" },
 	{ 51950, true, NULL, "EUC-TW" },
+	{ CODEPAGE_HZ, false, NULL, NULL }, /* no browser reads it any more */
 	{ 54936, true, "gb18030", "GB18030" },
 	{ 65000, false, "utf-7", "UTF-7" },
 	{ 65001, true, "utf-8", "UTF-8" },
@@ -189,6 +194,9 @@ static const struct {
 	{ "koi8-ru", 21866 },
 	{ "x-mac-roman", 10000 },
 	{ "mac", 10000 },
+	{ "x-mac-greek", 10006 },
+	{ "x-mac-icelandic", 10079 },
+	{ "x-mac-turkish", 10081 },
 	{ "x-euc-jp", 51932 },
 	{ "x-euc", 51932 },
 	{ "iso-8859-11", 28601 },
@@ -199,7 +207,8 @@ static const struct {
 	{ "x-cp1252", 1252 },
 	{ "x-cp1250", 1250 },
 	{ "x-cp1251", 1251 },
-	{ "hz-gb-2312", 52936 },
+	{ "hz-gb-2312", CODEPAGE_HZ },
+	{ "hz", CODEPAGE_HZ },
 };
 
 /* Primary language of an LCID -> ANSI code page; where the country decides, the country's row
@@ -259,6 +268,11 @@ const char *codepage_charset(int cp)
 	return r ? r->mime : NULL;
 }
 
+bool codepage_known(int cp)
+{
+	return find(cp) != NULL;
+}
+
 const char *codepage_iconv(int cp)
 {
 	const struct row *r = find(cp);
@@ -278,7 +292,7 @@ int codepage_of_charset(struct slice name)
 		if (slice_ieq(name, slice_str(aliases[i].name)))
 			return aliases[i].cp;
 	for (size_t i = 0; i < N_ROWS; i++)
-		if (slice_ieq(name, slice_str(rows[i].iconv)))
+		if (rows[i].iconv && slice_ieq(name, slice_str(rows[i].iconv)))
 			return rows[i].cp;
 	if (slice_istarts(name, SLICE_LIT("cp")))
 		name = slice_from(name, 2);
@@ -316,6 +330,7 @@ int codepage_windows(int cp)
 
 struct codepages {
 	iconv_t cd[N_ROWS];
+	bool hz_pairs; /* where the text in HZ stands */
 };
 
 struct codepages *codepages_new(void)
@@ -345,7 +360,8 @@ static iconv_t converter(struct codepages *c, const struct row *r)
 void codepages_load(struct codepages *c)
 {
 	for (size_t i = 0; i < N_ROWS; i++)
-		converter(c, &rows[i]);
+		if (rows[i].iconv)
+			converter(c, &rows[i]);
 }
 
 static size_t ascii_prefix(struct slice s)
@@ -401,6 +417,38 @@ static int run(iconv_t cd, bool last, struct slice in, struct buf *out, size_t *
 	return lossy;
 }
 
+/* GBK, not GB 2312: Windows reads the pairs of HZ by its own code page. */
+static int run_hz(struct codepages *c, bool last, struct slice in, struct buf *out, size_t *used)
+{
+	iconv_t cd = converter(c, find(CODEPAGE_GBK));
+	size_t took, ignored, len;
+	char gb[2];
+	int lossy = 0;
+
+	if (cd == NOT_THERE) {
+		*used = in.len;
+		return add_guessed(in, out);
+	}
+	*used = 0;
+	while ((took = hz_next(&c->hz_pairs, last, slice_from(in, *used), gb, &len)) > 0) {
+		lossy |= run(cd, true, slice_of(gb, len), out, &ignored);
+		*used += took;
+	}
+	return lossy;
+}
+
+/* The code pages of codepage_own.h. */
+static int run_own(struct codepages *c, int cp, bool last, struct slice in, struct buf *out,
+		   size_t *used)
+{
+	const uint16_t *half = codepage_half(cp);
+
+	if (!half)
+		return run_hz(c, last, in, out, used);
+	*used = in.len;
+	return codepage_from_half(half, in, out);
+}
+
 int codepage_convert(struct codepages *c, int cp, bool first, bool last, struct slice in,
 		     struct buf *out, size_t *used)
 {
@@ -414,6 +462,10 @@ int codepage_convert(struct codepages *c, int cp, bool first, bool last, struct 
 		*used = in.len;
 		return 0;
 	}
+	if (first)
+		c->hz_pairs = false;
+	if (r && !r->iconv)
+		return run_own(c, cp, last, in, out, used);
 	if (r)
 		cd = converter(c, r);
 	else if (!utf8_valid(in)) /* nobody knows: Western, as Outlook itself assumes */

@@ -17,7 +17,10 @@
  * unknown, and text in it has to be converted before it goes into a message. */
 const char *codepage_charset(int cp);
 
-/* The name iconv(3) knows it by, or NULL: unknown. */
+/* Can text in it be converted? */
+bool codepage_known(int cp);
+
+/* The name iconv(3) knows it by, or NULL: unknown, or converted without iconv(3). */
 const char *codepage_iconv(int cp);
 
 /* The code page of a charset name (MIME's, iconv's, or a common alias; case ignored), or 0. */

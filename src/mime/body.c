@@ -75,7 +75,7 @@ static bool is_wide(int codepage)
 /* Could these octets be text of that code page? */
 static bool plausible(int codepage, const struct census *count)
 {
-	if (codepage <= 0 || codepage_iconv(codepage) == NULL)
+	if (codepage <= 0 || !codepage_known(codepage))
 		return false;
 	if (count->high == 0)
 		return true;

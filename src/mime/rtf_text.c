@@ -156,7 +156,7 @@ static void font_word(struct rtf_reader *r, const struct rtf_token *t)
 		r->font = t->number;
 	else if (strcmp(t->word, "fcharset") == 0)
 		define_font(r, codepage_of_font(r, t->number));
-	else if (strcmp(t->word, "cpg") == 0 && codepage_iconv(t->number) != NULL)
+	else if (strcmp(t->word, "cpg") == 0 && codepage_known(t->number))
 		define_font(r, t->number);
 }
 
@@ -245,7 +245,7 @@ static bool state_word(struct rtf_reader *r, const struct rtf_token *t)
 		top(r)->skip_after_u = t->number < 0 || t->number > 16 ? 1 : t->number;
 	else if (strcmp(word, "u") == 0)
 		add_unit(r, t->number);
-	else if (strcmp(word, "ansicpg") == 0 && codepage_iconv(t->number) != NULL)
+	else if (strcmp(word, "ansicpg") == 0 && codepage_known(t->number))
 		top(r)->codepage = r->default_codepage = t->number;
 	else if (strcmp(word, "mac") == 0)
 		top(r)->codepage = r->default_codepage = 10000;

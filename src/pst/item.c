@@ -249,7 +249,7 @@ static int code_page(struct props *p)
 {
 	int cp = props_int(p, 0x3ffd);
 
-	if (cp > 0 && cp != 1200 && codepage_iconv(cp))
+	if (cp > 0 && cp != 1200 && codepage_known(cp))
 		return cp;
 	return p->v.texts->cp ? p->v.texts->cp : codepage_windows(props_int(p, 0x3fde));
 }

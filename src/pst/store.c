@@ -32,7 +32,7 @@ static int said_code_page(struct pst *p, const struct node *node)
 	    props_open(&props, p->n, &p->texts, node->data, node->sub, &p->scratch, &ignored) < 0)
 		return 0;
 	cp = props_int(&props, CODE_PAGE);
-	if (cp > 0 && cp != CODEPAGE_UTF8 && codepage_iconv(cp))
+	if (cp > 0 && cp != CODEPAGE_UTF8 && codepage_known(cp))
 		return cp;
 	lcid = props_int(&props, LOCALE);
 	return lcid > 0 ? codepage_of_locale((uint32_t)lcid) : 0;
