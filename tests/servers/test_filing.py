@@ -1,4 +1,5 @@
 """Filing by a real Dovecot: what POP left in INBOX goes where the user keeps it, without an upload."""
+import itertools
 import json
 import re
 
@@ -177,6 +178,59 @@ class Flags(Life):
             self.user = self.server.new_user()
             self.state = self.folder / "another"
             self.fill()
+
+
+class Seen(rig.ServerTest):
+    """POP's RETR marks what it fetches as read: of such messages the local program knows better."""
+    server_options = {"extra": "ssl = no"}
+
+    def to(self):
+        return ["--to", self.server.plain_url(self.user), "--state", self.state]
+
+    def profile(self, mails):
+        profile = self.folder / "pop.example.org"
+        profile.mkdir()
+        for name in ("Inbox", "Work"):
+            (profile / f"{name}.msf").write_bytes(b"// <!-- <mdb:mork:z v=\"1.4\"/> -->\n")
+            (profile / name).write_bytes(b"".join(
+                b"From - Mon Mar  1 10:00:00 2004\nX-Mozilla-Status: %04x\n"
+                b"X-Mozilla-Status2: 00000000\n" % here
+                + (b"X-UIDL: opaque%d\n" % number if popped else b"")
+                + data.replace(b"\r\n", b"\n") + b"\n"
+                for number, (where, here, _, popped, data) in enumerate(mails) if where == name))
+        (profile / "popstate.dat").write_bytes(b"# POP3 State File\n*pop.example.org me\n")
+        return profile
+
+    def test_follows_the_store_where_pop_has_fetched(self):
+        mails = []
+        for where, here, there, popped in itertools.product(
+                ("Inbox", "Work"), (0, 1), ("", r"\Seen", r"\Seen \Flagged"), (False, True)):
+            number = len(mails)
+            mails.append((where, here, there, popped,
+                          b"From: a@b.example\r\nSubject: mail %d\r\nMessage-ID: <m%d@b.example>\r\n"
+                          b"Date: Mon, 1 Mar 2004 09:00:00 +0000\r\n\r\ntext %d\r\n" % ((number,) * 3)))
+            self.server.append(self.user, "INBOX", mails[-1][-1], there)
+        self.run_to_server("run", f"thunderbird:{self.profile(mails)}")
+
+        def flags():
+            return {(row["folder"], row["data"]): row["flags"]
+                    for row in self.server.dump(self.user, content=True)}
+        expected = {}
+        for where, here, there, popped, data in mails:
+            expected["INBOX", data] = sorted(there.split())
+            seen = here if popped else here or r"\Seen" in there
+            expected["INBOX" if where == "Inbox" else where, data] = sorted(
+                [r"\Seen"] * seen + [flag for flag in there.split() if flag != r"\Seen"])
+        self.assertEqual(flags(), expected)
+        # Once: what the user reads there afterwards stays read.
+        client = self.server.connect(self.user)
+        for folder in ("INBOX", "Work"):
+            client.select(folder)
+            client.uid("STORE", "1:*", "+FLAGS.SILENT", r"(\Seen)")
+        client.logout()
+        read = flags()
+        self.run_to_server("run", f"thunderbird:{self.folder / 'pop.example.org'}")
+        self.assertEqual(flags(), read)
 
 
 class Undo(rig.ServerTest):
