@@ -36,12 +36,14 @@ struct shape shape_of(uint32_t capabilities, uint64_t append_limit, const struct
 
 	if (capabilities & CAP_MULTIAPPEND)
 		s.messages = options->batch_messages;
-	if (capabilities & CAP_LITERAL_PLUS)
+	if (capabilities & CAP_LITERAL_PLUS) {
 		s.plain_max = options->sync_above;
-	else if (capabilities & CAP_LITERAL_MINUS)
-		s.plain_max = LITERAL_MINUS_MAX;
-	else
+		s.plain_most = UINT64_MAX;
+	} else if (capabilities & CAP_LITERAL_MINUS) {
+		s.plain_max = s.plain_most = LITERAL_MINUS_MAX;
+	} else {
 		s.commands = COMMANDS_MAX_SYNC;
+	}
 	restrain(&s, profile);
 	return s;
 }
@@ -52,7 +54,7 @@ struct shape shape_careful(const struct shape *s)
 
 	careful.messages = 1;
 	careful.commands = 1;
-	careful.plain_max = 0;
+	careful.plain_max = careful.plain_most = 0;
 	return careful;
 }
 
@@ -75,14 +77,19 @@ static bool near_limit(const struct shape *s, uint64_t size)
 	return s->append_limit != 0 && size > s->append_limit / 2;
 }
 
-static bool waits_by_size(const struct shape *s, uint64_t size)
+/* A large message waits, so that a server with a limit of its own refuses it before its octets.
+ * Each wait costs a round trip in which nothing moves: where a larger one has been stored, there is
+ * no such limit to be feared. */
+static bool waits_by_size(const struct shape *s, uint64_t size, uint64_t taken)
 {
-	return size > s->plain_max || near_limit(s, size);
+	if (near_limit(s, size))
+		return true;
+	return size > s->plain_max && (size > taken || size > s->plain_most);
 }
 
-bool batch_waits(const struct shape *s, uint64_t size, bool proven)
+bool batch_waits(const struct shape *s, uint64_t size, uint64_t taken, bool proven)
 {
-	return !proven || waits_by_size(s, size);
+	return !proven || waits_by_size(s, size, taken);
 }
 
 static bool goes_alone(const struct shape *s, uint64_t size)

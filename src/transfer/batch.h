@@ -16,7 +16,8 @@ struct shape {
 	uint64_t octets;       /* of one command, unless its first message alone has more */
 	uint64_t window;       /* octets not acknowledged, above which no command is begun */
 	uint32_t commands;     /* the same in commands */
-	uint64_t plain_max;    /* octets up to which a literal needs no "+": 0 none */
+	uint64_t plain_max;    /* octets up to which a literal needs no "+": 0 none; */
+	uint64_t plain_most;   /* the same where the server has taken so large a message before */
 	uint64_t alone_above;  /* octets above which a message goes in a command of its own */
 	uint64_t append_limit; /* 0: none known */
 	uint32_t noop_every;   /* commands of the same kind in a row, then another: 0 any number */
@@ -37,8 +38,8 @@ void shape_slow(struct shape *s, const struct gate_limits *limits);
 size_t batch_cut(const struct shape *s, const struct upload *uploads, size_t n);
 
 /* Does this message wait for "+"? `proven`: the server has accepted an APPEND line with these flags
- * in this folder. */
-bool batch_waits(const struct shape *s, uint64_t size, bool proven);
+ * in this folder; `taken`: the size of the largest message that it has stored. */
+bool batch_waits(const struct shape *s, uint64_t size, uint64_t taken, bool proven);
 
 /* Identity of a flag set, for telling whether it is proven. */
 uint64_t flag_set_hash(const struct flag_set *flags);

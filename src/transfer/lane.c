@@ -364,6 +364,7 @@ void lane_unprove(struct lane *l)
 {
 	l->folder_proven = false;
 	l->books->proven_flags = 0;
+	l->books->taken = 0;
 }
 
 static int begin_octets(struct lane *l, const struct upload *u, struct err *err)
@@ -376,7 +377,8 @@ static int begin_octets(struct lane *l, const struct upload *u, struct err *err)
 		.size = u->wire_len,
 		.literal8 = u->mended == MEND_BINARY,
 		.synchronising = u->mended == MEND_BINARY ||
-				 batch_waits(&l->shape, u->wire_len, is_proven(l, &u->flags)),
+				 batch_waits(&l->shape, u->wire_len, l->books->taken,
+					     is_proven(l, &u->flags)),
 	};
 
 	if (l->writing->ticket == 0) {
@@ -572,6 +574,9 @@ static int stored(struct lane *l, struct batch *b, const struct append_result *r
 			return -1;
 	if (sane)
 		l->base = r->last_uid + 1;
+	for (size_t i = b->first; i < b->first + b->n; i++)
+		if (l->books->taken < b->chunk->uploads[i].wire_len)
+			l->books->taken = b->chunk->uploads[i].wire_len;
 	l->t->tally.uploaded += b->n;
 	l->t->tally.uploaded_octets += b->octets;
 	l->pauses = 0;

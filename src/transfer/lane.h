@@ -39,6 +39,7 @@ struct books {
 	int64_t transaction_ms;
 	int64_t pause_until_ms;
 	uint32_t proven_flags; /* FLAG_* that the server has taken on an APPEND line */
+	uint64_t taken;	       /* octets of the largest message that it has stored */
 };
 
 struct lane {

@@ -53,17 +53,23 @@ Test(transfer, batch_cut)
 static const struct {
 	const char *name;
 	uint32_t capabilities;
-	uint64_t append_limit, size;
+	uint64_t append_limit, size, taken;
 	bool proven, want;
 } waits[] = {
-	{ "small, proven", ALL, 0, 100, true, false },
-	{ "small, first of its flags", ALL, 0, 100, false, true },
-	{ "at the bound", ALL, 0, 500, true, false },
-	{ "over the bound", ALL, 0, 501, true, true },
-	{ "near the limit", ALL, 300, 151, true, true },
-	{ "LITERAL-, 4096", CAP_LITERAL_MINUS, 0, 4096, true, false },
-	{ "LITERAL-, 4097", CAP_LITERAL_MINUS, 0, 4097, true, true },
-	{ "no LITERAL+", CAP_MULTIAPPEND, 0, 1, true, true },
+	{ "small, proven", ALL, 0, 100, 0, true, false },
+	{ "small, first of its flags", ALL, 0, 100, 0, false, true },
+	{ "at the bound", ALL, 0, 500, 0, true, false },
+	{ "over the bound", ALL, 0, 501, 0, true, true },
+	{ "a larger one was stored", ALL, 0, 501, 501, true, false },
+	{ "a smaller one was stored", ALL, 0, 502, 501, true, true },
+	{ "stored, but with other flags", ALL, 0, 501, 501, false, true },
+	{ "stored, yet near the limit", ALL, 300, 151, 200, true, true },
+	{ "LITERAL-, stored", CAP_LITERAL_MINUS, 0, 4097, 5000, true, true },
+	{ "no LITERAL+, stored", CAP_MULTIAPPEND, 0, 1, 5000, true, true },
+	{ "near the limit", ALL, 300, 151, 0, true, true },
+	{ "LITERAL-, 4096", CAP_LITERAL_MINUS, 0, 4096, 0, true, false },
+	{ "LITERAL-, 4097", CAP_LITERAL_MINUS, 0, 4097, 0, true, true },
+	{ "no LITERAL+", CAP_MULTIAPPEND, 0, 1, 0, true, true },
 };
 
 Test(transfer, batch_cut_at_other_flags)
@@ -83,8 +89,8 @@ Test(transfer, batch_waits)
 		struct shape s =
 			shape_of(waits[i].capabilities, waits[i].append_limit, &unknown, &options);
 
-		cr_expect_eq(batch_waits(&s, waits[i].size, waits[i].proven), waits[i].want, "%s",
-			     waits[i].name);
+		cr_expect_eq(batch_waits(&s, waits[i].size, waits[i].taken, waits[i].proven),
+			     waits[i].want, "%s", waits[i].name);
 	}
 }
 
@@ -94,7 +100,7 @@ Test(transfer, batch_careful)
 	struct upload two[2] = { { .wire_len = 1 }, { .wire_len = 1 } };
 
 	cr_expect_eq(batch_cut(&careful, two, 2), 1);
-	cr_expect(batch_waits(&careful, 1, true));
+	cr_expect(batch_waits(&careful, 1, 5000, true));
 	cr_expect_eq(careful.commands, 1);
 }
 
