@@ -63,18 +63,24 @@ class Faults(rig.ServerTest):
         points = self.passages()
         self.assertGreaterEqual(len(points), self.points_min, sorted(points))
         resumed = collections.Counter()
-        cases = 0
+        cases = deaths = 0
         for name, count in sorted(points.items()):
             for passage in some_of(count):
                 cases += 1
                 with self.subTest(point=name, passage=passage):
                     self.fresh_account(f"{name}-{passage}")
-                    self.run_once(f"{name}:{passage}", status=rig.FAULT)
+                    # How often the journal commits depends on the time that the server takes: the
+                    # last passages of a point are not reached in every run.
+                    died = self.run_once(f"{name}:{passage}", status=None)
+                    self.assertIn(died.status, (rig.OK, rig.FAULT), str(died))
+                    self.assertTrue(died.status == rig.FAULT or passage > 1, str(died))
+                    deaths += died.status == rig.FAULT
                     self.run_once()
                     self.assertComplete()
                 resumed |= self.passages()
+        self.assertGreaterEqual(deaths, cases * 3 // 4)
         only_resumed = sorted(set(resumed) - set(points))
-        print(f"     {len(points)} points, {cases} deaths; only on resuming: "
+        print(f"     {len(points)} points, {deaths} deaths; only on resuming: "
               f"{' '.join(only_resumed) or 'none'}", flush=True)
         self.die_while_resuming(points, only_resumed)
 
