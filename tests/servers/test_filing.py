@@ -233,6 +233,41 @@ class Seen(rig.ServerTest):
         self.assertEqual(flags(), read)
 
 
+class Duplicates(rig.ServerTest):
+    """With --keep-duplicates: two are filed at home, and one lies in the server's INBOX."""
+    server_options = {"extra": "ssl = no"}
+    MAIL = b"From: a@b.example\r\nSubject: twice\r\nMessage-ID: <t@b.example>\r\n\r\ntwice\r\n"
+
+    def to(self):
+        return ["--to", self.server.plain_url(self.user), "--state", self.state]
+
+    def folders(self):
+        return [row["folder"] for row in self.server.dump(self.user)]
+
+    def test_two_of_one(self):
+        source = self.folder / "maildir"
+        for part in ("cur", "new", "tmp", ".Work/cur", ".Work/new", ".Work/tmp"):
+            (source / part).mkdir(parents=True)
+        for number in range(2):
+            path = source / f".Work/cur/{1078131600 + number}.{number}.host:2,S"
+            path.write_bytes(self.MAIL.replace(b"\r\n", b"\n"))
+        for how, left in (("copy", ["INBOX"]), ("move", [])):
+            with self.subTest(how=how):
+                self.user = self.server.new_user()
+                self.state = self.folder / how
+                self.server.append(self.user, "INBOX", self.MAIL)
+                for _ in range(2):  # a second run has nothing to do
+                    self.run_to_server("run", source, "--keep-duplicates", "--file", how)
+                    self.assertEqual(self.folders(), left + ["Work", "Work"])
+                self.run_to_server("undo", "1")
+                self.assertEqual(self.folders(), ["INBOX"])
+
+
+class DuplicatesWithoutMove(Duplicates):
+    server_options = {"extra": "ssl = no\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR UIDPLUS "
+                               "MULTIAPPEND NAMESPACE UNSELECT"}
+
+
 class Undo(rig.ServerTest):
     """As before: message for message, flag for flag."""
     server_options = {"extra": "ssl = no"}
