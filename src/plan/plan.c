@@ -246,9 +246,8 @@ _Static_assert(ROLE_INBOX == 1 && ROLE_ALL == 9, "as in UNFILED");
 	" WHEN 4 THEN coalesce(d.left_out, iif(d.partial AND NOT :partial, '" REASON_PARTIAL       \
 	"', '" REASON_NOT_IN_PLAN "'))"                                                            \
 	" WHEN 5 THEN iif(d.unreadable, '" REASON_UNREADABLE "', '" REASON_UNDECIDED "')"          \
-	" ELSE CASE WHEN :verify THEN iif(d.perishes, '" REASON_PERISHING "', '" REASON_MISSING    \
-	"')"                                                                                       \
-	"  WHEN " IN_DOUBT " THEN '" REASON_IN_DOUBT "'"                                           \
+	" ELSE CASE WHEN " IN_DOUBT " THEN '" REASON_IN_DOUBT "'"                                  \
+	"  WHEN :verify THEN iif(d.perishes, '" REASON_PERISHING "', '" REASON_MISSING "')"        \
 	"  WHEN " TOO_BIG " THEN '" REASON_TOO_BIG "'"                                             \
 	"  WHEN EXISTS (SELECT 1 FROM item o CROSS JOIN candidate c ON c.sha256 = o.sha256"        \
 	"   AND c.verdict = 2 CROSS JOIN remote r ON r.id = c.remote AND r.key = o.key"            \

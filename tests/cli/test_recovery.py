@@ -59,6 +59,29 @@ class Recovery(Uploading):
                 self.run_to(server)
                 self.assertHas(server, *messages)
 
+    def test_verified_before_it_is_known(self):
+        """The run could not come back to see what has arrived. What did is not called missing."""
+        class Gone(Single):
+            back = False
+
+            def talk(self, line):
+                if self.back or not self.lost:
+                    super().talk(line)
+
+        messages = [HEAD + b"\r\ntext %03d\r\n" % i for i in range(5)]
+        self.write(*messages)
+        with Gone() as server:
+            self.run_to(server, None)
+            self.assertNotEqual(self.result.status, rig.OK, str(self.result))
+            server.back = True
+            verify = ("verify", self.source, "--to", server.url(), "--state", self.state)
+            result = self.hoist(*verify, password="x", status=rig.DIFFERS)
+            self.assertIn("it is not yet known whether it arrived", result.out)
+            self.assertNotIn("is not on the server", result.out)
+            self.run_to(server)
+            self.assertHas(server, *messages)
+            self.hoist(*verify, password="x")
+
     def test_the_first_is_refused(self):
         """Equal header fields and sizes: only the bodies tell that the first one is not there."""
         bad, *good = [HEAD + b"\r\ntext %03d\r\n" % i for i in range(6)]
