@@ -1,4 +1,5 @@
 """Filing by a real Dovecot: what POP left in INBOX goes where the user keeps it, without an upload."""
+import hashlib
 import itertools
 import json
 import re
@@ -345,6 +346,65 @@ class Undo(rig.ServerTest):
 class UndoWithoutMove(Undo):
     server_options = {"extra": "ssl = no\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR UIDPLUS "
                                "MULTIAPPEND NAMESPACE UNSELECT"}
+
+    def mark(self, folder, *uids):
+        """The user marks them as deleted, and does not expunge."""
+        client = self.server.connect(self.user)
+        client.select(folder)
+        client.uid("STORE", ",".join(map(str, uids)), "+FLAGS", r"(\Deleted)")
+        client.logout()
+
+    def marked(self):
+        return sorted((row["folder"], row["sha256"]) for row in self.server.dump(self.user)
+                      if r"\Deleted" in row["flags"])
+
+    def inbox(self, folder):
+        """UIDs in INBOX of what is at home in that folder."""
+        at_home = {hashlib.sha256(mail.data).hexdigest() for mail in self.life.mails
+                   if mail.folder == folder and mail.data not in self.life.local_only}
+        return [row["uid"] for row in self.before
+                if row["folder"] == "INBOX" and row["sha256"] in at_home]
+
+    def test_marks_of_before_survive(self):
+        only_there = [row["uid"] for row in self.before if row["message_id"] == "<n3@s>"]
+        self.mark("INBOX", *only_there, self.inbox("INBOX")[0], *self.inbox("Work")[:2])
+        self.before = self.server.dump(self.user)
+        self.assertEqual(len(self.marked()), 4)
+        self.run_it("--file", "move")
+        self.undo()
+        self.assertAsBefore(uids=False)
+
+    def test_marks_on_what_was_moved_survive(self):
+        self.run_it("--file", "move")
+        moved = [row["uid"] for row in self.server.dump(self.user) if row["folder"] == "Family"]
+        self.mark("Family", *moved[:2])
+        marked = {digest for _, digest in self.marked()}
+        self.assertEqual(len(marked), 2)
+        self.undo(status=None)
+        self.assertEqual({digest for _, digest in self.marked()}, marked)
+        self.assertEqual(sorted(row["sha256"] for row in self.server.dump(self.user)),
+                         sorted(row["sha256"] for row in self.before))
+
+    def test_marks_in_the_middle_survive(self):
+        """The user marks an original when it has been copied and is not yet taken away; ours are
+        there, too, when the run dies."""
+        theirs = self.inbox("Family")[:2]
+        self.run_dying("file-stored:1")
+        self.mark("INBOX", *theirs)
+        marked = self.marked()
+        self.run_dying("file-before-expunge:1")
+        self.assertGreater(len(self.marked()), len(marked))
+        self.undo(run="2")
+        self.undo(run="1")
+        self.assertEqual(self.marked(), marked)
+        for row in self.before:
+            if row["uid"] in theirs:
+                row["flags"] = sorted([*row["flags"], r"\Deleted"])
+        self.assertAsBefore(uids=False)
+
+    def run_dying(self, fault):
+        self.run_to_server("run", self.source, "--file", "move", status=rig.FAULT,
+                           env={"MAILHOIST_FAULT": fault, "MAILHOIST_HURRY": "1"})
 
 
 class UndoWithoutUidplus(rig.ServerTest):
