@@ -21,7 +21,9 @@ class Demo(unittest.TestCase):
     def start(self):
         return subprocess.Popen([DEMO], cwd=rig.TOP, env=os.environ | {"TMPDIR": str(self.folder)},
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, text=True, start_new_session=True)
+                                stderr=subprocess.STDOUT, text=True, start_new_session=True,
+                                # ignored where a script started the tests in the background
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     def assertNothingLeft(self, output):
         self.assertEqual(list(self.folder.iterdir()), [], output)
