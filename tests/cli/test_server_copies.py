@@ -1,0 +1,81 @@
+"""Filing by servers whose COPY is peculiar, and what then is repaired or told."""
+import json
+
+import rig
+from memserver import MemServer
+
+OLD = "05-Mar-2004 10:11:12 +0000"
+MAIL = b"From: a@b.example\r\nSubject: mail %d\r\nMessage-ID: <m%d@b.example>\r\n\r\ntext %d\r\n"
+
+
+def mail(number):
+    return MAIL % (number, number, number)
+
+
+class Forgetful(MemServer):
+    """COPY drops keywords."""
+
+    def copy(self, message, folder):
+        flags = {flag for flag in message.flags if flag.startswith("\\")}
+        return self.store(folder, message.data, flags, message.date)
+
+
+class Redating(MemServer):
+    """COPY dates the copy anew."""
+
+    def copy(self, message, folder):
+        return self.store(folder, message.data, message.flags, "22-Nov-2026 01:02:03 +0000")
+
+
+class Copies(rig.ProgramTest):
+    def at_home(self, numbers, flags="S"):
+        self.source = self.folder / "maildir"
+        for part in ("cur", "new", "tmp", ".Work/cur", ".Work/new", ".Work/tmp"):
+            (self.source / part).mkdir(parents=True)
+        for number in numbers:
+            path = self.source / f".Work/cur/{1078131600 + number}.{number}.host:2,{flags}"
+            path.write_bytes(mail(number).replace(b"\r\n", b"\n"))
+
+    def run_to(self, server, *options, status=rig.OK):
+        return self.hoist("run", self.source, "--to", server.url(), "--state", self.state,
+                          *options, password="x", status=status,
+                          env={"MAILHOIST_HURRY": "1"})
+
+    def report(self):
+        return json.loads(self.hoist("report", "--format", "json", "--state", self.state).out)
+
+    def found(self, server, name):
+        return [(m.data, m.flags, m.date) for m in server.folders[name].messages]
+
+    def test_what_copy_drops_is_stored(self):
+        self.at_home(range(6))
+        words = [("\\Seen", "$Label1", "$Forwarded"), ("\\Seen", "$Label1"), ("\\Seen",)] * 2
+        for how in ("copy", "move"):
+            for capabilities in (MemServer.capabilities, MemServer.capabilities + " MOVE"):
+                with self.subTest(how=how, capabilities=capabilities), Forgetful() as server:
+                    server.capabilities = capabilities
+                    self.state = self.folder / f"{how}{len(capabilities)}"
+                    for number, flags in enumerate(words):
+                        server.put("INBOX", mail(number), flags, OLD)
+                    expected = self.found(server, "INBOX")
+                    self.run_to(server, "--file", how)
+                    self.assertEqual(self.found(server, "Work"), expected)
+                    self.assertEqual(self.found(server, "INBOX"), expected if how == "copy" else [])
+                    self.assertEqual(self.report()["balance"]["uploaded"], 0)
+                    stores = [c.rest for c in server.commands("UID")
+                              if c.rest.startswith("STORE") and "$" in c.rest]
+                    self.assertEqual(len(stores), 2, "equal changes go into one STORE")
+
+    def test_date_that_copy_changes(self):
+        """It cannot be repaired: the original, which still has it, is not taken away."""
+        self.at_home(range(3))
+        with Redating() as server:
+            for number in range(3):
+                server.put("INBOX", mail(number), ("\\Seen",), OLD)
+            before = self.found(server, "INBOX")
+            result = self.run_to(server, "--file", "move", status=rig.DIFFERS)
+            self.assertIn("date is 2026-11-22T01:02:03Z, should be 2004-03-05T10:11:12Z", result.out)
+            self.assertEqual(self.found(server, "INBOX"), before)
+            self.run_to(server, "--file", "move", status=None)
+            self.assertEqual(self.found(server, "INBOX"), before)
+            self.assertEqual(sorted(server.bodies("Work")), [data for data, _, _ in before])
