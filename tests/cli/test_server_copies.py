@@ -1,9 +1,11 @@
-"""Filing by servers whose COPY is peculiar, and what then is repaired or told."""
+"""Filing by servers whose COPY is peculiar, and of very many messages."""
+import collections
 import json
 
 import rig
 from memserver import MemServer
 
+LINE_MAX = 8000  # octets with CRLF (RFC 7162 4)
 OLD = "05-Mar-2004 10:11:12 +0000"
 MAIL = b"From: a@b.example\r\nSubject: mail %d\r\nMessage-ID: <m%d@b.example>\r\n\r\ntext %d\r\n"
 
@@ -28,12 +30,13 @@ class Redating(MemServer):
 
 
 class Copies(rig.ProgramTest):
-    def at_home(self, numbers, flags="S"):
+    def at_home(self, numbers, name="Work"):
         self.source = self.folder / "maildir"
-        for part in ("cur", "new", "tmp", ".Work/cur", ".Work/new", ".Work/tmp"):
+        for part in ("cur", "new", "tmp"):
             (self.source / part).mkdir(parents=True)
+            (self.source / f".{name}" / part).mkdir(parents=True)
         for number in numbers:
-            path = self.source / f".Work/cur/{1078131600 + number}.{number}.host:2,{flags}"
+            path = self.source / f".{name}/cur/{1078131600 + number}.{number}.host:2,S"
             path.write_bytes(mail(number).replace(b"\r\n", b"\n"))
 
     def run_to(self, server, *options, status=rig.OK):
@@ -79,3 +82,24 @@ class Copies(rig.ProgramTest):
             self.run_to(server, "--file", "move", status=None)
             self.assertEqual(self.found(server, "INBOX"), before)
             self.assertEqual(sorted(server.bodies("Work")), [data for data, _, _ in before])
+
+    def test_many_with_gaps_between_them(self):
+        """Every second UID, of ten digits each, into a folder with a long name."""
+        name = "Work" * 40
+        self.at_home(range(0, 5000, 2), name)
+        with MemServer() as server:
+            server.folders["INBOX"].uidnext = 4000000001
+            for number in range(5000):
+                server.put("INBOX", mail(number), ("\\Seen",))
+            self.run_to(server, "--file", "move")
+            self.assertEqual(server.bodies(name), [mail(n) for n in range(0, 5000, 2)])
+            self.assertEqual(server.bodies("INBOX"), [mail(n) for n in range(1, 5000, 2)])
+            longest, count = collections.Counter(), collections.Counter()
+            for tag, command, rest in server.heard:
+                verb = rest.split(" ")[0] if command == "UID" else command
+                octets = len(f"{tag} {command} {rest}\r\n")
+                longest[verb], count[verb] = max(longest[verb], octets), count[verb] + 1
+        self.assertLessEqual(max(longest.values()), LINE_MAX, longest)
+        for verb in ("COPY", "STORE", "EXPUNGE"):
+            self.assertGreater(longest[verb], LINE_MAX - 300, "as many as fit on a line")
+            self.assertLessEqual(count[verb], 5)
