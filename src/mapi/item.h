@@ -34,6 +34,15 @@ struct mapi_blob {
 	uint64_t handle[2]; /* the implementation's */
 };
 
+/* What a report of delivery says of one recipient: only in the rows of such items. */
+struct mapi_delivery {
+	int32_t status; /* PidTagNonDeliveryReportStatusCode: 511 for 5.1.1; 0 unknown */
+	bool diagnosed;
+	int32_t diagnostic;	/* PidTagNonDeliveryReportDiagCode, if diagnosed */
+	const char *remote_mta; /* PidTagRemoteMessageTransferAgent */
+	const char *info;	/* PidTagSupplementaryInfo */
+};
+
 /* One person, from a recipient row or from the sender properties. NULL: absent. */
 struct mapi_person {
 	int type;	       /* PidTagRecipientType, low nibble: 1 To, 2 Cc, 3 Bcc; 0 unknown */
@@ -42,6 +51,7 @@ struct mapi_person {
 	const char *address;   /* PidTagEmailAddress: an X.500 DN where the type is EX */
 	const char *smtp;      /* PidTagSmtpAddress, PidTagSenderSmtpAddress, ... */
 	struct slice entry_id; /* PidTagEntryId: a one-off entry id holds type and address */
+	struct mapi_delivery delivery;
 };
 
 enum mapi_attach_method {

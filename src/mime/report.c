@@ -8,10 +8,12 @@
 #include <strings.h>
 
 #include "mime/address.h"
+#include "mime/delivery.h"
 
-#define TAG_ORIGINAL_ID 0x1046 /* PidTagOriginalMessageId */
-#define DELIVERY	"delivery-status"
-#define DISPOSITION	"disposition-notification"
+#define TAG_ORIGINAL_ID	  0x1046 /* PidTagOriginalMessageId */
+#define TAG_REPORTING_MTA 0x6820 /* PidTagReportingMessageTransferAgent */
+#define DELIVERY	  "delivery-status"
+#define DISPOSITION	  "disposition-notification"
 
 /* The longer suffix first. */
 static const struct report rows[] = {
@@ -62,10 +64,23 @@ static void write_head(struct composer *c, const struct report *r)
 		    r->type);
 }
 
-static void write_recipient(struct composer *c, const struct report *r, const char *address)
+static void write_recipient(struct composer *c, const struct report *r, const char *address,
+			    const struct mapi_delivery *d)
 {
-	outlet_addf(&c->out, "\r\nFinal-Recipient: rfc822; %s\r\nAction: %s\r\nStatus: %s\r\n",
-		    address, r->action, r->status);
+	outlet_addf(&c->out, "\r\nFinal-Recipient: rfc822; %s\r\n", address);
+	delivery_write(&c->out, d, r->action, r->status);
+}
+
+static void write_reporting_mta(struct composer *c, const struct entity *e, struct arena *a)
+{
+	struct mapi_value name = { .type = MAPI_ABSENT };
+
+	e->item->ops->property(e->item, TAG_REPORTING_MTA, a, &name);
+	if (name.type == MAPI_TEXT && slice_trim(name.bytes).len > 0)
+		delivery_write_mta(&c->out, "Reporting-MTA", name.bytes);
+	else
+		outlet_adds(&c->out, "Reporting-MTA: dns; " ADDRESS_UNRESOLVED_DOMAIN "\r\n");
+	arena_reset(a);
 }
 
 static void write_delivery(struct composer *c, const struct entity *e, const struct report *r)
@@ -76,15 +91,16 @@ static void write_delivery(struct composer *c, const struct entity *e, const str
 	struct err err = ERR_INIT;
 	size_t row = 0;
 
-	outlet_adds(&c->out, "Reporting-MTA: dns; " ADDRESS_UNRESOLVED_DOMAIN "\r\n");
+	write_reporting_mta(c, e, &a);
 	for (; e->item->ops->recipient(e->item, row, &a, &p, &err) > 0; row++) {
 		address_resolve(c, e, &p, &a, &m);
 		if (m.address != NULL)
-			write_recipient(c, r, m.address);
+			write_recipient(c, r, m.address, &p.delivery);
 		arena_reset(&a);
 	}
 	if (row == 0)
-		write_recipient(c, r, "unknown@" ADDRESS_UNRESOLVED_DOMAIN);
+		write_recipient(c, r, "unknown@" ADDRESS_UNRESOLVED_DOMAIN,
+				&(struct mapi_delivery){ 0 });
 }
 
 /* Who read it is who the report comes from. */

@@ -6,6 +6,7 @@
 #include "pst/store.h"
 
 #include <inttypes.h>
+#include <strings.h>
 
 #include "pst/bytes.h"
 
@@ -366,6 +367,18 @@ static int broken(struct err *err, const struct mapi_item *item, const char *wha
 		       "item %" PRIx32 ": its %s cannot be read", item->nid, what);
 }
 
+static void read_delivery(struct mapi_delivery *out, struct table *t, struct arena *a)
+{
+	int32_t n = table_int(t, 0x0c20);
+
+	out->status = n == MAPI_NONE ? 0 : n;
+	n = table_int(t, 0x0c05);
+	out->diagnosed = n != MAPI_NONE;
+	out->diagnostic = n;
+	out->remote_mta = table_text(t, 0x0c21, a);
+	out->info = table_text(t, 0x0c1b, a);
+}
+
 static int item_recipient(const struct mapi_item *item, size_t row, struct arena *a,
 			  struct mapi_person *out, struct err *err)
 {
@@ -392,6 +405,8 @@ static int item_recipient(const struct mapi_item *item, size_t row, struct arena
 				     .smtp = table_text(t, 0x39fe, a) };
 	type = table_int(t, 0x0c15);
 	out->type = type == MAPI_NONE ? 0 : type & 0xf;
+	if (strncasecmp(item->message_class, "REPORT.", 7) == 0)
+		read_delivery(&out->delivery, t, a);
 	if (table_cell(t, 0x0fff, &entry) && entry.type == TYPE_BINARY &&
 	    value_bytes(&t->v, &entry, KEY_MAX, a, &out->entry_id, &bad) < 0)
 		t->v.degraded |= MAPI_DEGRADED_BLOCK;

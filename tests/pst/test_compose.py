@@ -161,6 +161,7 @@ class Composed(unittest.TestCase):
             self.assertEqual(message.get_content_type(), "multipart/report")
             self.assertEqual(message.get_param("report-type"), item["report"])
             self.assertIn("message/" + item["report"], tree(message))
+            self.assertIn("\r\n".join(item["status"]).encode(), octets)
 
     def facts(self, item, facts):
         missing = set(item["fidelity"]) - set(facts["fidelity"])

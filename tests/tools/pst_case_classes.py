@@ -47,16 +47,20 @@ def report_cases(c):
     original = Message("the original", "Original text", ME, to(("Gone", "gone@example.net")),
                        when=1500000000, message_id="<original@example.org>")
     status = [recipient(TO, "Gone", "gone@example.net", properties={
-        0x0C200003: 550, 0x0C04_0003: 1, 0x0C05_0003: 0xFFFFFFFF, 0x0C1B001F: "550 5.1.1 unknown user",
+        0x0C200003: 511, 0x0C21_001F: "mx.example.net", 0x0C04_0003: 1, 0x0C05_0003: 0xFFFFFFFF,
+        0x0C1B001F: "550 5.1.1 unknown user",
         0x1001001F: "unknown user"})]
     properties = {0x0032_0040: filetime(T0), 0x0049001F: "the original",
                   0x1046001F: "<original@example.org>"}
 
     def report(case, cls, kind, **more):
-        c.add(case, c.inbox, {"report": kind, "text": None}, cls=cls, recipients=more.pop("rows", status),
+        expect = {"report": kind, "text": None, "status": more.pop("status", [])}
+        c.add(case, c.inbox, expect, cls=cls, recipients=more.pop("rows", status),
               properties=properties, **more)
 
     report("not-delivered", "REPORT.IPM.Note.NDR", "delivery-status", body="Your message did not reach",
+           status=["Final-Recipient: rfc822; gone@example.net", "Action: failed", "Status: 5.1.1",
+                   "Remote-MTA: dns; mx.example.net", "Diagnostic-Code: smtp; 550 5.1.1 unknown user"],
            attachments=[Attachment("the original", original)])
     report("delivered", "REPORT.IPM.Note.DR", "delivery-status", body=None)
     report("read", "REPORT.IPM.Note.IPNRN", "disposition-notification", body=None)

@@ -170,6 +170,79 @@ Test(mime_items, reports)
 	}
 }
 
+/* Each recipient of a report bears what the store knows of it. */
+Test(mime_items, report_recipients)
+{
+	static const struct {
+		const char *name, *class;
+		struct mapi_delivery delivery;
+		const char *want;
+	} rows[] = {
+		{ "nothing known", "REPORT.IPM.Note.NDR", { 0 }, "Status: 5.0.0\r\n\r\n--" },
+		{ "a number", "REPORT.IPM.Note.NDR", { .status = 522 }, "Status: 5.2.2\r\n" },
+		{ "a number that is none",
+		  "REPORT.IPM.Note.NDR",
+		  { .status = 950 },
+		  "Status: 5.0.0\r\n" },
+		{ "a code of X.400",
+		  "REPORT.IPM.Note.NDR",
+		  { .diagnosed = true, .diagnostic = 35 },
+		  "Status: 5.1.1\r\n" },
+		{ "a code of X.400 that is none",
+		  "REPORT.IPM.Note.NDR",
+		  { .diagnosed = true, .diagnostic = -1 },
+		  "Status: 5.0.0\r\n" },
+		{ "the code of a message that arrived",
+		  "REPORT.IPM.Note.DR",
+		  { .diagnosed = true, .diagnostic = 0 },
+		  "Action: delivered\r\nStatus: 2.0.0\r\n" },
+		{ "Exchange",
+		  "REPORT.IPM.Note.NDR",
+		  { .status = 500, .info = "<mx.example.net #5.1.1 smtp;550 5.1.1 unknown>" },
+		  "Status: 5.1.1\r\nRemote-MTA: dns; mx.example.net\r\n"
+		  "Diagnostic-Code: smtp;550 5.1.1 unknown\r\n\r\n--" },
+		{ "Exchange, short",
+		  "REPORT.IPM.Note.NDR",
+		  { .info = "< #5.2.1>" },
+		  "Status: 5.2.1\r\n\r\n--" },
+		{ "a server's reply",
+		  "REPORT.IPM.Note.NDR",
+		  { .remote_mta = "mx.example.net", .info = "550 5.7.1 go away" },
+		  "Status: 5.7.1\r\nRemote-MTA: dns; mx.example.net\r\n"
+		  "Diagnostic-Code: smtp; 550 5.7.1 go away\r\n" },
+		{ "words",
+		  "REPORT.IPM.Note.NDR",
+		  { .info = "no such\r\nAction: relayed" },
+		  "Status: 5.0.0\r\nX-Supplementary-Info: no such Action: relayed\r\n\r\n--" },
+		{ "a server with a blank",
+		  "REPORT.IPM.Note.NDR",
+		  { .remote_mta = "The Server" },
+		  "Remote-MTA: x-unknown; The Server\r\n" },
+	};
+	static const struct fake_property mta = { MAPI_SET_OTHER, 0x6820,
+						  TEXT_VALUE("dns; mail.example.com") };
+	CLEANUP(buf_release) struct buf out = BUF_INIT(OUT_MAX);
+	struct fake_item f;
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct mapi_person gone = { .type = 1,
+					    .addr_type = "SMTP",
+					    .address = "gone@example.net",
+					    .delivery = rows[i].delivery };
+
+		item(&f, rows[i].class);
+		f.people = &gone;
+		f.n_people = 1;
+		f.properties = &mta;
+		f.n_properties = 1;
+		fake_compose(&f, NULL, &out);
+		expect_has(rows[i].name, &out,
+			   "Reporting-MTA: dns; mail.example.com\r\n\r\n"
+			   "Final-Recipient: rfc822; gone@example.net\r\nAction: ");
+		expect_has(rows[i].name, &out, rows[i].want);
+	}
+}
+
 Test(mime_items, attachments)
 {
 	static const struct {
