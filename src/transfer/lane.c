@@ -388,6 +388,9 @@ static int begin_octets(struct lane *l, const struct upload *u, struct err *err)
 	}
 	if (session_append_message(l->t->session, &spec, err) < 0)
 		return -1;
+	if (l->sent.n == 0 && l->at == 0)
+		pace_resumed(&l->pace, time_monotonic_ms());
+	l->asked_ms = spec.synchronising && l->sent.n == 0 && l->at == 0 ? time_monotonic_ms() : 0;
 	l->phase = spec.synchronising ? PHASE_WAIT : PHASE_OCTETS;
 	return 1;
 }
@@ -424,6 +427,8 @@ static int step_wait(struct lane *l, struct err *err)
 	if (may == 0)
 		return 0;
 	if (may > 0) {
+		if (l->asked_ms > 0)
+			pace_round_trip(&l->pace, time_monotonic_ms() - l->asked_ms);
 		prove(l, &current(l)->flags);
 		l->phase = PHASE_OCTETS;
 		return 1;
@@ -550,6 +555,14 @@ static int step(struct lane *l, struct err *err)
 
 /* ---- answers ---- */
 
+/* The first answer tells the UIDVALIDITY of a folder that was empty. */
+static void settle_validity(struct lane *l, const struct append_result *r)
+{
+	if (l->validity_open && r->n_uids > 0)
+		l->uidvalidity = r->uidvalidity;
+	l->validity_open = false;
+}
+
 /* Are the UIDs what they can be? Some servers announce UIDPLUS and give none, or swap the values.
  */
 static bool uids_sane(const struct lane *l, const struct batch *b, const struct append_result *r)
@@ -558,9 +571,20 @@ static bool uids_sane(const struct lane *l, const struct batch *b, const struct 
 	       r->first_uid > 0 && r->last_uid - r->first_uid == b->n - 1;
 }
 
+static void learn_pace(struct lane *l, uint64_t octets)
+{
+	if (l->shape.commands == 1) /* one at a time on purpose */
+		return;
+	pace_stored(&l->pace, time_monotonic_ms(), octets);
+	l->shape.window = l->pace.window;
+	l->shape.octets = l->pace.octets;
+}
+
 static int stored(struct lane *l, struct batch *b, const struct append_result *r, struct err *err)
 {
 	int64_t ids[BATCH_MESSAGES_MAX];
+
+	settle_validity(l, r);
 	bool sane = uids_sane(l, b, r);
 
 	fault_point("upload-acknowledged");
@@ -579,6 +603,7 @@ static int stored(struct lane *l, struct batch *b, const struct append_result *r
 			l->books->taken = b->chunk->uploads[i].wire_len;
 	l->t->tally.uploaded += b->n;
 	l->t->tally.uploaded_octets += b->octets;
+	learn_pace(l, b->octets);
 	l->pauses = 0;
 	l->books->gate->put_off = 0;
 	l->refusals_in_a_row = 0;
@@ -689,9 +714,21 @@ int lane_open_target(struct lane *l, struct err *err)
 	}
 	l->uidvalidity = status.uidvalidity;
 	l->base = status.uidnext;
+	/* Courier makes the UIDVALIDITY of an empty folder up anew each second until there is mail
+	 * in it. CONDSTORE tells servers that keep such things. */
+	l->validity_open =
+		status.messages == 0 && !(session_capabilities(l->t->session) & CAP_CONDSTORE);
 	l->keywords_known = false;
 	l->folder_proven = false;
 	return 1;
+}
+
+/* Octets that may be on their way at most: the provider's, or what the rate that was set allows. */
+static uint64_t window_max(const struct lane *l)
+{
+	bool limited = l->books->gate->limits.octets_per_second > 0;
+
+	return limited ? l->shape.window : session_profile(l->t->session)->window;
 }
 
 int lane_open(struct lane *l, struct books *books, const struct remote_folder *target, bool careful,
@@ -712,6 +749,7 @@ int lane_open(struct lane *l, struct books *books, const struct remote_folder *t
 	if (careful)
 		l->shape = shape_careful(&l->shape);
 	shape_slow(&l->shape, &books->gate->limits);
+	pace_begin(&l->pace, &l->shape, window_max(l));
 	l->canon = canon_new();
 	if (!l->canon)
 		return err_nomem(err);

@@ -14,6 +14,7 @@
 #include "transfer/gate.h"
 #include "transfer/internal.h"
 #include "transfer/outgoing.h"
+#include "transfer/pace.h"
 #include "transfer/queue.h"
 
 #define REST_FROM_MS 60000 /* from here on a pause is spent without connections */
@@ -47,11 +48,14 @@ struct lane {
 	struct books *books;
 	struct transfer_options limits;
 	struct shape shape;
+	struct pace pace; /* moves the shape's window and octets */
+	int64_t asked_ms; /* when a "+" was asked for with nothing else on its way; 0: not */
 	struct outgoing *outgoing;
 	struct canon *canon; /* for the sidecar */
 	struct arena names;
 	struct remote_folder target;
 	uint32_t uidvalidity, base;
+	bool validity_open; /* the folder was empty, and its UIDVALIDITY may not be the last word */
 
 	struct batch_list queue, sent;
 	struct batch_list
