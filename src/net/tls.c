@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "net/cert.h"
@@ -204,6 +205,9 @@ static int trust(struct tls *t, const char *ca_file, struct err *err)
 			return openssl_failed(err, "the system's CA certificates");
 		return 0;
 	}
+	if (access(ca_file, R_OK) != 0) /* OpenSSL does not tell that from an empty one */
+		return err_sys(err, ERR_CONFIG, SCOPE_ACCOUNT, errno, "cannot use CA file '%s'",
+			       ca_file);
 	if (SSL_CTX_load_verify_locations(t->ctx, ca_file, NULL) != 1) {
 		const char *reason = ERR_reason_error_string(ERR_peek_error());
 
