@@ -77,7 +77,9 @@ static void take(struct session *s)
 {
 	struct announced *a = at(s, 0);
 
-	s->command = (struct command){ .active = true, .verb = a->verb, .number = a->number };
+	s->command = (struct command){
+		.active = true, .verb = a->verb, .number = a->number, .last = a->number, .left = 1
+	};
 	s->asked_ms = a->asked_ms;
 	s->ahead.octets -= a->len;
 	free(a->text);

@@ -297,7 +297,7 @@ int session_reap(struct session *s, struct append_result *out, struct err *err)
 		p->from = p->to = NULL;
 		s->ring_head = (s->ring_head + 1) % PIPELINE_MAX;
 		s->ring_len--;
-		if (s->reaped.verb == VERB_NOOP)
+		if (s->reaped.verb == VERB_NOOP || s->reaped.verb == VERB_SUBSCRIBE)
 			continue;
 		*out = s->reaped.result;
 		out->from = s->reaped.from;

@@ -153,6 +153,14 @@ static int list_richly(struct session *s, struct slice pattern, bool status, str
 	return got;
 }
 
+void list_args(const struct session *s, struct slice pattern, struct args *args)
+{
+	const uint32_t extended = CAP_LIST_EXTENDED | CAP_SPECIAL_USE;
+	bool is_extended = (s->caps.bits & extended) == extended;
+
+	args_pattern(args, NULL, pattern, is_extended ? "RETURN (SUBSCRIBED SPECIAL-USE)" : NULL);
+}
+
 static int list_pattern(struct session *s, struct slice pattern, bool status, struct arena *a,
 			struct buf *rows, struct err *err)
 {
@@ -326,15 +334,38 @@ int session_list_one(struct session *s, const char *wire_name, struct arena *a,
 	return 0;
 }
 
+bool list_read(struct session *s, const struct response *r, const char *wire_name, struct arena *a,
+	       struct listed_folder *out)
+{
+	struct list_row row;
+	struct err err;
+
+	if (!response_is(r, "LIST") || !etpan_list(s->etpan, r, a, &row) || !row.name.ptr)
+		return false;
+	return same_name(row.name, slice_str(wire_name)) && fill(s, &row, a, out, &err) == 0;
+}
+
 /* ---- STATUS ---- */
+
+void status_args(const struct session *s, const char *wire_name, struct args *args)
+{
+	args_folder(args, slice_str(wire_name));
+	args_raw(args, status_items(s));
+}
 
 int session_status_ahead(struct session *s, const char *wire_name, struct err *err)
 {
 	CLEANUP(args_release) struct args args = ARGS_INIT;
 
-	args_folder(&args, slice_str(wire_name));
-	args_raw(&args, status_items(s));
+	status_args(s, wire_name, &args);
 	return ahead_announce(s, VERB_STATUS, &args, err);
+}
+
+bool status_read(struct session *s, const struct response *r, const char *wire_name,
+		 struct folder_status *out)
+{
+	return response_is(r, "STATUS") && status_is_of(r, slice_str(wire_name), false) &&
+	       etpan_status(s->etpan, r, out);
 }
 
 int session_status(struct session *s, const char *wire_name, struct folder_status *out,
@@ -346,14 +377,11 @@ int session_status(struct session *s, const char *wire_name, struct folder_statu
 	bool told = false;
 	int got;
 
-	args_folder(&args, slice_str(wire_name));
-	args_raw(&args, status_items(s));
+	status_args(s, wire_name, &args);
 	if (command_start(s, VERB_STATUS, &args, err) < 0)
 		return -1;
-	while ((got = command_next(s, &r, err)) > 0) {
-		if (response_is(&r, "STATUS") && status_is_of(&r, slice_str(wire_name), false))
-			told = etpan_status(s->etpan, &r, &status) || told;
-	}
+	while ((got = command_next(s, &r, err)) > 0)
+		told = status_read(s, &r, wire_name, &status) || told;
 	if (got < 0)
 		return -1;
 	if (r.status != STATUS_OK)
@@ -409,6 +437,15 @@ static const char *use_of(enum role role)
 	default:
 		return NULL;
 	}
+}
+
+void create_args(const struct session *s, const char *wire_name, enum role role, struct args *args)
+{
+	const char *use = s->caps.bits & CAP_CREATE_SPECIAL_USE ? use_of(role) : NULL;
+
+	args_folder(args, slice_str(wire_name));
+	if (use)
+		args_raw(args, use);
 }
 
 static int create(struct session *s, const char *wire_name, const char *use, struct response *r,
@@ -553,6 +590,19 @@ int session_create(struct session *s, const char *wire_name, enum role role, str
 	if (found == 0 && why.code != ERR_REFUSED) /* not the name's fault */
 		return -1;
 	return found;
+}
+
+int session_subscribe_later(struct session *s, const char *wire_name, struct err *err)
+{
+	CLEANUP(args_release) struct args args = ARGS_INIT;
+
+	args_folder(&args, slice_str(wire_name));
+	args_end(&args);
+	if (args.bad || args.n_literals > 0)
+		return session_subscribe(s, wire_name, err);
+	if (buf_ok(&args.text, "a folder name", err) < 0)
+		return -1;
+	return session_enqueue(s, VERB_SUBSCRIBE, buf_slice(&args.text), err) ? 0 : -1;
 }
 
 int session_subscribe(struct session *s, const char *wire_name, struct err *err)

@@ -37,7 +37,7 @@ static int greeting(struct session *s, bool *preauth, struct err *err)
 
 	session_progress(s);
 	/* The greeting is like the answer to a command that has no tag. */
-	s->command = (struct command){ .active = true, .number = UINT64_MAX };
+	s->command = (struct command){ .active = true, .number = UINT64_MAX, .left = 1 };
 	if (session_frame(s, &frame, &r, err) < 0)
 		return no_greeting(s, err);
 	s->command.active = false;

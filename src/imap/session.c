@@ -371,7 +371,7 @@ static bool sort_out(struct session *s, const struct response *r)
 		return false;
 	case RESPONSE_TAGGED:
 		number = writer_number(&s->writer, r->tag);
-		if (s->command.active && number == s->command.number) {
+		if (s->command.active && number >= s->command.number && number <= s->command.last) {
 			time_answer(s);
 			return true;
 		}
@@ -480,6 +480,12 @@ int refused(struct session *s, enum verb verb, const struct response *r, enum er
 		       response_words(r, &s->scratch));
 }
 
+void command_answered(struct session *s)
+{
+	if (--s->command.left == 0)
+		s->command.active = false;
+}
+
 /* The answers of an iteration that was given up. */
 int command_finish(struct session *s, struct err *err)
 {
@@ -492,7 +498,7 @@ int command_finish(struct session *s, struct err *err)
 		if (session_frame(s, &frame, &r, err) < 0)
 			return -1;
 		if (frame.kind == FRAME_RESPONSE && !frame.tail && r.kind == RESPONSE_TAGGED)
-			s->command.active = false;
+			command_answered(s);
 	}
 	s->framer.stream_bodies = false;
 	return 0;
@@ -504,6 +510,8 @@ static int stage(struct session *s, enum verb verb, struct slice arguments, stru
 	if (writer_command(&s->writer, verb, arguments, &s->command.number, err) < 0)
 		return -1;
 	s->command.active = true;
+	s->command.last = s->command.number;
+	s->command.left = 1;
 	s->command.wants_continue = s->command.ended = false;
 	s->command.verb = verb;
 	s->asked_ms = time_monotonic_ms();
@@ -588,7 +596,7 @@ int command_continue(struct session *s, struct response *r, struct err *err)
 			return 1;
 		}
 		if (r->kind == RESPONSE_TAGGED) {
-			s->command.active = false;
+			command_answered(s);
 			s->command.wants_continue = false;
 			return 0;
 		}
@@ -608,7 +616,7 @@ int command_next(struct session *s, struct response *r, struct err *err)
 		return -1;
 	if (r->kind != RESPONSE_TAGGED)
 		return 1;
-	s->command.active = false;
+	command_answered(s);
 	return 0;
 }
 

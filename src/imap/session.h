@@ -212,7 +212,22 @@ int session_create(struct session *s, const char *wire_name, enum role role, str
 #define SCRATCH_MARK "mailhoist-probe-"
 int session_delete_scratch(struct session *s, const char *wire_name, struct err *err);
 
-/* A refusal is ignored. */
+/* STATUS of many folders in as few round trips as the provider bears. out[i].uidvalidity is 0 where
+ * the server refused, or told no sense. */
+int session_status_many(struct session *s, const char *const *wire_names, size_t n,
+			struct folder_status *out, struct err *err);
+
+/* Many at once. What the server lists under exactly these names afterwards is in *out; wire_name is
+ * NULL where it lists nothing: session_create() may know another way. */
+struct new_folder {
+	const char *wire_name;
+	enum role role;
+};
+int session_create_many(struct session *s, const struct new_folder *folders, size_t n,
+			struct arena *a, struct listed_folder *out, struct err *err);
+
+/* A refusal is ignored. `_later`: nobody waits for the answer. */
+int session_subscribe_later(struct session *s, const char *wire_name, struct err *err);
 int session_subscribe(struct session *s, const char *wire_name, struct err *err);
 
 /* ---- reading ---- */

@@ -44,6 +44,8 @@ struct command {
 	struct response end; /* with these words, still in the framer */
 	enum verb verb;
 	uint64_t number;
+	uint64_t last; /* several.c has said all of `number` to `last` at once, */
+	size_t left;   /* of which so many have not been answered; otherwise 1 */
 };
 
 /* A queued APPEND, COPY, ... (or NOOP): one place in a ring, in command order. */
@@ -196,6 +198,9 @@ int command_add(struct session *s, const void *bytes, size_t len, struct err *er
 int command_run(struct session *s, enum verb verb, struct args *args, struct response *r,
 		struct err *err);
 
+/* One tagged answer to the command at work has come. */
+void command_answered(struct session *s);
+
 /* Give up what the command at work still has to say. */
 int command_finish(struct session *s, struct err *err);
 
@@ -217,6 +222,34 @@ void session_turn(struct session *s);
 
 void trace(struct session *s, const char *who, struct slice line);
 void trace_command(struct session *s, enum verb verb, uint64_t number, struct slice first);
+
+/* ---- several.c ---- */
+
+/* Commands that do not depend on each other. Commands that cannot be said at all never end. */
+struct several {
+	size_t n;
+	/* Command `i`: its arguments into *args. May be asked twice. */
+	enum verb (*say)(void *context, size_t i, struct args *args);
+	/* An untagged response while commands from..from+n-1 are at work; may be NULL. */
+	void (*told)(void *context, size_t from, size_t n, const struct response *r);
+	/* The tagged response of command `i`; may be NULL. */
+	void (*ended)(void *context, size_t i, const struct response *r);
+	void *context;
+};
+/* Say them in as few writes as the provider bears, and wait for all answers: 0, -1. */
+int commands_run(struct session *s, const struct several *v, struct err *err);
+
+/* ---- folders.c ---- */
+
+void status_args(const struct session *s, const char *wire_name, struct args *args);
+/* True if the response is the STATUS of this folder and makes sense. */
+bool status_read(struct session *s, const struct response *r, const char *wire_name,
+		 struct folder_status *out);
+void create_args(const struct session *s, const char *wire_name, enum role role, struct args *args);
+void list_args(const struct session *s, struct slice pattern, struct args *args);
+/* True if the response lists exactly this folder. */
+bool list_read(struct session *s, const struct response *r, const char *wire_name, struct arena *a,
+	       struct listed_folder *out);
 
 /* ---- ahead.c ---- */
 

@@ -349,6 +349,10 @@ struct upload {
 int journal_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			struct remote_folder *out, struct err *err);
 
+/* How many lines of the plan go to this target. */
+int journal_target_lines(struct journal *j, int64_t run, int64_t target, uint64_t *out,
+			 struct err *err);
+
 /* Targets of a run that nothing goes to (their local folders are empty) and that the server never
  * had: in id order; pass the last id (0 first). One that the user has since deleted on the server
  * is not among them. 1, 0, -1. */

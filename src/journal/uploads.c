@@ -137,6 +137,25 @@ int journal_target_next(struct journal *j, int64_t run, int64_t after, struct ar
 	return one_folder(j, st, a, out, err);
 }
 
+int journal_target_lines(struct journal *j, int64_t run, int64_t target, uint64_t *out,
+			 struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   "SELECT coalesce(sum(last_line - first_line + 1), 0)"
+				   " FROM run_target WHERE run = ?1 AND folder = ?2",
+				   err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, run);
+	sqlite3_bind_int64(st, 2, target);
+	if (one_row(j, st, err) < 0)
+		return -1;
+	*out = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return 0;
+}
+
 int journal_empty_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			      struct remote_folder *out, struct err *err)
 {

@@ -696,6 +696,26 @@ static int copy_target(struct lane *l, const struct remote_folder *target, struc
 	return l->target.wire_name && l->target.name ? 0 : err_nomem(err);
 }
 
+/* 1; 0: nobody could recover what goes there. */
+static int begin_behind(struct lane *l, const struct folder_status *status, struct err *err)
+{
+	if (status->uidnext == 0) {
+		err_set(err, ERR_PROTOCOL, SCOPE_FOLDER, RETRY_NEVER,
+			"the server does not tell its UIDNEXT: after a lost line nobody could say "
+			"what is new in it");
+		return 0;
+	}
+	l->uidvalidity = status->uidvalidity;
+	l->base = status->uidnext;
+	/* Courier makes the UIDVALIDITY of an empty folder up anew each second until there is mail
+	 * in it. CONDSTORE tells servers that keep such things. */
+	l->validity_open =
+		status->messages == 0 && !(session_capabilities(l->t->session) & CAP_CONDSTORE);
+	l->keywords_known = false;
+	l->folder_proven = false;
+	return 1;
+}
+
 int lane_open_target(struct lane *l, struct err *err)
 {
 	struct folder_status status;
@@ -706,21 +726,7 @@ int lane_open_target(struct lane *l, struct err *err)
 		return got;
 	if (session_status(l->t->session, l->target.wire_name, &status, err) < 0)
 		return transfer_folder_shut(err) && !session_is_dead(l->t->session) ? 0 : -1;
-	if (status.uidnext == 0) {
-		err_set(err, ERR_PROTOCOL, SCOPE_FOLDER, RETRY_NEVER,
-			"the server does not tell its UIDNEXT: after a lost line nobody could say "
-			"what is new in it");
-		return 0;
-	}
-	l->uidvalidity = status.uidvalidity;
-	l->base = status.uidnext;
-	/* Courier makes the UIDVALIDITY of an empty folder up anew each second until there is mail
-	 * in it. CONDSTORE tells servers that keep such things. */
-	l->validity_open =
-		status.messages == 0 && !(session_capabilities(l->t->session) & CAP_CONDSTORE);
-	l->keywords_known = false;
-	l->folder_proven = false;
-	return 1;
+	return begin_behind(l, &status, err);
 }
 
 /* Octets that may be on their way at most: the provider's, or what the rate that was set allows. */
@@ -731,7 +737,7 @@ static uint64_t window_max(const struct lane *l)
 	return limited ? l->shape.window : session_profile(l->t->session)->window;
 }
 
-int lane_open(struct lane *l, struct books *books, const struct remote_folder *target, bool careful,
+int lane_open(struct lane *l, struct books *books, const struct ready_target *target, bool careful,
 	      uint64_t total, struct err *err)
 {
 	struct transfer *t = books->t;
@@ -754,8 +760,10 @@ int lane_open(struct lane *l, struct books *books, const struct remote_folder *t
 	if (!l->canon)
 		return err_nomem(err);
 	l->outgoing = outgoing_new(err);
-	if (!l->outgoing || copy_target(l, target, err) < 0 || set_phase_text(l, err) < 0)
+	if (!l->outgoing || copy_target(l, &target->folder, err) < 0 || set_phase_text(l, err) < 0)
 		return -1;
+	if (target->status.uidvalidity != 0)
+		return begin_behind(l, &target->status, err);
 	return lane_open_target(l, err);
 }
 

@@ -16,6 +16,7 @@
 #include "transfer/outgoing.h"
 #include "transfer/pace.h"
 #include "transfer/queue.h"
+#include "transfer/ready.h"
 
 #define REST_FROM_MS 60000 /* from here on a pause is spent without connections */
 
@@ -91,10 +92,10 @@ struct lane {
 	uint64_t total; /* messages of the run, for the progress display */
 };
 
-/* Make the folder if it is missing, ask for its UIDNEXT; all in t->session, which must be the
- * lane's in every call. `careful`: one message at a time. 1: ready; 0: the server refuses the
- * folder (*err tells why); -1. Release it in any case. */
-int lane_open(struct lane *l, struct books *books, const struct remote_folder *target, bool careful,
+/* Make the folder if it is missing, ask for its UIDNEXT, unless the target is ready; in t->session,
+ * which must be the lane's in every call. `careful`: one message at a time. 1: ready; 0: the server
+ * refuses the folder (*err tells why); -1. Release it in any case. */
+int lane_open(struct lane *l, struct books *books, const struct ready_target *target, bool careful,
 	      uint64_t total, struct err *err);
 
 /* 1: call session_poll() and then again; 0: all uploads of the folder have been answered and the
@@ -151,5 +152,9 @@ void lane_requeue_last(struct lane *l, struct batch *b); /* at the end */
  * (*err has the server's words); -1. `target` is updated, in the journal too. */
 int target_ensure(struct transfer *t, struct remote_folder *target, struct arena *a, bool *created,
 		  struct err *err);
+
+/* The server lists `target` as `made`: take that over, in the journal too. 1, -1. */
+int target_adopt(struct transfer *t, struct remote_folder *target, const struct listed_folder *made,
+		 struct arena *a, struct err *err);
 
 #endif

@@ -170,6 +170,77 @@ static int work(struct lines *ls, struct upload_line *line, struct err *err)
 	return got == 0 ? finish(ls, line, err) : break_off(ls, line, &cause, err);
 }
 
+/* ---- handing out folders ---- */
+
+static bool is_taken(const void *context, int64_t target)
+{
+	const struct lines *ls = context;
+
+	for (unsigned i = 0; i < LINES_MAX; i++) {
+		const struct upload_line *line = &ls->line[i];
+
+		if (line->busy && (line->target_id == target || line->lane.target.id == target))
+			return true;
+	}
+	return false;
+}
+
+/* The line asks the server about the next folders. Trouble is the line's; another one asks again.
+ */
+static int ask_ahead(struct lines *ls, struct upload_line *line)
+{
+	struct err cause = ERR_INIT;
+
+	if (ls->ready.asked)
+		return 0;
+	enter(ls, line);
+	int got = ready_ask(&ls->ready, ls->t, &cause);
+
+	leave(ls, line);
+	if (got == 0)
+		return 0;
+	bool lost = is_line_lost(line, &cause);
+
+	take_loss(ls, &cause, lost);
+	hang_up(ls, line);
+	return -1;
+}
+
+static int begin(struct lines *ls, struct upload_line *line, const struct ready_target *target,
+		 struct err *err)
+{
+	struct err cause = ERR_INIT;
+
+	enter(ls, line);
+	int got = lane_open(&line->lane, &ls->books, target, ls->careful, ls->total, &cause);
+
+	leave(ls, line);
+	line->busy = true;
+	line->target_id = target->folder.id;
+	line->lane.condemned = ls->condemned;
+	if (got > 0)
+		return 0;
+	if (got < 0)
+		return break_off(ls, line, &cause, err);
+	got = fail_folder(ls, &line->lane.target, cause.text, err);
+	lane_release(&line->lane);
+	line->busy = false;
+	return got;
+}
+
+/* Give a line that has a session and nothing to do a folder about which nothing need be asked. */
+static int hand_ready(struct lines *ls, struct upload_line *line, struct err *err)
+{
+	struct ready *r = &ls->ready;
+
+	if (!line->session || ls->stopping || !r->asked || r->at == r->n ||
+	    r->target[r->at].status.uidvalidity == 0)
+		return 0;
+	const struct ready_target *target = ready_take(r);
+
+	return is_taken(ls, target->folder.id) ? 0 : begin(ls, line, target, err);
+}
+
 /* One line waits for an answer: the others need not (session_company). */
 static size_t work_beside(void *context, struct session **others, size_t max)
 {
@@ -180,64 +251,18 @@ static size_t work_beside(void *context, struct session **others, size_t max)
 	for (unsigned i = 0; i < LINES_MAX && !ls->broken; i++) {
 		struct upload_line *line = &ls->line[i];
 
-		if (line->busy && !line->at_work)
+		if (line->at_work)
+			continue;
+		if (line->busy)
 			ls->broken = work(ls, line, &ls->breakage) < 0;
+		else
+			ls->broken = hand_ready(ls, line, &ls->breakage) < 0;
 	}
 	for (unsigned i = 0; i < LINES_MAX && n < max; i++)
 		if (ls->line[i].busy && !ls->line[i].at_work)
 			others[n++] = ls->line[i].session;
 	ls->t->session = waiting;
 	return n;
-}
-
-/* ---- handing out folders ---- */
-
-static bool is_taken(const struct lines *ls, int64_t target)
-{
-	for (unsigned i = 0; i < LINES_MAX; i++) {
-		const struct upload_line *line = &ls->line[i];
-
-		if (line->busy && (line->target_id == target || line->lane.target.id == target))
-			return true;
-	}
-	return false;
-}
-
-/* The next folder that nobody writes into: 1, 0, -1. */
-static int next_target(struct lines *ls, struct arena *a, struct remote_folder *out,
-		       struct err *err)
-{
-	int got;
-
-	do {
-		got = journal_target_next(ls->t->journal, ls->t->run, ls->cursor, a, out, err);
-		if (got > 0)
-			ls->cursor = out->id;
-	} while (got > 0 && is_taken(ls, out->id));
-	ls->no_more = got == 0;
-	return got;
-}
-
-static int begin(struct lines *ls, struct upload_line *line, const struct remote_folder *target,
-		 struct err *err)
-{
-	struct err cause = ERR_INIT;
-
-	enter(ls, line);
-	int got = lane_open(&line->lane, &ls->books, target, ls->careful, ls->total, &cause);
-
-	leave(ls, line);
-	line->busy = true;
-	line->target_id = target->id;
-	line->lane.condemned = ls->condemned;
-	if (got > 0)
-		return 0;
-	if (got < 0)
-		return break_off(ls, line, &cause, err);
-	got = fail_folder(ls, &line->lane.target, cause.text, err);
-	lane_release(&line->lane);
-	line->busy = false;
-	return got;
 }
 
 /* One more connection, where that is of use. Its refusal costs nothing: the others go on. */
@@ -273,30 +298,38 @@ static void adapt(struct lines *ls)
 	ls->wanted++;
 }
 
+/* The line is free: 0, -1. */
+static int hand_to(struct lines *ls, struct upload_line *line, struct err *err)
+{
+	if (!line->session && ls->n >= ls->wanted)
+		return 0;
+	int got = ready_load(&ls->ready, ls->t, is_taken, ls, err);
+
+	if (got <= 0) {
+		ls->no_more = got == 0;
+		return got;
+	}
+	if (!line->session)
+		open_line(ls, line);
+	/* Meanwhile another line may have taken it; or will do so. */
+	if (!line->session || ls->ready.at == ls->ready.n || ask_ahead(ls, line) < 0)
+		return 0;
+	const struct ready_target *target = ready_take(&ls->ready);
+
+	/* Two names may have become one folder. */
+	return is_taken(ls, target->folder.id) ? 0 : begin(ls, line, target, err);
+}
+
 /* Give a folder to every line that has none; open lines as long as there are folders for them. */
 static int hand_out(struct lines *ls, struct err *err)
 {
-	CLEANUP(arena_release) struct arena a = ARENA_INIT(NAME_ARENA_MAX);
-
 	adapt(ls);
-	for (unsigned i = 0; i < LINES_MAX && !ls->no_more && !ls->stopping; i++) {
-		struct upload_line *line = &ls->line[i];
-		struct remote_folder target;
+	/* First those that need not connect before they can begin. */
+	for (unsigned i = 0; i < 2 * LINES_MAX && !ls->no_more && !ls->stopping; i++) {
+		struct upload_line *line = &ls->line[i % LINES_MAX];
+		bool connected = line->session != NULL;
 
-		if (line->busy)
-			continue;
-		arena_reset(&a);
-		int64_t before = ls->cursor;
-		int got =
-			line->session || ls->n < ls->wanted ? next_target(ls, &a, &target, err) : 0;
-
-		if (got < 0)
-			return -1;
-		if (got > 0 && !line->session)
-			open_line(ls, line);
-		if (got > 0 && !line->session)
-			ls->cursor = before; /* for another line */
-		else if (got > 0 && begin(ls, line, &target, err) < 0)
+		if (!line->busy && connected == (i < LINES_MAX) && hand_to(ls, line, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -383,6 +416,7 @@ static void release(struct lines *ls)
 	if (ls->books.in_transaction)
 		journal_rollback(ls->t->journal);
 	ls->books.in_transaction = false;
+	arena_release(&ls->ready.arena);
 	for (unsigned i = 0; i < LINES_MAX; i++) {
 		struct upload_line *line = &ls->line[i];
 
@@ -405,6 +439,7 @@ int lines_run(struct lines *ls, struct err *err)
 	struct transfer *t = ls->t;
 
 	ls->books = (struct books){ .t = t, .gate = ls->gate };
+	ls->ready.arena = (struct arena)ARENA_INIT(NAME_ARENA_MAX);
 	ls->company = (struct session_company){ work_beside, ls };
 	ls->line[0].session = t->session;
 	session_accompany(t->session, &ls->company);

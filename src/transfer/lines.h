@@ -47,9 +47,9 @@ struct lines {
 	unsigned n;	 /* lines that have a session */
 	unsigned wanted; /* that we would like to have */
 	struct line_watch watch;
-	int64_t quiet_ms; /* since when there has been no trouble: for one more */
-	int64_t cursor;	  /* the last target handed out */
-	bool no_more;	  /* targets */
+	int64_t quiet_ms;   /* since when there has been no trouble: for one more */
+	struct ready ready; /* the next targets */
+	bool no_more;	    /* of them */
 	bool stopping;
 	int64_t give_up_ms; /* after a stop signal; 0: none came */
 	struct err stop;

@@ -132,7 +132,7 @@ static void tell_renamed(struct transfer *t, const char *wanted, const char *mad
 }
 
 /* The server has it under the name of `made`: take that over. */
-static int adopt(struct transfer *t, struct remote_folder *target, const struct listed_folder *made,
+int target_adopt(struct transfer *t, struct remote_folder *target, const struct listed_folder *made,
 		 struct arena *a, struct err *err)
 {
 	struct remote_folder now = {
@@ -166,7 +166,7 @@ int target_ensure(struct transfer *t, struct remote_folder *target, struct arena
 	if (got < 0)
 		return -1;
 	if (got > 0 && !(made.attributes & ATTR_NOSELECT))
-		return target->exists ? 1 : adopt(t, target, &made, a, err);
+		return target->exists ? 1 : target_adopt(t, target, &made, a, err);
 	fault_point("upload-before-create");
 	got = make(t, target, a, &made, err);
 	if (got <= 0)
@@ -175,5 +175,5 @@ int target_ensure(struct transfer *t, struct remote_folder *target, struct arena
 	*created = true;
 	if (session_subscribe(t->session, made.wire_name, err) < 0)
 		return -1;
-	return adopt(t, target, &made, a, err);
+	return target_adopt(t, target, &made, a, err);
 }
