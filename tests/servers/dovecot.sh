@@ -35,11 +35,12 @@ stop() {
     [ -s "$dir/run/master.pid" ] || return 0
     pid=$(cat "$dir/run/master.pid")
     kill "$pid" 2>/dev/null || return 0
-    for _ in $(seq 100); do
+    for _ in $(seq 400); do # its sessions may have much to write
         kill -0 "$pid" 2>/dev/null || return 0
         sleep 0.05
     done
     kill -KILL "$pid" 2>/dev/null || true
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 }
 
 four_free_ports() {
