@@ -268,7 +268,10 @@ class ServerTrouble(Uploading):
             path, = (self.source / "cur").glob(f"*M{i:04}*")
             path.rename(str(path)[:-1] + letters)
         with Hasty() as server:
-            result = self.run_to(server, rig.REFUSED)
-            self.assertHas(server, *(m for m in messages if b"bad" not in m))
-            self.assertRegex(result.out, "16 found = 14 uploaded .* 2 refused")
+            result = self.run_to(server, None)
             self.assertNotIn("connecting again", result.err)
+            if result.status == rig.TEMPFAIL:  # put off too often before the bad ones were alone
+                result = self.run_to(server, rig.REFUSED)
+            self.assertEqual(result.status, rig.REFUSED, str(result))
+            self.assertHas(server, *(m for m in messages if b"bad" not in m))
+            self.assertRegex(result.out, " 2 refused")
