@@ -361,10 +361,10 @@ int session_status_ahead(struct session *s, const char *wire_name, struct err *e
 	return ahead_announce(s, VERB_STATUS, &args, err);
 }
 
-bool status_read(struct session *s, const struct response *r, const char *wire_name,
+bool status_read(struct session *s, const struct response *r, const char *wire_name, bool exactly,
 		 struct folder_status *out)
 {
-	return response_is(r, "STATUS") && status_is_of(r, slice_str(wire_name), false) &&
+	return response_is(r, "STATUS") && status_is_of(r, slice_str(wire_name), exactly) &&
 	       etpan_status(s->etpan, r, out);
 }
 
@@ -381,7 +381,7 @@ int session_status(struct session *s, const char *wire_name, struct folder_statu
 	if (command_start(s, VERB_STATUS, &args, err) < 0)
 		return -1;
 	while ((got = command_next(s, &r, err)) > 0)
-		told = status_read(s, &r, wire_name, &status) || told;
+		told = status_read(s, &r, wire_name, false, &status) || told;
 	if (got < 0)
 		return -1;
 	if (r.status != STATUS_OK)

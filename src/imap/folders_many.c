@@ -20,14 +20,29 @@ static enum verb say_status(void *context, size_t i, struct args *args)
 	return VERB_STATUS;
 }
 
+static bool take_status(struct asking *a, size_t from, size_t n, const struct response *r,
+			bool exactly)
+{
+	struct folder_status status;
+	bool taken = false;
+
+	for (size_t i = from; i < from + n; i++) {
+		if (!status_read(a->s, r, a->names[i], exactly, &status))
+			continue;
+		a->out[i] = status;
+		taken = true;
+	}
+	return taken;
+}
+
+/* "Case" and "CASE" may both be among them: a server that spells a name its own way is believed
+ * only where no folder is called exactly so. */
 static void told_status(void *context, size_t from, size_t n, const struct response *r)
 {
 	struct asking *a = context;
-	struct folder_status status;
 
-	for (size_t i = from; i < from + n; i++)
-		if (status_read(a->s, r, a->names[i], &status))
-			a->out[i] = status;
+	if (!take_status(a, from, n, r, true))
+		take_status(a, from, n, r, false);
 }
 
 static void ended_status(void *context, size_t i, const struct response *r)

@@ -243,7 +243,7 @@ int commands_run(struct session *s, const struct several *v, struct err *err);
 
 void status_args(const struct session *s, const char *wire_name, struct args *args);
 /* True if the response is the STATUS of this folder and makes sense. */
-bool status_read(struct session *s, const struct response *r, const char *wire_name,
+bool status_read(struct session *s, const struct response *r, const char *wire_name, bool exactly,
 		 struct folder_status *out);
 void create_args(const struct session *s, const char *wire_name, enum role role, struct args *args);
 void list_args(const struct session *s, struct slice pattern, struct args *args);
