@@ -555,10 +555,12 @@ static int step(struct lane *l, struct err *err)
 
 /* ---- answers ---- */
 
-/* The first answer tells the UIDVALIDITY of a folder that was empty. */
+/* The first answer tells the UIDVALIDITY of a folder that was empty: one that came up since, with
+ * the UID that was foretold. (Some servers swap the two.) */
 static void settle_validity(struct lane *l, const struct append_result *r)
 {
-	if (l->validity_open && r->n_uids > 0)
+	if (l->validity_open && r->n_uids > 0 && r->first_uid == l->base &&
+	    r->uidvalidity > l->uidvalidity)
 		l->uidvalidity = r->uidvalidity;
 	l->validity_open = false;
 }
