@@ -44,6 +44,11 @@ class Strict(MemServer):
         return super().stored(line, folder, messages)
 
 
+class Asking(Strict):
+    """A BAD to octets that went unasked ends the connection, whatever was meant by it: here they never do."""
+    capabilities = Strict.capabilities.replace("LITERAL+ ", "")
+
+
 class Repair(rig.ProgramTest):
     def store(self, *messages):
         self.source = self.folder / "maildir"
@@ -115,7 +120,7 @@ class Steps(Repair):
 
     def test_long_lines(self):
         self.store(LONG, LONG.replace(b"<long@", b"<other@").replace(b"text/html", b"application/x"))
-        with Strict() as server:
+        with Asking() as server:
             result = self.go(server, "--repair", "long-lines", "--format", "json", "--verify",
                              "full", status=rig.REFUSED)
             self.assertIn("(long-lines)", "".join(self.notices(result)))
