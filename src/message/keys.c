@@ -121,84 +121,86 @@ static enum field field_of(struct slice name)
 }
 
 /* Fields that somebody on the way, or the store, adds to a message that was already sent: two
- * copies of one message differ in them. */
+ * copies of one message differ in them. Those of X-Names stand apart. */
+static const struct name plain_transport[] = {
+	/* RFC 5321 4.4, delivery agents, mailing list and fetcher traces */
+	NAME("received"),
+	NAME("return-path"),
+	NAME("delivered-to"),
+	NAME("envelope-to"),
+	NAME("delivery-date"),
+	NAME("received-spf"),
+	NAME("authentication-results"),
+	NAME("arc-*"),
+	/* stores (mail-stores: each program's own) */
+	NAME("status"),
+	NAME("content-length"),
+	NAME("lines"),
+};
+
+static const struct name private_transport[] = {
+	NAME("x-original-to"),
+	NAME("x-envelope-*"),
+	NAME("x-received"),
+	NAME("x-forwarded-*"),
+	NAME("x-delivered-to"),
+	NAME("x-rcpt-to"),
+	NAME("x-fetchmail-*"),
+	NAME("x-getmail-*"),
+	NAME("x-pop*"),
+	NAME("x-gm-*"),
+	NAME("x-google-*"),
+	NAME("x-gmail-*"),
+	/* filters */
+	NAME("x-spam*"),
+	NAME("x-antivirus*"),
+	NAME("x-virus*"),
+	NAME("x-rspamd*"),
+	NAME("x-bogosity"),
+	NAME("x-amavis*"),
+	NAME("x-antispam*"),
+	NAME("x-ms-exchange-*"),
+	NAME("x-microsoft-antispam*"),
+	NAME("x-forefront-*"),
+	NAME("x-ui-*"),
+	NAME("x-gmx-*"),
+	NAME("x-dspam-*"),
+	NAME("x-crm114-*"),
+	NAME("x-proofpoint-*"),
+	NAME("x-barracuda-*"),
+	NAME("x-sa-*"),
+	NAME("x-scanned-by"),
+	NAME("x-greylist"),
+	NAME("x-mailscanner*"),
+	NAME("x-avast*"),
+	NAME("x-eset*"),
+	NAME("x-kaspersky*"),
+	NAME("x-norton*"),
+	NAME("x-symantec*"),
+	/* stores */
+	NAME("x-status"),
+	NAME("x-uid"),
+	NAME("x-imap"),
+	NAME("x-imapbase"),
+	NAME("x-keywords"),
+	NAME("x-mozilla-*"),
+	NAME("x-account-key"),
+	NAME("x-uidl"),
+	NAME("x-evolution*"),
+	NAME("x-kmail-*"),
+	NAME("x-tuid"),
+	NAME("x-offlineimap"),
+	NAME("x-apple-*"),
+	NAME("x-folder"),
+	NAME("x-label"),
+};
+
 static bool is_transport_field(struct slice name)
 {
-	static const struct name plain[] = {
-		/* RFC 5321 4.4, delivery agents, mailing list and fetcher traces */
-		NAME("received"),
-		NAME("return-path"),
-		NAME("delivered-to"),
-		NAME("envelope-to"),
-		NAME("delivery-date"),
-		NAME("received-spf"),
-		NAME("authentication-results"),
-		NAME("arc-*"),
-		/* stores (mail-stores: each program's own) */
-		NAME("status"),
-		NAME("content-length"),
-		NAME("lines"),
-	};
-	static const struct name private[] = {
-		NAME("x-original-to"),
-		NAME("x-envelope-*"),
-		NAME("x-received"),
-		NAME("x-forwarded-*"),
-		NAME("x-delivered-to"),
-		NAME("x-rcpt-to"),
-		NAME("x-fetchmail-*"),
-		NAME("x-getmail-*"),
-		NAME("x-pop*"),
-		NAME("x-gm-*"),
-		NAME("x-google-*"),
-		NAME("x-gmail-*"),
-		/* filters */
-		NAME("x-spam*"),
-		NAME("x-antivirus*"),
-		NAME("x-virus*"),
-		NAME("x-rspamd*"),
-		NAME("x-bogosity"),
-		NAME("x-amavis*"),
-		NAME("x-antispam*"),
-		NAME("x-ms-exchange-*"),
-		NAME("x-microsoft-antispam*"),
-		NAME("x-forefront-*"),
-		NAME("x-ui-*"),
-		NAME("x-gmx-*"),
-		NAME("x-dspam-*"),
-		NAME("x-crm114-*"),
-		NAME("x-proofpoint-*"),
-		NAME("x-barracuda-*"),
-		NAME("x-sa-*"),
-		NAME("x-scanned-by"),
-		NAME("x-greylist"),
-		NAME("x-mailscanner*"),
-		NAME("x-avast*"),
-		NAME("x-eset*"),
-		NAME("x-kaspersky*"),
-		NAME("x-norton*"),
-		NAME("x-symantec*"),
-		/* stores */
-		NAME("x-status"),
-		NAME("x-uid"),
-		NAME("x-imap"),
-		NAME("x-imapbase"),
-		NAME("x-keywords"),
-		NAME("x-mozilla-*"),
-		NAME("x-account-key"),
-		NAME("x-uidl"),
-		NAME("x-evolution*"),
-		NAME("x-kmail-*"),
-		NAME("x-tuid"),
-		NAME("x-offlineimap"),
-		NAME("x-apple-*"),
-		NAME("x-folder"),
-		NAME("x-label"),
-	};
 	bool is_private = (name.ptr[0] | 32) == 'x';
-	const struct name *list = is_private ? private : plain;
-	size_t n = is_private ? sizeof(private) / sizeof(private[0])
-			      : sizeof(plain) / sizeof(plain[0]);
+	const struct name *list = is_private ? private_transport : plain_transport;
+	size_t n = is_private ? sizeof(private_transport) / sizeof(private_transport[0])
+			      : sizeof(plain_transport) / sizeof(plain_transport[0]);
 
 	for (size_t i = 0; i < n; i++) {
 		/* of X-Names the third character tells most of them apart */
