@@ -178,3 +178,22 @@ void column_bytes(sqlite3_stmt *st, int column, uint8_t *out, size_t len)
 	else
 		memset(out, 0, len);
 }
+
+int row_after(struct journal *j, const char *sql, int64_t run, int64_t after, sqlite3_stmt **out,
+	      struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(&j->db, sql, err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, run);
+	sqlite3_bind_int64(st, 2, after);
+	*out = st;
+	return one_row(j, st, err);
+}
+
+int64_t column_time(sqlite3_stmt *st, int column)
+{
+	return sqlite3_column_type(st, column) == SQLITE_NULL ? TIME_NONE
+							      : sqlite3_column_int64(st, column);
+}

@@ -345,23 +345,18 @@ int journal_store_target(struct journal *j, int64_t run, int64_t store, int64_t 
 int journal_merged_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			       struct merged_target *out, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(
-		&j->db,
+	static const char sql[] =
 		"SELECT x.target, f.name, count(*), substr(group_concat(s.location, ', '), 1, 2000)"
 		" FROM run_store x JOIN store s ON s.id = x.store"
 		" JOIN folder f ON f.id = x.target WHERE x.run = ? AND x.target > ?"
 		" AND s.found > 0 AND s.role NOT IN (8, 10)"
-		" GROUP BY x.target HAVING count(*) > 1 ORDER BY x.target LIMIT 1",
-		err);
+		" GROUP BY x.target HAVING count(*) > 1 ORDER BY x.target LIMIT 1";
 	struct merged_target m;
+	sqlite3_stmt *st;
 	int got;
 
 	_Static_assert(ROLE_OUTBOX == 8 && ROLE_FEEDS == 10, "as in the text above");
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, run);
-	sqlite3_bind_int64(st, 2, after);
-	got = one_row(j, st, err);
+	got = row_after(j, sql, run, after, &st, err);
 	if (got <= 0)
 		return got;
 	m.folder = sqlite3_column_int64(st, 0);
@@ -409,19 +404,14 @@ int journal_notices_keep(struct journal *j, int64_t run, int64_t store, struct e
 int journal_notice_next(struct journal *j, int64_t run, int64_t *after, struct arena *a,
 			struct run_notice *out, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(&j->db,
-				   "SELECT id, kind, count, location, text FROM notice"
-				   " WHERE run = ? AND id > ? ORDER BY id LIMIT 1",
-				   err);
+	static const char sql[] = "SELECT id, kind, count, location, text FROM notice"
+				  " WHERE run = ? AND id > ? ORDER BY id LIMIT 1";
 	struct run_notice n = { 0 };
+	sqlite3_stmt *st;
 	int64_t id;
 	int got;
 
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, run);
-	sqlite3_bind_int64(st, 2, *after);
-	got = one_row(j, st, err);
+	got = row_after(j, sql, run, *after, &st, err);
 	if (got <= 0)
 		return got;
 	id = sqlite3_column_int64(st, 0);

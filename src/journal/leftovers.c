@@ -38,27 +38,21 @@ int journal_server_only(struct journal *j, int64_t run, bool *known, struct amou
 int journal_server_only_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			     struct server_only *out, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(&j->db,
-				   "SELECT o.remote, f.name, o.size, o.internaldate"
-				   " FROM server_only o JOIN folder f ON f.id = o.remote >> 32"
-				   " WHERE o.run = ? AND o.remote > ? ORDER BY o.remote LIMIT 1",
-				   err);
+	static const char sql[] = "SELECT o.remote, f.name, o.size, o.internaldate"
+				  " FROM server_only o JOIN folder f ON f.id = o.remote >> 32"
+				  " WHERE o.run = ? AND o.remote > ? ORDER BY o.remote LIMIT 1";
 	struct server_only s = { 0 };
+	sqlite3_stmt *st;
 	int got;
 
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, run);
-	sqlite3_bind_int64(st, 2, after);
-	got = one_row(j, st, err);
+	got = row_after(j, sql, run, after, &st, err);
 	if (got <= 0)
 		return got;
 	s.id = sqlite3_column_int64(st, 0);
 	s.folder = db_text(a, st, 1);
 	s.uid = (uint32_t)s.id;
 	s.size = (uint64_t)sqlite3_column_int64(st, 2);
-	s.internaldate =
-		sqlite3_column_type(st, 3) == SQLITE_NULL ? TIME_NONE : sqlite3_column_int64(st, 3);
+	s.internaldate = column_time(st, 3);
 	sqlite3_reset(st);
 	if (!s.folder)
 		return err_nomem(err);

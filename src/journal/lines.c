@@ -108,8 +108,7 @@ static void read_message(sqlite3_stmt *st, struct arena *a, struct line *l)
 	l->repairs = (uint32_t)sqlite3_column_int64(st, 25);
 	l->has_sha256 = sqlite3_column_type(st, 26) != SQLITE_NULL;
 	column_bytes(st, 26, l->sha256, SHA256_LEN);
-	l->internaldate = sqlite3_column_type(st, 27) == SQLITE_NULL ? TIME_NONE
-								     : sqlite3_column_int64(st, 27);
+	l->internaldate = column_time(st, 27);
 	l->date_source = (enum date_source)sqlite3_column_int(st, 28);
 	l->flags.system = (uint32_t)sqlite3_column_int64(st, 29);
 	keywords_split(a, db_text(a, st, 30), &l->flags);

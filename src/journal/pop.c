@@ -54,19 +54,14 @@ int journal_pop_list_size(struct journal *j, uint32_t number, uint64_t size, str
 int journal_leftover_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			  struct pop_leftover *out, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(&j->db,
-				   "SELECT l.remote, f.name, l.uidl, l.size, l.internaldate"
-				   " FROM pop_leftover l JOIN folder f ON f.id = l.remote >> 32"
-				   " WHERE l.run = ? AND l.remote > ? ORDER BY l.remote LIMIT 1",
-				   err);
+	static const char sql[] = "SELECT l.remote, f.name, l.uidl, l.size, l.internaldate"
+				  " FROM pop_leftover l JOIN folder f ON f.id = l.remote >> 32"
+				  " WHERE l.run = ? AND l.remote > ? ORDER BY l.remote LIMIT 1";
 	struct pop_leftover l = { 0 };
+	sqlite3_stmt *st;
 	int got;
 
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, run);
-	sqlite3_bind_int64(st, 2, after);
-	got = one_row(j, st, err);
+	got = row_after(j, sql, run, after, &st, err);
 	if (got <= 0)
 		return got;
 	l.id = sqlite3_column_int64(st, 0);
@@ -74,8 +69,7 @@ int journal_leftover_next(struct journal *j, int64_t run, int64_t after, struct 
 	l.uid = (uint32_t)l.id;
 	l.uidl = db_text(a, st, 2);
 	l.size = (uint64_t)sqlite3_column_int64(st, 3);
-	l.internaldate =
-		sqlite3_column_type(st, 4) == SQLITE_NULL ? TIME_NONE : sqlite3_column_int64(st, 4);
+	l.internaldate = column_time(st, 4);
 	sqlite3_reset(st);
 	if (!l.folder || !l.uidl)
 		return err_nomem(err);

@@ -76,8 +76,7 @@ static int read_run(sqlite3_stmt *st, struct arena *a, struct run *out, struct e
 	r.kind = (enum run_kind)sqlite3_column_int(st, 1);
 	r.options_json = db_text(a, st, 2);
 	r.started = sqlite3_column_int64(st, 3);
-	r.finished =
-		sqlite3_column_type(st, 4) == SQLITE_NULL ? TIME_NONE : sqlite3_column_int64(st, 4);
+	r.finished = column_time(st, 4);
 	r.exit_status = sqlite3_column_int(st, 5);
 	r.whole = !sqlite3_column_int(st, 6) && sqlite3_column_int64(st, 7) > 0;
 	sqlite3_reset(st);

@@ -286,21 +286,16 @@ int journal_renaming_next(struct journal *j, int64_t run, int64_t after, struct 
 			  struct renaming *out, struct err *err)
 {
 	/* of the folders that the run's stores go to, whichever run made them */
-	sqlite3_stmt *st =
-		db_stmt(&j->db,
-			"SELECT n.rowid, n.wanted_name, f.name FROM renaming n"
-			" JOIN folder f ON f.id = n.folder WHERE n.rowid > ? AND n.folder IN"
-			" (SELECT target FROM run_store WHERE run = ?)"
-			" ORDER BY n.rowid LIMIT 1",
-			err);
+	static const char sql[] =
+		"SELECT n.rowid, n.wanted_name, f.name FROM renaming n"
+		" JOIN folder f ON f.id = n.folder WHERE n.rowid > ?2 AND n.folder IN"
+		" (SELECT target FROM run_store WHERE run = ?1)"
+		" ORDER BY n.rowid LIMIT 1";
 	struct renaming r;
+	sqlite3_stmt *st;
 	int got;
 
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, after);
-	sqlite3_bind_int64(st, 2, run);
-	got = one_row(j, st, err);
+	got = row_after(j, sql, run, after, &st, err);
 	if (got <= 0)
 		return got;
 	r.id = sqlite3_column_int64(st, 0);
@@ -396,8 +391,7 @@ int journal_remote_next(struct journal *j, int64_t folder, uint32_t after, struc
 	r.folder = folder;
 	r.uid = (uint32_t)sqlite3_column_int64(st, 0);
 	r.size = (uint64_t)sqlite3_column_int64(st, 1);
-	r.internaldate =
-		sqlite3_column_type(st, 2) == SQLITE_NULL ? TIME_NONE : sqlite3_column_int64(st, 2);
+	r.internaldate = column_time(st, 2);
 	r.flags = (uint32_t)sqlite3_column_int64(st, 3);
 	r.keywords = db_text(a, st, 4);
 	r.keys.has_id = sqlite3_column_type(st, 7) != SQLITE_NULL;

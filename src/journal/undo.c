@@ -21,18 +21,13 @@ _Static_assert(OUTCOME_UPLOADED == 1 && OUTCOME_FILED == 3 && UPLOAD_STORED == 2
 int journal_undo_folder_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			     struct remote_folder *out, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(&j->db,
-				   "SELECT " FOLDER_COLUMNS
-				   " FROM folder f WHERE f.id = (SELECT min(u.folder)" UNDOABLE
-				   " WHERE r.id = ?1 AND u.folder > ?2 AND u.uid > 0)",
-				   err);
+	static const char sql[] = "SELECT " FOLDER_COLUMNS
+				  " FROM folder f WHERE f.id = (SELECT min(u.folder)" UNDOABLE
+				  " WHERE r.id = ?1 AND u.folder > ?2 AND u.uid > 0)";
+	sqlite3_stmt *st;
 	int got;
 
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, run);
-	sqlite3_bind_int64(st, 2, after);
-	got = one_row(j, st, err);
+	got = row_after(j, sql, run, after, &st, err);
 	return got <= 0 ? got : folder_read(st, a, out, err);
 }
 
