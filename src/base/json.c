@@ -178,3 +178,33 @@ void json_time(struct json *j, int64_t t)
 	time_add_rfc3339(j->out, t);
 	buf_addc(j->out, '"');
 }
+
+void json_put_open(struct json *j, const char *key, char bracket)
+{
+	json_key(j, key);
+	json_open(j, bracket);
+}
+
+void json_put_text(struct json *j, const char *key, const char *text)
+{
+	json_key(j, key);
+	json_cstr(j, text);
+}
+
+void json_put_number(struct json *j, const char *key, uint64_t n)
+{
+	json_key(j, key);
+	json_u64(j, n);
+}
+
+void json_put_bool(struct json *j, const char *key, bool b)
+{
+	json_key(j, key);
+	json_bool(j, b);
+}
+
+void json_put_time(struct json *j, const char *key, int64_t t)
+{
+	json_key(j, key);
+	json_time(j, t);
+}

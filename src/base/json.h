@@ -28,4 +28,11 @@ void json_null(struct json *j);
 void json_hex(struct json *j, const uint8_t *bytes, size_t len);
 void json_time(struct json *j, int64_t t); /* RFC 3339; TIME_NONE: null */
 
+/* A key and its value in one. */
+void json_put_open(struct json *j, const char *key, char bracket);
+void json_put_text(struct json *j, const char *key, const char *text); /* NULL: null */
+void json_put_number(struct json *j, const char *key, uint64_t n);
+void json_put_bool(struct json *j, const char *key, bool b);
+void json_put_time(struct json *j, const char *key, int64_t t);
+
 #endif

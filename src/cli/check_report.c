@@ -351,26 +351,26 @@ static void text_of_trials(const struct check *c, struct buf *b)
 	}
 }
 
-void check_text(const struct check *c, bool verbose, struct buf *b)
+void check_text(const struct check *c, bool verbose, struct buf *out)
 {
-	text_of_server(c, b);
-	text_of_limits(c, b);
-	text_of_quota(&c->survey.quota, b);
-	text_of_folders(c, verbose, b);
-	text_of_flags(c, b);
-	text_of_capabilities(c, verbose, b);
-	text_of_trials(c, b);
+	text_of_server(c, out);
+	text_of_limits(c, out);
+	text_of_quota(&c->survey.quota, out);
+	text_of_folders(c, verbose, out);
+	text_of_flags(c, out);
+	text_of_capabilities(c, verbose, out);
+	text_of_trials(c, out);
 	if (c->n_advice > 0)
-		buf_adds(b, "\nTo be minded\n");
+		buf_adds(out, "\nTo be minded\n");
 	for (size_t i = 0; i < c->n_advice; i++) {
-		buf_adds(b, "  ");
-		safe(b, c->advice[i]);
-		buf_addc(b, '\n');
+		buf_adds(out, "  ");
+		safe(out, c->advice[i]);
+		buf_addc(out, '\n');
 	}
 	if (c->obstacle)
-		buf_addf(b, "\nA migration cannot go on: %s.\n", c->obstacle);
+		buf_addf(out, "\nA migration cannot go on: %s.\n", c->obstacle);
 	else
-		buf_adds(b, "\nNothing stands in the way of a migration.\n");
+		buf_adds(out, "\nNothing stands in the way of a migration.\n");
 }
 
 /* ---- JSON ---- */
@@ -383,18 +383,12 @@ static void json_of_line(const struct survey *s, struct json *j)
 		return;
 	}
 	json_open(j, '{');
-	json_key(j, "version");
-	json_cstr(j, s->tls.version);
-	json_key(j, "cipher");
-	json_cstr(j, s->tls.cipher);
-	json_key(j, "certificate_for");
-	json_cstr(j, s->tls.hosts);
-	json_key(j, "issuer");
-	json_cstr(j, s->tls.issuer);
-	json_key(j, "expires");
-	json_cstr(j, s->tls.expires);
-	json_key(j, "fingerprint");
-	json_cstr(j, s->tls.fingerprint);
+	json_put_text(j, "version", s->tls.version);
+	json_put_text(j, "cipher", s->tls.cipher);
+	json_put_text(j, "certificate_for", s->tls.hosts);
+	json_put_text(j, "issuer", s->tls.issuer);
+	json_put_text(j, "expires", s->tls.expires);
+	json_put_text(j, "fingerprint", s->tls.fingerprint);
 	json_close(j, '}');
 }
 
@@ -411,15 +405,13 @@ static void json_of_limits(const struct survey *s, struct json *j)
 {
 	const struct profile *p = s->profile;
 
-	json_key(j, "limits");
-	json_open(j, '{');
+	json_put_open(j, "limits", '{');
 	json_of_known(j, "message_octets", s->append_limit > 0, s->append_limit);
 	json_of_known(j, "connections", p->connections > 0, p->connections);
 	json_of_known(j, "messages_per_minute", p->messages_per_minute > 0, p->messages_per_minute);
 	json_of_known(j, "octets_per_day", p->octets_per_day > 0, p->octets_per_day);
 	json_close(j, '}');
-	json_key(j, "quota");
-	json_open(j, '{');
+	json_put_open(j, "quota", '{');
 	json_of_known(j, "octets_used", s->quota.has_octets, s->quota.octets_used);
 	json_of_known(j, "octets_limit", s->quota.has_octets, s->quota.octets_limit);
 	json_of_known(j, "messages_used", s->quota.has_messages, s->quota.messages_used);
@@ -431,21 +423,17 @@ static void json_of_folders(const struct survey *s, struct json *j)
 {
 	char separator[2] = { s->separator, '\0' };
 
-	json_key(j, "prefix");
-	json_cstr(j, s->prefix);
-	json_key(j, "separator");
-	json_cstr(j, s->separator ? separator : NULL);
+	json_put_text(j, "prefix", s->prefix);
+	json_put_text(j, "separator", s->separator ? separator : NULL);
 	json_of_known(j, "messages", s->counted, s->messages);
 	json_of_known(j, "octets", s->counted && (s->capabilities & CAP_STATUS_SIZE), s->octets);
-	json_key(j, "folders");
-	json_open(j, '[');
+	json_put_open(j, "folders", '[');
 	for (size_t i = 0; i < s->n_folders; i++) {
 		json_open(j, '{');
-		json_key(j, "name");
-		json_cstr(j, s->folders[i].name);
-		json_key(j, "role");
-		json_cstr(j,
-			  s->folders[i].role == ROLE_NONE ? NULL : role_name(s->folders[i].role));
+		json_put_text(j, "name", s->folders[i].name);
+		json_put_text(j, "role",
+			      s->folders[i].role == ROLE_NONE ? NULL
+							      : role_name(s->folders[i].role));
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -455,8 +443,7 @@ static void json_of_capabilities(const struct check *c, struct json *j)
 {
 	struct slice words = c->survey.capability_words;
 
-	json_key(j, "capabilities");
-	json_open(j, '[');
+	json_put_open(j, "capabilities", '[');
 	while (words.len > 0)
 		json_string(j, slice_cut(&words, ' '));
 	json_close(j, ']');
@@ -477,17 +464,13 @@ static void json_of_trials(const struct check *c, struct json *j)
 	json_open(j, '[');
 	for (size_t i = 0; i < c->probe.n; i++) {
 		json_open(j, '{');
-		json_key(j, "trial");
-		json_cstr(j, c->probe.trials[i].id);
-		json_key(j, "verdict");
-		json_cstr(j, trial_verdict_name(c->probe.trials[i].verdict));
-		json_key(j, "text");
-		json_cstr(j, c->probe.trials[i].text);
+		json_put_text(j, "trial", c->probe.trials[i].id);
+		json_put_text(j, "verdict", trial_verdict_name(c->probe.trials[i].verdict));
+		json_put_text(j, "text", c->probe.trials[i].text);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
-	json_key(j, "left_behind");
-	json_cstr(j, c->probe.left_behind);
+	json_put_text(j, "left_behind", c->probe.left_behind);
 }
 
 void check_json(const struct check *c, struct buf *out)
@@ -496,26 +479,20 @@ void check_json(const struct check *c, struct buf *out)
 
 	json_init(&j, out);
 	json_open(&j, '{');
-	json_key(&j, "account");
-	json_cstr(&j, c->account);
-	json_key(&j, "server");
-	json_cstr(&j, c->survey.server);
-	json_key(&j, "profile");
-	json_cstr(&j, *c->survey.profile->name ? c->survey.profile->name : NULL);
-	json_key(&j, "login");
-	json_cstr(&j, c->survey.mechanism);
+	json_put_text(&j, "account", c->account);
+	json_put_text(&j, "server", c->survey.server);
+	json_put_text(&j, "profile", *c->survey.profile->name ? c->survey.profile->name : NULL);
+	json_put_text(&j, "login", c->survey.mechanism);
 	json_of_line(&c->survey, &j);
 	json_of_capabilities(c, &j);
 	json_of_limits(&c->survey, &j);
 	json_of_folders(&c->survey, &j);
 	json_of_trials(c, &j);
-	json_key(&j, "advice");
-	json_open(&j, '[');
+	json_put_open(&j, "advice", '[');
 	for (size_t i = 0; i < c->n_advice; i++)
 		json_cstr(&j, c->advice[i]);
 	json_close(&j, ']');
-	json_key(&j, "obstacle");
-	json_cstr(&j, c->obstacle);
+	json_put_text(&j, "obstacle", c->obstacle);
 	json_close(&j, '}');
 	buf_addc(out, '\n');
 }

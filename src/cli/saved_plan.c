@@ -59,38 +59,31 @@ int saved_plan_write(const struct options *o, const struct source_set *sources, 
 
 	json_init(&j, out);
 	json_open(&j, '{');
-	json_key(&j, "to");
-	json_cstr(&j, o->to);
-	json_key(&j, "prefix");
-	json_cstr(&j, o->prefix);
+	json_put_text(&j, "to", o->to);
+	json_put_text(&j, "prefix", o->prefix);
 	json_key(&j, "address_map");
 	put_path(&j, o->source.address_map);
-	json_key(&j, "sources");
-	json_open(&j, '[');
+	json_put_open(&j, "sources", '[');
 	for (size_t i = 0; i < source_set_count(sources); i++) {
 		buf_reset(&spec);
 		buf_addf(&spec, "%s:%s", source_set_kind(sources, i), source_set_path(sources, i));
 		json_string(&j, buf_slice(&spec));
 	}
 	json_close(&j, ']');
-	json_key(&j, "maps");
-	json_open(&j, '[');
+	json_put_open(&j, "maps", '[');
 	for (size_t i = 0; i < o->n_maps; i++)
 		json_cstr(&j, o->maps[i]);
 	json_close(&j, ']');
-	json_key(&j, "pop3");
-	json_cstr(&j, o->pop3);
+	json_put_text(&j, "pop3", o->pop3);
 	json_key(&j, "pop_states");
 	if (write_paths(&j, o->pop_states, o->n_pop_states, err) != 0)
 		return -1;
 	for (size_t i = 0; i < N_SWITCHES; i++) {
-		json_key(&j, switches[i].name);
-		json_bool(&j, *(const bool *)((const char *)o + switches[i].offset));
+		json_put_bool(&j, switches[i].name,
+			      *(const bool *)((const char *)o + switches[i].offset));
 	}
-	json_key(&j, "file");
-	json_cstr(&j, file_mode_names[o->file]);
-	json_key(&j, "flags");
-	json_cstr(&j, flag_policy_names[o->flags]);
+	json_put_text(&j, "file", file_mode_names[o->file]);
+	json_put_text(&j, "flags", flag_policy_names[o->flags]);
 	json_close(&j, '}');
 	return buf_ok(out, "the list of sources and options", err);
 }

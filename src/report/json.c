@@ -22,43 +22,35 @@ struct writer {
 	struct json json;
 };
 
-static void put_text(struct json *j, const char *key, const char *text)
-{
-	json_key(j, key);
-	json_cstr(j, text);
-}
-
-static void put_number(struct json *j, const char *key, uint64_t n)
-{
-	json_key(j, key);
-	json_u64(j, n);
-}
-
 static void put_folder(struct json *j, const struct store_info *store)
 {
-	json_key(j, "folder");
-	json_open(j, '[');
+	json_put_open(j, "folder", '[');
 	for (size_t i = 0; i < store->depth; i++)
 		json_cstr(j, store->folder[i]);
 	json_close(j, ']');
 }
 
+/* One of many is complete: let go of it, and write what has become enough. */
+static int end_row(struct writer *w, struct err *err)
+{
+	json_close(&w->json, '}');
+	arena_reset(&w->arena);
+	return fd_flush(w->options->fd, &w->out, false, err);
+}
+
 static void put_balance(struct json *j, const struct balance *b)
 {
-	json_key(j, "balance");
-	json_open(j, '{');
-	put_number(j, "found", b->found);
+	json_put_open(j, "balance", '{');
+	json_put_number(j, "found", b->found);
 	for (enum line_outcome o = 0; o < OUTCOME_COUNT; o++)
-		put_number(j, outcome_name(o), b->outcome[o]);
-	put_number(j, "verified", b->verified);
-	put_number(j, "differs", b->differs);
-	json_key(j, "bytes");
-	json_open(j, '{');
+		json_put_number(j, outcome_name(o), b->outcome[o]);
+	json_put_number(j, "verified", b->verified);
+	json_put_number(j, "differs", b->differs);
+	json_put_open(j, "bytes", '{');
 	for (enum line_outcome o = 0; o < OUTCOME_COUNT; o++)
-		put_number(j, outcome_name(o), b->bytes[o]);
+		json_put_number(j, outcome_name(o), b->bytes[o]);
 	json_close(j, '}');
-	json_key(j, "adds_up");
-	json_bool(j, report_accounts_for_all(b));
+	json_put_bool(j, "adds_up", report_accounts_for_all(b));
 	json_close(j, '}');
 }
 
@@ -74,12 +66,10 @@ static int put_run(struct writer *w, struct err *err)
 					 "there is no run %lld", (long long)w->run);
 	json_key(&w->json, "run");
 	json_i64(&w->json, run.id);
-	put_text(&w->json, "kind", run_kind_name(run.kind));
-	put_text(&w->json, "account", w->options->account);
-	json_key(&w->json, "started");
-	json_time(&w->json, run.started);
-	json_key(&w->json, "finished");
-	json_time(&w->json, run.finished);
+	json_put_text(&w->json, "kind", run_kind_name(run.kind));
+	json_put_text(&w->json, "account", w->options->account);
+	json_put_time(&w->json, "started", run.started);
+	json_put_time(&w->json, "finished", run.finished);
 	json_key(&w->json, "exit_status");
 	if (run.finished == TIME_NONE)
 		json_null(&w->json);
@@ -97,22 +87,19 @@ static int put_folders(struct writer *w, struct err *err)
 	struct balance b;
 	int got;
 
-	json_key(&w->json, "folders");
-	json_open(&w->json, '[');
+	json_put_open(&w->json, "folders", '[');
 	while ((got = journal_store_next(w->journal, w->run, store.id, &w->arena, &store, err)) >
 	       0) {
 		json_open(&w->json, '{');
-		put_text(&w->json, "kind", store.kind);
-		put_text(&w->json, "source", store.source);
+		json_put_text(&w->json, "kind", store.kind);
+		json_put_text(&w->json, "source", store.source);
 		put_folder(&w->json, &store);
-		put_text(&w->json, "location", store.location);
-		put_text(&w->json, "target", store.target_name);
+		json_put_text(&w->json, "location", store.location);
+		json_put_text(&w->json, "target", store.target_name);
 		if (journal_balance(w->journal, w->run, store.id, &b, err) != 0)
 			return -1;
 		put_balance(&w->json, &b);
-		json_close(&w->json, '}');
-		arena_reset(&w->arena);
-		if (fd_flush(w->options->fd, &w->out, false, err) != 0)
+		if (end_row(w, err) != 0)
 			return -1;
 	}
 	json_close(&w->json, ']');
@@ -125,18 +112,17 @@ static int put_reasons(struct writer *w, struct err *err)
 	struct reason_count row;
 	int got;
 
-	json_key(&w->json, "reasons");
-	json_open(&w->json, '[');
+	json_put_open(&w->json, "reasons", '[');
 	if (reasons_begin(w->journal, w->run, &query, err) != 0)
 		return -1;
 	while ((got = reasons_next(w->journal, &query, &w->arena, &row, err)) > 0) {
 		json_open(&w->json, '{');
-		put_text(&w->json, "outcome", outcome_name(row.outcome));
-		put_text(&w->json, "action", action_name(row.action));
-		put_text(&w->json, "reason", row.reason);
-		put_text(&w->json, "match", match_level_name(row.level));
-		put_number(&w->json, "messages", row.n);
-		put_number(&w->json, "bytes", row.bytes);
+		json_put_text(&w->json, "outcome", outcome_name(row.outcome));
+		json_put_text(&w->json, "action", action_name(row.action));
+		json_put_text(&w->json, "reason", row.reason);
+		json_put_text(&w->json, "match", match_level_name(row.level));
+		json_put_number(&w->json, "messages", row.n);
+		json_put_number(&w->json, "bytes", row.bytes);
 		json_close(&w->json, '}');
 	}
 	json_close(&w->json, ']');
@@ -145,20 +131,18 @@ static int put_reasons(struct writer *w, struct err *err)
 
 static void put_line(struct json *j, const struct line *line)
 {
-	json_open(j, '{');
-	put_text(j, "source", line->store.source);
+	json_put_text(j, "source", line->store.source);
 	put_folder(j, &line->store);
-	put_text(j, "locator", line->locator);
-	put_text(j, "message_id", line->message_id);
-	put_text(j, "subject", line->subject);
-	put_text(j, "from", line->from);
-	put_number(j, "size", line->size);
-	put_text(j, "outcome", outcome_name(line->outcome));
-	put_text(j, "target", line->target);
-	put_text(j, "found_in", line->found_in);
-	put_text(j, "reason", line->reason);
-	put_text(j, "text", line->text);
-	json_close(j, '}');
+	json_put_text(j, "locator", line->locator);
+	json_put_text(j, "message_id", line->message_id);
+	json_put_text(j, "subject", line->subject);
+	json_put_text(j, "from", line->from);
+	json_put_number(j, "size", line->size);
+	json_put_text(j, "outcome", outcome_name(line->outcome));
+	json_put_text(j, "target", line->target);
+	json_put_text(j, "found_in", line->found_in);
+	json_put_text(j, "reason", line->reason);
+	json_put_text(j, "text", line->text);
 }
 
 static int put_lines(struct writer *w, const char *key, enum line_filter filter,
@@ -168,17 +152,15 @@ static int put_lines(struct writer *w, const char *key, enum line_filter filter,
 	struct line line;
 	int got;
 
-	json_key(&w->json, key);
-	json_open(&w->json, '[');
+	json_put_open(&w->json, key, '[');
 	if (journal_lines_begin(w->journal, w->run, filter, &cursor, err) != 0)
 		return -1;
 	while ((got = journal_lines_next(w->journal, &cursor, &w->arena, &line, err)) > 0) {
+		json_open(&w->json, '{');
 		put(&w->json, &line);
-		arena_reset(&w->arena);
-		if (fd_flush(w->options->fd, &w->out, false, err) != 0) {
-			got = -1;
+		got = end_row(w, err);
+		if (got != 0)
 			break;
-		}
 	}
 	journal_lines_end(&cursor);
 	json_close(&w->json, ']');
@@ -187,16 +169,14 @@ static int put_lines(struct writer *w, const char *key, enum line_filter filter,
 
 static void put_fidelity_line(struct json *j, const struct line *line)
 {
-	json_open(j, '{');
-	put_text(j, "source", line->store.source);
+	json_put_text(j, "source", line->store.source);
 	put_folder(j, &line->store);
-	put_text(j, "locator", line->locator);
-	put_text(j, "message_id", line->message_id);
-	put_text(j, "subject", line->subject);
-	put_text(j, "outcome", outcome_name(line->outcome));
+	json_put_text(j, "locator", line->locator);
+	json_put_text(j, "message_id", line->message_id);
+	json_put_text(j, "subject", line->subject);
+	json_put_text(j, "outcome", outcome_name(line->outcome));
 	json_key(j, "fidelity");
 	facts_write_fidelity(j, line->fidelity);
-	json_close(j, '}');
 }
 
 /* What composed messages lack: by class, and every message. */
@@ -206,14 +186,12 @@ static int put_fidelity(struct writer *w, struct err *err)
 
 	if (query_fidelity(w->journal, w->run, &counts, err) != 0)
 		return -1;
-	json_key(&w->json, "fidelity");
-	json_open(&w->json, '{');
-	put_number(&w->json, "messages", counts.messages);
-	json_key(&w->json, "classes");
-	json_open(&w->json, '{');
+	json_put_open(&w->json, "fidelity", '{');
+	json_put_number(&w->json, "messages", counts.messages);
+	json_put_open(&w->json, "classes", '{');
 	for (unsigned i = 0; i < FIDELITY_COUNT; i++)
 		if (counts.of[i] > 0)
-			put_number(&w->json, fidelity_name(UINT32_C(1) << i), counts.of[i]);
+			json_put_number(&w->json, fidelity_name(UINT32_C(1) << i), counts.of[i]);
 	json_close(&w->json, '}');
 	if (put_lines(w, "lines", LINES_FIDELITY, put_fidelity_line, err) != 0)
 		return -1;
@@ -226,13 +204,13 @@ static int put_renamings(struct writer *w, struct err *err)
 	struct renaming r = { 0 };
 	int got;
 
-	json_key(&w->json, "renamed");
-	json_open(&w->json, '[');
+	json_put_open(&w->json, "renamed", '[');
 	while ((got = journal_renaming_next(w->journal, w->run, r.id, &w->arena, &r, err)) > 0) {
 		json_open(&w->json, '{');
-		put_text(&w->json, "wanted", r.wanted);
-		put_text(&w->json, "made", r.made);
-		json_close(&w->json, '}');
+		json_put_text(&w->json, "wanted", r.wanted);
+		json_put_text(&w->json, "made", r.made);
+		if (end_row(w, err) != 0)
+			return -1;
 	}
 	json_close(&w->json, ']');
 	return got;
@@ -244,17 +222,14 @@ static int put_notices(struct writer *w, struct err *err)
 	int64_t after = 0;
 	int got;
 
-	json_key(&w->json, "notices");
-	json_open(&w->json, '[');
+	json_put_open(&w->json, "notices", '[');
 	while ((got = journal_notice_next(w->journal, w->run, &after, &w->arena, &n, err)) > 0) {
 		json_open(&w->json, '{');
-		put_text(&w->json, "kind", n.kind);
-		put_number(&w->json, "count", n.count);
-		put_text(&w->json, "location", n.location);
-		put_text(&w->json, "text", n.text);
-		json_close(&w->json, '}');
-		arena_reset(&w->arena);
-		if (fd_flush(w->options->fd, &w->out, false, err) != 0)
+		json_put_text(&w->json, "kind", n.kind);
+		json_put_number(&w->json, "count", n.count);
+		json_put_text(&w->json, "location", n.location);
+		json_put_text(&w->json, "text", n.text);
+		if (end_row(w, err) != 0)
 			return -1;
 	}
 	json_close(&w->json, ']');
@@ -266,19 +241,15 @@ static int put_leftovers(struct writer *w, struct err *err)
 	struct pop_leftover l = { 0 };
 	int got;
 
-	json_key(&w->json, "deleted_here");
-	json_open(&w->json, '[');
+	json_put_open(&w->json, "deleted_here", '[');
 	while ((got = journal_leftover_next(w->journal, w->run, l.id, &w->arena, &l, err)) > 0) {
 		json_open(&w->json, '{');
-		put_text(&w->json, "folder", l.folder);
-		put_number(&w->json, "uid", l.uid);
-		put_text(&w->json, "uidl", l.uidl);
-		put_number(&w->json, "size", l.size);
-		json_key(&w->json, "internaldate");
-		json_time(&w->json, l.internaldate);
-		json_close(&w->json, '}');
-		arena_reset(&w->arena);
-		if (fd_flush(w->options->fd, &w->out, false, err) != 0)
+		json_put_text(&w->json, "folder", l.folder);
+		json_put_number(&w->json, "uid", l.uid);
+		json_put_text(&w->json, "uidl", l.uidl);
+		json_put_number(&w->json, "size", l.size);
+		json_put_time(&w->json, "internaldate", l.internaldate);
+		if (end_row(w, err) != 0)
 			return -1;
 	}
 	json_close(&w->json, ']');
@@ -290,18 +261,14 @@ static int put_server_only_lines(struct writer *w, struct err *err)
 	struct server_only s = { 0 };
 	int got;
 
-	json_key(&w->json, "lines");
-	json_open(&w->json, '[');
+	json_put_open(&w->json, "lines", '[');
 	while ((got = journal_server_only_next(w->journal, w->run, s.id, &w->arena, &s, err)) > 0) {
 		json_open(&w->json, '{');
-		put_text(&w->json, "folder", s.folder);
-		put_number(&w->json, "uid", s.uid);
-		put_number(&w->json, "size", s.size);
-		json_key(&w->json, "internaldate");
-		json_time(&w->json, s.internaldate);
-		json_close(&w->json, '}');
-		arena_reset(&w->arena);
-		if (fd_flush(w->options->fd, &w->out, false, err) != 0)
+		json_put_text(&w->json, "folder", s.folder);
+		json_put_number(&w->json, "uid", s.uid);
+		json_put_number(&w->json, "size", s.size);
+		json_put_time(&w->json, "internaldate", s.internaldate);
+		if (end_row(w, err) != 0)
 			return -1;
 	}
 	json_close(&w->json, ']');
@@ -321,8 +288,8 @@ static int put_server_only(struct writer *w, struct err *err)
 		return 0;
 	}
 	json_open(&w->json, '{');
-	put_number(&w->json, "messages", only.n);
-	put_number(&w->json, "bytes", only.bytes);
+	json_put_number(&w->json, "messages", only.n);
+	json_put_number(&w->json, "bytes", only.bytes);
 	if (put_server_only_lines(w, err) != 0)
 		return -1;
 	json_close(&w->json, '}');

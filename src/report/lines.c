@@ -29,16 +29,11 @@ static void put_line(struct json *j, const struct line *line)
 
 	json_open(j, '{');
 	facts_write(j, &facts);
-	json_key(j, "action");
-	json_cstr(j, action_name(line->action));
-	json_key(j, "target");
-	json_cstr(j, line->target);
-	json_key(j, "match");
-	json_cstr(j, match_level_name(line->level));
-	json_key(j, "found_in");
-	json_cstr(j, line->found_in);
-	json_key(j, "reason");
-	json_cstr(j, line->reason);
+	json_put_text(j, "action", action_name(line->action));
+	json_put_text(j, "target", line->target);
+	json_put_text(j, "match", match_level_name(line->level));
+	json_put_text(j, "found_in", line->found_in);
+	json_put_text(j, "reason", line->reason);
 	json_close(j, '}');
 }
 

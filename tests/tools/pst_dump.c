@@ -29,8 +29,7 @@ struct dump {
 
 static void text(struct json *j, const char *key, const char *s)
 {
-	json_key(j, key);
-	json_cstr(j, s ? s : "");
+	json_put_text(j, key, s ? s : "");
 }
 
 static void number(struct json *j, const char *key, int32_t n)
@@ -160,8 +159,7 @@ static void rows(struct dump *d, const struct mapi_item *it, const char *path, s
 	struct err err = ERR_INIT;
 	int got;
 
-	json_key(&d->j, "rcpt");
-	json_open(&d->j, '[');
+	json_put_open(&d->j, "rcpt", '[');
 	for (size_t i = 0; (got = it->ops->recipient(it, i, a, &who, &err)) > 0; i++) {
 		person(&d->j, &who, true);
 		d->recipients++;
@@ -169,8 +167,7 @@ static void rows(struct dump *d, const struct mapi_item *it, const char *path, s
 	json_close(&d->j, ']');
 	if (got < 0)
 		text(&d->j, "rcpterr", err.text);
-	json_key(&d->j, "att");
-	json_open(&d->j, '[');
+	json_put_open(&d->j, "att", '[');
 	for (size_t i = 0; (got = it->ops->attachment(it, i, a, &at, &err)) > 0; i++) {
 		attachment(d, it, &at, path, a);
 		d->attachments++;
@@ -187,10 +184,8 @@ static void item(struct dump *d, const struct mapi_item *it, const char *path, s
 
 	json_open(j, '{');
 	text(j, "path", path);
-	json_key(j, "nid");
-	json_u64(j, it->nid);
-	json_key(j, "emb");
-	json_bool(j, it->depth > 0);
+	json_put_number(j, "nid", it->nid);
+	json_put_bool(j, "emb", it->depth > 0);
 	text(j, "cls", it->message_class);
 	text(j, "subject", it->subject);
 	json_key(j, "from");
@@ -219,14 +214,12 @@ static void item(struct dump *d, const struct mapi_item *it, const char *path, s
 	it->ops->property(it, 0x0ff9, a, &record_key);
 	hex(j, "rkey", record_key.bytes);
 	if (it->n_categories > 0) {
-		json_key(j, "cat");
-		json_open(j, '[');
+		json_put_open(j, "cat", '[');
 		for (size_t i = 0; i < it->n_categories; i++)
 			json_cstr(j, it->categories[i]);
 		json_close(j, ']');
 	}
-	json_key(j, "disp");
-	json_open(j, '[');
+	json_put_open(j, "disp", '[');
 	json_cstr(j, it->display_to ? it->display_to : "");
 	json_cstr(j, it->display_cc ? it->display_cc : "");
 	json_cstr(j, it->display_bcc ? it->display_bcc : "");
@@ -254,12 +247,9 @@ static void findings(struct dump *d, struct arena *a)
 	while (pst_next_damage(d->p, a, &damage)) {
 		json_open(&d->j, '{');
 		text(&d->j, "damage", damage.text);
-		json_key(&d->j, "nid");
-		json_u64(&d->j, damage.nid);
-		json_key(&d->j, "lost");
-		json_u64(&d->j, damage.lost);
-		json_key(&d->j, "unknown");
-		json_bool(&d->j, damage.unknown);
+		json_put_number(&d->j, "nid", damage.nid);
+		json_put_number(&d->j, "lost", damage.lost);
+		json_put_bool(&d->j, "unknown", damage.unknown);
 		json_close(&d->j, '}');
 		flush(d);
 		d->findings++;
@@ -284,17 +274,13 @@ static const char *folder(struct dump *d, const struct pst_folder *f, struct are
 	text(j, "cls", f->container_class);
 	json_key(j, "count");
 	json_i64(j, f->said_count);
-	json_key(j, "nid");
-	json_u64(j, f->nid);
+	json_put_number(j, "nid", f->nid);
 	json_key(j, "ctrows");
 	json_i64(j, f->table_rows);
-	json_key(j, "nbtmsgs");
-	json_u64(j, f->node_count);
+	json_put_number(j, "nbtmsgs", f->node_count);
 	text(j, "role", role_name(f->role));
-	json_key(j, "outside");
-	json_bool(j, f->outside);
-	json_key(j, "orphans");
-	json_bool(j, f->orphans);
+	json_put_bool(j, "outside", f->outside);
+	json_put_bool(j, "orphans", f->orphans);
 	json_close(j, '}');
 	flush(d);
 	d->folders++;
@@ -315,8 +301,7 @@ static void items(struct dump *d, const char *path, struct arena *a)
 		} else {
 			json_open(&d->j, '{');
 			text(&d->j, "path", path);
-			json_key(&d->j, "nid");
-			json_u64(&d->j, nid);
+			json_put_number(&d->j, "nid", nid);
 			text(&d->j, "err", err.text);
 			json_close(&d->j, '}');
 			d->failed++;

@@ -79,8 +79,7 @@ static void put_flags(struct tool *t, struct json *j, const struct mapi_item *it
 	bool dropped;
 
 	item_flags(item, role, &t->item, &set, &dropped);
-	json_key(j, "flags");
-	json_open(j, '[');
+	json_put_open(j, "flags", '[');
 	for (uint32_t bit = 1; bit <= FLAG_ALL; bit <<= 1)
 		if (set.system & bit)
 			json_cstr(j, flag_name(bit));
@@ -97,23 +96,17 @@ static void print(struct tool *t, const struct mapi_item *item, const struct pst
 	buf_reset(&t->line);
 	json_init(&j, &t->line);
 	json_open(&j, '{');
-	json_key(&j, "nid");
-	json_u64(&j, item->nid);
-	json_key(&j, "folder");
-	json_cstr(&j, folder->depth > 0 ? folder->path[folder->depth - 1] : "");
-	json_key(&j, "class");
-	json_cstr(&j, item->message_class);
-	json_key(&j, "kind");
-	json_u64(&j, item_kind(item->message_class));
-	json_key(&j, "fidelity");
-	json_open(&j, '[');
+	json_put_number(&j, "nid", item->nid);
+	json_put_text(&j, "folder", folder->depth > 0 ? folder->path[folder->depth - 1] : "");
+	json_put_text(&j, "class", item->message_class);
+	json_put_number(&j, "kind", item_kind(item->message_class));
+	json_put_open(&j, "fidelity", '[');
 	for (uint32_t i = 0; i < FIDELITY_COUNT; i++)
 		if (fidelity & 1u << i)
 			json_cstr(&j, fidelity_name(1u << i));
 	json_close(&j, ']');
 	put_flags(t, &j, item, folder->role);
-	json_key(&j, "octets");
-	json_u64(&j, t->message.len);
+	json_put_number(&j, "octets", t->message.len);
 	json_close(&j, '}');
 	buf_addc(&t->line, '\n');
 	fwrite(t->line.ptr, 1, t->line.len, stdout);
