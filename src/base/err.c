@@ -8,6 +8,12 @@
 
 #include "base/text.h"
 
+/* Here are the functions themselves: see the end of err.h. */
+#undef err_set
+#undef err_sys
+#undef err_prefix
+#undef err_nomem
+
 /* Error texts quote folder names and server replies: nothing of them may steer a terminal. */
 static void defuse(char *text)
 {

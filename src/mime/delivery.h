@@ -13,7 +13,7 @@ void delivery_write_mta(struct outlet *out, const char *field, struct slice name
 
 /* The fields of one recipient behind Final-Recipient. `status`: what the report as a whole says,
  * where the store knows nothing of this recipient. */
-void delivery_write(struct outlet *out, const struct mapi_delivery *d, const char *action,
+void delivery_write(struct outlet *out, const struct mapi_delivery *m, const char *action,
 		    const char *status);
 
 #endif
