@@ -1,6 +1,6 @@
 /*
- * The inside of a session: what login.c, folders.c, index.c, fetch.c, append.c and
- * session.c share. Nobody outside of imap/ includes it.
+ * The inside of a session: what the files of imap/ that make it up share. Nobody outside of imap/
+ *includes it.
  *
  * There is one reader of frames, session_frame(). It keeps the books (tags of
  * APPENDs, "+", BYE, EXISTS, CAPABILITY) for every frame that passes, and hands out
@@ -164,10 +164,7 @@ struct session {
 	} fetch;
 };
 
-/* ---- session.c: moving bytes, frames, commands ---- */
-
-/* The server has told its capabilities. */
-void note_capabilities(struct session *s, struct slice list);
+/* ---- session.c ---- */
 
 /* The session is dead for the reason in *err. Always returns -1. */
 int session_fail(struct session *s, const struct err *err);
@@ -175,9 +172,37 @@ int session_fail_protocol(struct session *s, struct err *err, const char *what);
 /* 0, or -1 with the reason of its death. */
 int session_check(const struct session *s, struct err *err);
 
+void trace(struct session *s, const char *who, struct slice line);
+void trace_command(struct session *s, enum verb verb, uint64_t number, struct slice first);
+
+/* ---- pump.c: moving bytes ---- */
+
+/* Is it the server's turn? An APPEND whose octets the caller still has to bring does not count. */
+bool session_is_waiting(const struct session *s);
+/* One round of poll(2) on this session, at most until its deadline: 0, -1. */
+int session_round(struct session *s, struct err *err);
+/* Move what can be moved without waiting. */
+void session_pump(struct session *s, short revents);
+/* Milliseconds until the deadline, from now; -1: there is none. */
+int64_t session_time_left(const struct session *s);
+void session_progress(struct session *s);
+/* Something is about to be staged: if it was not the server's turn, its time begins now. */
+void session_turn(struct session *s);
+
+/* ---- reader.c: frames ---- */
+
+/* The server has told its capabilities. */
+void note_capabilities(struct session *s, struct slice list);
+
 /* The next frame that belongs to the command at work: 1; -1. Waits. *r describes whole responses
  * (FRAME_RESPONSE without `tail`). */
 int session_frame(struct session *s, struct frame *frame, struct response *r, struct err *err);
+/* Has somebody asked, or announced to ask, for what comes next? */
+bool session_is_pulled(const struct session *s);
+/* Look at every frame that has come, as long as no command is at work. */
+void session_digest(struct session *s);
+
+/* ---- command.c ---- */
 
 /* Begin a command: gives up what an unfinished one still has to say, stages it, sends it; its
  * literals one by one, waiting for "+". Ends the arguments by itself. Returns 0; -1. If the server
@@ -207,21 +232,6 @@ int command_finish(struct session *s, struct err *err);
 /* "the server refused LIST: words": -1 with ERR_REFUSED. */
 int refused(struct session *s, enum verb verb, const struct response *r, enum err_scope scope,
 	    struct err *err);
-
-/* One round of poll(2) on this session, at most until its deadline: 0, -1. */
-int session_round(struct session *s, struct err *err);
-/* Move what can be moved without waiting. */
-void session_pump(struct session *s, short revents);
-/* Look at every frame that has come, as long as no command is at work. */
-void session_digest(struct session *s);
-/* Milliseconds until the deadline, from now; -1: there is none. */
-int64_t session_time_left(const struct session *s);
-void session_progress(struct session *s);
-/* Something is about to be staged: if it was not the server's turn, its time begins now. */
-void session_turn(struct session *s);
-
-void trace(struct session *s, const char *who, struct slice line);
-void trace_command(struct session *s, enum verb verb, uint64_t number, struct slice first);
 
 /* ---- several.c ---- */
 

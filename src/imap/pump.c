@@ -1,0 +1,245 @@
+/*
+ * Moving bytes between the line and the session's buffers, within deadlines, for one
+ * session or for several in one poll loop.
+ *
+ * Reading has the right of way: every round polls for input, and for output only
+ * while something is staged; a server that stops reading because we do not read
+ * its answers (imap-client.md 1.7) cannot stop us.
+ */
+#include "imap/session_impl.h"
+
+#include <poll.h>
+
+#include "base/clock.h"
+#include "base/stop.h"
+
+#define SESSIONS_MAX 64
+#define SLICE_MS     1000 /* of waiting, before the stop flag is looked at again */
+
+/* ---- deadlines ---- */
+
+void session_progress(struct session *s)
+{
+	s->progress_ms = time_monotonic_ms();
+	s->octets_since = 0;
+}
+
+bool session_is_waiting(const struct session *s)
+{
+	size_t ours = s->append.open && !s->append.refused && !s->append.wants_continue;
+
+	return s->command.active || s->ahead.n > 0 || s->n_undone > ours || s->writer.len > 0 ||
+	       !s->greeted;
+}
+
+void session_turn(struct session *s)
+{
+	if (!session_is_waiting(s))
+		session_progress(s);
+}
+
+int64_t session_time_left(const struct session *s)
+{
+	int64_t limit = s->timeout_ms;
+	int64_t left;
+
+	if (!session_is_waiting(s))
+		return -1;
+	if (limit == 0) {
+		limit = s->greeted ? REPLY_TIMEOUT_MS : GREETING_TIMEOUT_MS;
+		if (s->append.wants_continue || s->command.wants_continue)
+			limit = CONTINUE_TIMEOUT_MS;
+		limit += (int64_t)(s->octets_undone / SLOWEST_OCTETS_A_MS);
+	}
+	left = s->progress_ms + limit - time_monotonic_ms();
+	return left > 0 ? left : 0;
+}
+
+static void check_deadline(struct session *s)
+{
+	struct err err;
+
+	if (s->dead || session_time_left(s) != 0)
+		return;
+	err_set(&err, ERR_TIMEOUT, SCOPE_ACCOUNT, RETRY_LATER,
+		"%s: the server has not answered in time", s->host);
+	session_fail(s, &err);
+}
+
+/* ---- moving bytes ---- */
+
+static void read_some(struct session *s)
+{
+	struct err err;
+	size_t room;
+	char *space = framer_space(&s->framer, &room);
+	ssize_t got;
+
+	if (!space) {
+		err_nomem(&err);
+		session_fail(s, &err);
+		return;
+	}
+	got = stream_read(s->stream, space, room, &err);
+	if (got < 0) {
+		session_fail(s, &err);
+		return;
+	}
+	framer_filled(&s->framer, (size_t)got);
+	s->octets_since += (size_t)got;
+	if (s->octets_since >= PROGRESS_OCTETS)
+		session_progress(s);
+}
+
+static void write_some(struct session *s)
+{
+	struct slice piece = writer_pending(&s->writer);
+	struct err err;
+	ssize_t sent;
+
+	if (piece.len == 0)
+		return;
+	sent = stream_write(s->stream, piece.ptr, piece.len, &err);
+	if (sent < 0) {
+		/* The server's last words (a BYE, a refusal) may still lie there to be read. */
+		read_some(s);
+		session_fail(s, &err);
+		return;
+	}
+	writer_sent(&s->writer, (size_t)sent);
+	s->flow.octets += (size_t)sent;
+	if (sent > 0)
+		session_progress(s);
+}
+
+/* What is staged has all been taken: let it go. */
+static void push(struct session *s)
+{
+	struct err err;
+
+	if (stream_push(s->stream, &err) < 0) {
+		read_some(s);
+		session_fail(s, &err);
+	}
+}
+
+void session_pump(struct session *s, short revents)
+{
+	if (s->dead)
+		return;
+	if ((revents & (POLLIN | POLLHUP | POLLERR)) || stream_has_pending(s->stream))
+		read_some(s);
+	/* TLS may want to read before it writes: what it can do now, it does now. */
+	if (!s->dead && s->writer.len > 0)
+		write_some(s);
+	if (!s->dead && s->writer.len == 0)
+		push(s);
+}
+
+bool session_is_pulled(const struct session *s)
+{
+	return s->command.active || s->ahead.n > 0;
+}
+
+/* Poll the living among the sessions once and move their bytes. Whoever pulls an answer pulls it
+ * alone: besides `pulling` (or NULL) no session with a command at work. */
+static void poll_once(struct session *const *sessions, size_t n, const struct session *pulling,
+		      int timeout_ms)
+{
+	struct pollfd fds[SESSIONS_MAX];
+	size_t polled[SESSIONS_MAX], n_polled = 0;
+	int64_t begun_ms = time_monotonic_ms(), waited_ms;
+	int ready;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct session *s = sessions[i];
+
+		/* cppcheck-suppress nullPointerRedundantCheck; pulling is NULL, s never */
+		if (s->dead || (s != pulling && session_is_pulled(s)))
+			continue;
+		if (stream_has_pending(s->stream))
+			timeout_ms = 0;
+		polled[n_polled] = i;
+		fds[n_polled++] = (struct pollfd){ stream_fd(s->stream),
+						   stream_events(s->stream, s->writer.len > 0), 0 };
+	}
+	ready = poll(fds, n_polled, timeout_ms);
+	waited_ms = time_monotonic_ms() - begun_ms;
+	for (size_t i = 0; i < n_polled; i++)
+		if (sessions[polled[i]]->writer.len > 0 && waited_ms > 0)
+			sessions[polled[i]]->flow.full_ms += (uint64_t)waited_ms;
+	if (ready < 0)
+		return; /* EINTR: the caller looks at the stop flag */
+	for (size_t i = 0; i < n_polled; i++)
+		if (fds[i].revents || stream_has_pending(sessions[polled[i]]->stream))
+			session_pump(sessions[polled[i]], fds[i].revents);
+}
+
+static int earlier(int64_t timeout_ms, int64_t other_ms)
+{
+	if (other_ms >= 0 && other_ms < timeout_ms)
+		timeout_ms = other_ms;
+	return timeout_ms > SLICE_MS ? SLICE_MS : (int)timeout_ms;
+}
+
+/* The answer that `s` waits for, and meanwhile what concerns the others. */
+static void round_in_company(struct session *s)
+{
+	struct session *all[SESSIONS_MAX];
+	size_t n = s->company->work(s->company->context, all, SESSIONS_MAX - 1);
+	int wait_ms = earlier(SLICE_MS, session_time_left(s));
+
+	for (size_t i = 0; i < n; i++)
+		wait_ms = all[i]->dead ? 0 : earlier(wait_ms, session_time_left(all[i]));
+	all[n] = s;
+	poll_once(all, n + 1, s, wait_ms);
+	for (size_t i = 0; i < n; i++) {
+		session_digest(all[i]);
+		check_deadline(all[i]);
+	}
+}
+
+int session_round(struct session *s, struct err *err)
+{
+	struct session *const one[] = { s };
+
+	if (stop_check(err) < 0 || session_check(s, err) < 0)
+		return -1;
+	if (s->company)
+		round_in_company(s);
+	else
+		poll_once(one, 1, s, earlier(SLICE_MS, session_time_left(s)));
+	check_deadline(s);
+	/* What came before the line broke is still to be read: session_frame() asks for the reason
+	 * of death when it finds no more frames. */
+	return 0;
+}
+
+/* ---- sharing a poll loop ---- */
+
+void session_accompany(struct session *s, const struct session_company *company)
+{
+	s->company = company;
+}
+
+int session_poll(struct session *const *sessions, size_t n, int timeout_ms, struct err *err)
+{
+	int wait_ms = timeout_ms < 0 ? SLICE_MS : timeout_ms;
+
+	if (n > SESSIONS_MAX)
+		return err_set(err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER,
+			       "more than %d sessions at once", SESSIONS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		session_digest(sessions[i]);
+		if (sessions[i]->dead || sessions[i]->news)
+			wait_ms = 0;
+		wait_ms = earlier(wait_ms, session_time_left(sessions[i]));
+	}
+	poll_once(sessions, n, NULL, wait_ms);
+	for (size_t i = 0; i < n; i++) {
+		session_digest(sessions[i]);
+		check_deadline(sessions[i]);
+		sessions[i]->news = false;
+	}
+	return stop_check(err);
+}
