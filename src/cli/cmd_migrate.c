@@ -179,6 +179,7 @@ static int match_once(struct migration *m, struct err *err)
 	struct match_options match = plan_match_options(&m->plan, m->kind);
 	struct transfer *t = &m->transfer;
 
+	match.rewritten = t->session && session_profile(t->session)->rewrites_headers;
 	return match_prepare(t->journal, t->run, &match, err) != 0 || resolve(t, err) != 0 ||
 			       match_finish(t->journal, t->run, err) != 0
 		       ? -1

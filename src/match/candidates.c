@@ -17,6 +17,8 @@
 
 #include <string.h>
 
+#define CROWD_LOOK_MAX 512 /* messages of a crowd among which those of one folder are sought */
+
 struct seeker {
 	struct db *db;
 	int64_t run;
@@ -299,11 +301,38 @@ static int seek_exact(struct seeker *s, int *proposed, struct err *err)
 	return n < 0 ? -1 : propose_all(s, list, n, proposed, err);
 }
 
+/* Key and fields agree, in the target folder: all, if it is not a crowd that is there. A server
+ * that writes headers anew has other sizes, and they may be those of other messages. */
+static int seek_in_target(struct seeker *s, int *proposed, struct err *err)
+{
+	struct found list[MATCH_CANDIDATES_MAX + 1];
+	sqlite3_stmt *st = db_stmt(s->db,
+				   "SELECT id, size, 1 FROM (SELECT id, size FROM remote"
+				   " WHERE key = ?1 AND fields = ?2 LIMIT ?5)"
+				   " WHERE id BETWEEN ?3 AND ?3 + 4294967295 LIMIT ?4",
+				   err);
+	int n;
+
+	if (!st)
+		return -1;
+	sqlite3_bind_blob(st, 1, s->key, KEY_LEN, SQLITE_STATIC);
+	sqlite3_bind_blob(st, 2, s->fields, KEY_LEN, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 3, s->target << 32);
+	sqlite3_bind_int(st, 4, MATCH_CANDIDATES_MAX + 1);
+	sqlite3_bind_int(st, 5, CROWD_LOOK_MAX);
+	n = read_found(s, st, list, MATCH_CANDIDATES_MAX + 1, err);
+	if (n > MATCH_CANDIDATES_MAX)
+		return 0;
+	return n < 0 ? -1 : propose_all(s, list, n, proposed, err);
+}
+
 static int seek_in_crowd(struct seeker *s, const struct found *any, int *proposed, struct err *err)
 {
 	struct found list[MATCH_CROWDED_MAX];
 
 	if (seek_exact(s, proposed, err) < 0)
+		return -1;
+	if ((*proposed == 0 || s->options->rewritten) && seek_in_target(s, proposed, err) < 0)
 		return -1;
 	for (int larger = 0; larger < 2 && *proposed < MATCH_CROWDED_MAX; larger++) {
 		int n = near_rows(s, larger, list, err);

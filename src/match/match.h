@@ -43,6 +43,7 @@ struct match_options {
 	bool keep_duplicates;	     /* a server copy stands for at most one local copy */
 	bool duplicate_into_folders; /* only copies in the target folder count */
 	bool include_deleted, include_outbox, include_feeds, include_partial;
+	bool rewritten;	       /* the server writes headers anew: sizes tell little */
 	bool no_uidl;	       /* find nothing by UIDLs */
 	bool distrust_journal; /* verify: what we once stored counts only if it is still indexed */
 };

@@ -38,7 +38,8 @@ static void split_field(struct header_field *f)
 	       whole.ptr[name] < 127)
 		name++;
 	colon = name;
-	while (colon < whole.len && (whole.ptr[colon] == ' ' || whole.ptr[colon] == '\t'))
+	while (colon < whole.len && (whole.ptr[colon] == ' ' || whole.ptr[colon] == '\t' ||
+				     whole.ptr[colon] == '\0')) /* as Dovecot reads it */
 		colon++;
 	if (name == 0 || colon == whole.len || whole.ptr[colon] != ':') {
 		f->name = slice_head(whole, 0);

@@ -195,7 +195,7 @@ static const struct name private_transport[] = {
 	NAME("x-label"),
 };
 
-static bool is_transport_field(struct slice name)
+bool key_field_of_transport(struct slice name)
 {
 	bool is_private = (name.ptr[0] | 32) == 'x';
 	const struct name *list = is_private ? private_transport : plain_transport;
@@ -316,7 +316,7 @@ static void walk(struct keyer *k, struct slice block, bool essence, struct heade
 		size_t off;
 
 		note_fact(facts, field, f.value);
-		if (!is_key && (!essence || (f.name.len > 0 && is_transport_field(f.name))))
+		if (!is_key && (!essence || (f.name.len > 0 && key_field_of_transport(f.name))))
 			continue;
 		add_name(&k->essence, f.name);
 		off = k->essence.len;

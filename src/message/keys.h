@@ -34,6 +34,9 @@ struct header_facts {
 int keyer_run(struct keyer *k, struct slice block, struct match_keys *keys,
 	      uint8_t essence[KEY_LEN], struct header_facts *facts, struct err *err);
 
+/* Does somebody on the way, or a store, add a field of that name? Not empty. */
+bool key_field_of_transport(struct slice name);
+
 /* The hash of To and Cc alone: who a message went to, where no Message-ID tells copies apart. */
 int keyer_recipients(struct keyer *k, struct slice block, uint8_t out[KEY_LEN], struct err *err);
 

@@ -9,12 +9,14 @@
  * Where only one of the two has a Message-ID, To and Cc must be equal too: one text
  * sent to many is many messages. Of a message that is incomplete here the server's
  * must begin with what is here. An empty body proves nothing: without a Message-ID
- * the headers must then agree. A message without any header is compared as a whole.
+ * no field that is here may be missing there (field_set.h). A message without any header is
+ * compared as a whole.
  */
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/stop.h"
+#include "message/field_set.h"
 #include "match/match.h"
 #include "message/header.h"
 #include "message/keys.h"
@@ -313,6 +315,27 @@ static int compare_recipients(struct resolving *r, struct asked *a, struct err *
 	return 0;
 }
 
+/* Neither has a body or a Message-ID, and the headers differ: a server may have written it anew. It
+ * is the same message if nothing that is here is missing there. The server's header lies in
+ * r->header, and is no longer there afterwards. */
+static int compare_fields(struct resolving *r, struct asked *a, struct err *err)
+{
+	CLEANUP(buf_release) struct buf theirs = r->header;
+	bool within = false;
+	int got;
+
+	r->header = (struct buf)BUF_INIT(HEADER_BLOCK_MAX);
+	got = local_header(r, &a->c, err);
+	if (got < 0 || (got > 0 && field_set_within(buf_slice(&r->header), buf_slice(&theirs),
+						    &within, err) < 0))
+		return -1;
+	if (got == 0)
+		a->verdict = VERDICT_UNKNOWN;
+	else if (!within)
+		a->verdict = VERDICT_OTHER;
+	return 0;
+}
+
 static int read_header(struct resolving *r, struct asked *a, struct err *err)
 {
 	struct fetch_chunk chunk;
@@ -332,10 +355,8 @@ static int read_header(struct resolving *r, struct asked *a, struct err *err)
 	if (memcmp(essence, a->c.essence, KEY_LEN) == 0)
 		return 0;
 	a->c.level = MATCH_WEAK;
-	if (!has_body(&a->c) && !a->c.has_id) {
-		a->verdict = VERDICT_OTHER;
-		return 0;
-	}
+	if (!has_body(&a->c) && !a->c.has_id)
+		return compare_fields(r, a, err);
 	return keys.has_id == a->c.has_id ? 0 : compare_recipients(r, a, err);
 }
 
@@ -495,15 +516,16 @@ static int compare_outlines(struct resolving *r, struct err *err)
 
 /* ---- what another run had to mend, for the server takes no NUL ---- */
 
-static int compare_mended(struct resolving *r, struct asked *a, struct err *err)
+/* Is the message the server's as it is `mended`? All of it, or all of it behind a header. */
+static int compare_again(struct resolving *r, struct asked *a, uint32_t mended, bool whole,
+			 struct err *err)
 {
-	bool whole = question_of(r, &a->c) == ASK_WHOLE;
 	const struct content_wanted wanted = {
 		.kind = a->c.kind,
 		.source = a->c.source,
 		.locator = a->c.locator,
 		.header = whole,
-		.mended = mended_variant(a->c.repairs, a->c.nul_count),
+		.mended = mended,
 	};
 	struct content content;
 	struct fetch_chunk chunk;
@@ -529,11 +551,20 @@ static int compare_mended(struct resolving *r, struct asked *a, struct err *err)
 
 static int compare_all_mended(struct resolving *r, struct err *err)
 {
+	bool rewrites = session_profile(r->t->session)->rewrites_headers;
+
 	for (size_t i = 0; i < r->n; i++) {
 		struct asked *a = &r->group[i];
+		uint32_t mended = mended_variant(a->c.repairs, a->c.nul_count);
+		bool whole = question_of(r, &a->c) == ASK_WHOLE;
 
-		if (a->verdict == VERDICT_OTHER && !a->c.rebuilt && !a->c.partial &&
-		    mended_variant(a->c.repairs, a->c.nul_count) && compare_mended(r, a, err) < 0)
+		if (a->verdict != VERDICT_OTHER || a->c.rebuilt || a->c.partial)
+			continue;
+		if (mended && compare_again(r, a, mended, whole, err) < 0)
+			return -1;
+		/* what came without any header has been given one */
+		if (a->verdict == VERDICT_OTHER && whole && rewrites &&
+		    compare_again(r, a, 0, false, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -228,8 +228,7 @@ static void conclude(struct verifying *v, struct checked *c, const struct conten
 {
 	CLEANUP(buf_release) struct buf changes = BUF_INIT(FINDING_MAX);
 
-	if (!same && c->whole && !(c->u->repairs & NOTE_NO_HEADER) &&
-	    session_profile(v->t->session)->rewrites_headers) {
+	if (!same && c->whole && session_profile(v->t->session)->rewrites_headers) {
 		c->whole = false; /* look again */
 		c->body_only = true;
 	} else if (!same) {
@@ -250,9 +249,15 @@ static void conclude(struct verifying *v, struct checked *c, const struct conten
 	}
 }
 
+/* What came without any header is all body to a server that has given it one. */
+static uint64_t body_begin(const struct upload *u)
+{
+	return u->repairs & NOTE_NO_HEADER ? 0 : u->header_len;
+}
+
 static bool has_body(const struct upload *u)
 {
-	return u->wire_len > u->header_len;
+	return u->wire_len > body_begin(u);
 }
 
 /* What another run has put there may have been mended: ask again, for that form. */
@@ -282,7 +287,7 @@ static int compare_one(struct verifying *v, struct checked *c, uint64_t total, s
 		wanted.kind = c->u->kind;
 		wanted.source = c->u->source;
 		wanted.locator = c->u->locator;
-		wanted.skip = c->whole ? 0 : c->u->header_len;
+		wanted.skip = c->whole ? 0 : body_begin(c->u);
 		wanted.mended = c->mended;
 	}
 	got = content_receive(&content, v->t->session, v->t->sources, v->canon, &v->find_arena,

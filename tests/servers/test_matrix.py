@@ -75,7 +75,7 @@ class Imitated(Peer):
         """Of rewritten headers, the fields in any order, without what was put in."""
         if not getattr(self.server, "rewrites", False):
             return data
-        head, rest = header_of(data)
+        head, rest = providers.headed(data)
         fields = [re.sub(rb"\s+", b" ", line).strip().lower() for line in head.split(b"\r\n")]
         return b"\n".join(sorted(f for f in fields if not f.startswith((b"x-ms-", b"x-mime")))) + rest
 

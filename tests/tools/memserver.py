@@ -372,7 +372,8 @@ class MemServer(FakeServer):
         elif match[1].upper() == "HEADER.FIELDS":
             names = match[2].lower().encode().split()
             fields = re.findall(rb"[^\r\n]+(?:\r\n[ \t][^\r\n]*)*", head)
-            data = b"".join(f + b"\r\n" for f in fields if f.split(b":")[0].lower() in names) + b"\r\n"
+            data = b"".join(f + b"\r\n" for f in fields
+                            if f.split(b":")[0].strip(b" \t\0").lower() in names) + b"\r\n"
         name = item.replace(".PEEK", "").split("<")[0].encode()
         if match[4]:
             data = data[int(match[3]):int(match[3]) + int(match[4])]

@@ -109,6 +109,19 @@ def same_id():
         yield head(900) + body
 
 
+def scanty():
+    """(folder, name, bytes) of messages by which hardly a thing tells one from the other: no Message-ID, no
+    date, no body."""
+    yield "Scanty", "header fields alone", b"From: ann@a.example\nSubject: no more than this\n\n"
+    yield "Scanty", "a header without an end", b"To: ben@b.example\nX-Blank:  \n \nX-Last: 1\n"
+    yield "Scanty", "no header", b"9\n"
+    yield "Scanty", "NUL behind a field name", b"From: ann@a.example\nSubject\0\0: odd\n\n"
+    for n in range(45):
+        words = b"".join(b" %d" % k for k in range(n, 45))
+        yield ("Scanty" if n < 25 else "Scanty as well", f"nobody's {n}",
+               b"Content-Type: text/plain\n\n%d words:%s\n" % (n, words))
+
+
 def canonical(data):
     """As it goes up."""
     data = re.sub(rb"(?<!\r)\n", b"\r\n", data)
@@ -137,8 +150,8 @@ class Store:
     def add(self, path, data, flags=("\\Seen",), keywords=(), name=""):
         self.count += 1
         date = re.search(rb"(?m)^Received: [^;]*; (.*)$", data)
-        date = int(mailboxes.calendar.timegm(time.strptime(date[1].decode().strip()[:25],
-                                                           "%a, %d %b %Y %H:%M:%S")))
+        date = DATE + self.count if not date else int(mailboxes.calendar.timegm(time.strptime(
+            date[1].decode().strip()[:25], "%a, %d %b %Y %H:%M:%S")))
         letters = "".join(sorted(LETTERS[f] for f in flags))
         letters += "".join(chr(ord("a") + KEYWORDS.index(word)) for word in keywords)
         if keywords:
@@ -159,6 +172,8 @@ def write(root):
         store.add((), head(1000 + n) + b"\nin INBOX\n")
     for n, data in enumerate(same_id()):
         store.add(("Twins",), data, name=f"twin {n}")
+    for folder, name, data in scanty():
+        store.add((folder,), data, name=name)
     both = head(1100) + b"\nin two folders\n"
     for path in (("Sent",), ("Nasty",)):
         store.add(path, both, name="in two folders")

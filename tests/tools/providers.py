@@ -30,6 +30,11 @@ def split(data):
     return (head + b"\r\n", b"\r\n" + rest) if blank else (data, b"")
 
 
+def headed(data):
+    """The same, as servers see it that write headers anew: what begins with no field has none."""
+    return split(data) if re.match(rb"[!-9;-~]+[ \t]*:|From |\r\n", data) else (b"", b"\r\n" + data)
+
+
 class Provider(MemServer):
     tells = "code"              # how they are told after it: code, untagged, or None: not
     first_validity = 1
@@ -370,8 +375,8 @@ class Exchange(Provider):
     def accept_message(self, folder, data):
         if max(map(len, data.split(b"\r\n"))) > self.longest_line:
             self.refuse(data, "Command Argument Error. 11", "BAD")
-        head, rest = split(super().accept_message(folder, data))
-        head = re.sub(rb"[ \t]+\r\n", b"\r\n", head)
+        head, rest = headed(super().accept_message(folder, data))
+        head = re.sub(rb"(?m)(?<=[^ \t\n])[ \t]+\r\n", b"\r\n", head)
         head = re.sub(rb"(?im)^(received|return-path|message-id|date|subject|from|to|cc):[ \t]*",
                       lambda m: m[1].title() + b": ", head)
         return (head + b"X-MS-Exchange-Organization-AuthAs: Internal\r\n"
@@ -523,7 +528,7 @@ class Domino(Provider):
         line.say(r'* NAMESPACE (("" "\\")) (("Other\\" "\\")) (("Shared\\" "\\"))')
 
     def accept_message(self, folder, data):
-        head, rest = split(super().accept_message(folder, data))
+        head, rest = headed(super().accept_message(folder, data))
         fields = re.findall(rb"[^\r\n]+\r\n(?:[ \t][^\r\n]*\r\n)*", head)
         if b"".join(fields) != head:
             return data

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "message/field_set.h"
 #include "message/header.h"
 #include "message/keys.h"
 
@@ -150,4 +151,54 @@ Test(keys, essence)
 	cr_expect_arr_eq(ea, eb, KEY_LEN);
 	cr_expect(memcmp(ea, ec, KEY_LEN) != 0);
 	keyer_free(keyer);
+}
+
+/* A server may order, fold and spell fields anew and add its own: then nothing of ours is missing.
+ */
+Test(header, fields_within)
+{
+	static const struct {
+		const char *name, *ours, *theirs;
+		bool want;
+	} rows[] = {
+		{ "the same", "From: a\r\nSubject: s\r\n\r\n", "From: a\r\nSubject: s\r\n\r\n",
+		  true },
+		{ "in another dress", "From: a b\r\nSUBJECT: s\r\n",
+		  "X-New: 1\nsubject:s\nfrom:  a\n\tb\n", true },
+		{ "ours came by another way", "Received: by x\nFrom: a\n", "From: a\n", true },
+		{ "8-bit octets lost", "From: J\xf6rg\n", "From: JXrg\n", true },
+		{ "no field at all", "what is this\n", "X-New: 1\nwhat is this\n", true },
+		{ "another value", "From: a\nX-Mailer: m\n", "From: a\nX-Mailer: n\n", false },
+		{ "one is missing", "From: a\nX-Mailer: m\n", "From: a\n", false },
+		{ "twice here, once there", "To: a\nTo: a\n", "To: a\nTo: b\n", false },
+		{ "the case of a value", "From: a\n", "From: A\n", false },
+		{ "nothing to tell them by", "Received: by x\n\n", "Received: by x\n\n", false },
+		{ "empty", "", "From: a\n", false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct err err = ERR_INIT;
+		bool within = !rows[i].want;
+
+		cr_assert_eq(field_set_within(slice_str(rows[i].ours), slice_str(rows[i].theirs),
+					      &within, &err),
+			     0);
+		cr_expect_eq(within, rows[i].want, "%s", rows[i].name);
+	}
+}
+
+/* More fields than anybody writes are not compared. */
+Test(header, fields_within_limit)
+{
+	for (size_t n = FIELD_SET_MAX; n <= FIELD_SET_MAX + 1; n++) {
+		CLEANUP(buf_release) struct buf header = BUF_INIT(1 << 20);
+		struct err err = ERR_INIT;
+		bool within;
+
+		for (size_t i = 0; i < n; i++)
+			buf_adds(&header, "X: y\n");
+		cr_assert_eq(
+			field_set_within(buf_slice(&header), buf_slice(&header), &within, &err), 0);
+		cr_expect_eq(within, n == FIELD_SET_MAX, "%zu", n);
+	}
 }
