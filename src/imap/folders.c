@@ -1,13 +1,13 @@
 /*
- * Folders: LIST in its dialects (RFC 3501 6.3.8, 5258, 6154, XLIST), STATUS,
- * CREATE with a look at what came of it, SUBSCRIBE, EXAMINE and SELECT.
+ * Folders: LIST in its dialects (RFC 3501 6.3.8, 5258, 6154, XLIST), CREATE with
+ * a look at what came of it, SUBSCRIBE. (STATUS: status.c; EXAMINE and SELECT:
+ * select.c.)
  */
 #include "imap/session_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "imap/lexer.h"
 #include "message/mutf7.h"
 
 #define FOLDERS_MAX 100000 /* in an account: far more than anybody has, and 10 MB of names */
@@ -35,35 +35,6 @@ static int rows_add(struct buf *rows, const struct list_row *row, struct err *er
 	return err_set(err, ERR_LIMIT, SCOPE_ACCOUNT, RETRY_NEVER,
 		       "the account has more than %d folders, which is as many as mailhoist takes",
 		       FOLDERS_MAX);
-}
-
-/* ---- what STATUS tells ---- */
-
-static const char *status_items(const struct session *s)
-{
-	return s->caps.bits & CAP_CONDSTORE ? "(UIDVALIDITY UIDNEXT MESSAGES HIGHESTMODSEQ)"
-					    : "(UIDVALIDITY UIDNEXT MESSAGES)";
-}
-
-/* Does a STATUS response tell of the mailbox that was asked for? A server may tell of others
- * unasked. Letters in any case, since servers spell names as they like; names with blanks may lack
- * quotes. `exactly`: among several folders, where case may be all that tells two apart. */
-static bool status_is_of(const struct response *r, struct slice wire_name, bool exactly)
-{
-	CLEANUP(buf_release) struct buf text = BUF_INIT(COMMAND_MAX);
-	struct lexer l = lexer_of(r->rest);
-	struct token token;
-	struct slice behind;
-
-	if (!lex_token(&l, &token))
-		return false;
-	if (token.kind == TOKEN_QUOTED || token.kind == TOKEN_LITERAL)
-		return exactly ? slice_eq(token_text(&token, &text), wire_name)
-			       : slice_ieq(token_text(&token, &text), wire_name);
-	if (exactly ? !slice_starts(r->rest, wire_name) : !slice_istarts(r->rest, wire_name))
-		return false;
-	behind = slice_trim(slice_from(r->rest, wire_name.len));
-	return behind.len > 0 && behind.ptr[0] == '(';
 }
 
 /* A STATUS among the rows of LIST (RFC 5819): of one of those that have come, most often the last
@@ -345,80 +316,6 @@ bool list_read(struct session *s, const struct response *r, const char *wire_nam
 	return same_name(row.name, slice_str(wire_name)) && fill(s, &row, a, out, &err) == 0;
 }
 
-/* ---- STATUS ---- */
-
-void status_args(const struct session *s, const char *wire_name, struct args *args)
-{
-	args_folder(args, slice_str(wire_name));
-	args_raw(args, status_items(s));
-}
-
-int session_status_ahead(struct session *s, const char *wire_name, struct err *err)
-{
-	CLEANUP(args_release) struct args args = ARGS_INIT;
-
-	status_args(s, wire_name, &args);
-	return ahead_announce(s, VERB_STATUS, &args, err);
-}
-
-bool status_read(struct session *s, const struct response *r, const char *wire_name, bool exactly,
-		 struct folder_status *out)
-{
-	return response_is(r, "STATUS") && status_is_of(r, slice_str(wire_name), exactly) &&
-	       etpan_status(s->etpan, r, out);
-}
-
-int session_status(struct session *s, const char *wire_name, struct folder_status *out,
-		   struct err *err)
-{
-	CLEANUP(args_release) struct args args = ARGS_INIT;
-	struct folder_status status;
-	struct response r;
-	bool told = false;
-	int got;
-
-	status_args(s, wire_name, &args);
-	if (command_start(s, VERB_STATUS, &args, err) < 0)
-		return -1;
-	while ((got = command_next(s, &r, err)) > 0)
-		told = status_read(s, &r, wire_name, false, &status) || told;
-	if (got < 0)
-		return -1;
-	if (r.status != STATUS_OK)
-		return refused(s, VERB_STATUS, &r, SCOPE_FOLDER, err);
-	if (!told || status.uidvalidity == 0)
-		return err_set(err, ERR_PROTOCOL, SCOPE_FOLDER, RETRY_NEVER,
-			       "the server does not tell the folder's status");
-	*out = status;
-	return 0;
-}
-
-int session_folder_size(struct session *s, const char *wire_name, uint32_t *messages,
-			uint64_t *octets, struct err *err)
-{
-	CLEANUP(args_release) struct args args = ARGS_INIT;
-	struct folder_status status;
-	struct response r;
-	bool told = false;
-	int got;
-
-	args_folder(&args, slice_str(wire_name));
-	args_raw(&args, s->caps.bits & CAP_STATUS_SIZE ? "(MESSAGES SIZE)" : "(MESSAGES)");
-	if (command_start(s, VERB_STATUS, &args, err) < 0)
-		return -1;
-	while ((got = command_next(s, &r, err)) > 0) {
-		if (response_is(&r, "STATUS") && status_is_of(&r, slice_str(wire_name), false))
-			told = tolerant_status(&r, &status) || told;
-	}
-	if (got < 0)
-		return -1;
-	if (r.status != STATUS_OK || !told)
-		return refused(s, VERB_STATUS, &r, SCOPE_FOLDER, err);
-	*messages = status.messages;
-	*octets = status.octets;
-	return 0;
-}
-
 /* ---- CREATE ---- */
 
 static const char *use_of(enum role role)
@@ -626,115 +523,4 @@ int session_delete_scratch(struct session *s, const char *wire_name, struct err 
 	args_folder(&args, slice_str(wire_name));
 	got = command_run(s, VERB_DELETE, &args, &r, err);
 	return got == 1 ? refused(s, VERB_DELETE, &r, SCOPE_FOLDER, err) : got;
-}
-
-/* ---- EXAMINE, SELECT ---- */
-
-/* "(\Seen \* $Forwarded)" */
-static void read_permanent_flags(struct session *s, struct slice list, struct selected *out)
-{
-	struct flag_set set = { 0 };
-	struct lexer l = lexer_of(list);
-	bool keywords = false;
-	struct slice word;
-
-	if (!lex_char(&l, '('))
-		return;
-	for (lex_blanks(&l); !lex_char(&l, ')'); lex_blanks(&l)) {
-		if (!lex_atom(&l, &word))
-			return; /* not a list: the server did not say */
-		if (slice_eq(word, SLICE_LIT("\\*")))
-			keywords = true;
-		else if (word.ptr[0] == '\\')
-			set.system |= flag_from_name(word);
-		else
-			(void)flag_set_add_keyword(&set, &s->selected_arena, word);
-	}
-	out->keywords_allowed = keywords;
-	out->permanent_flags = set.system;
-	out->n_keywords = set.n_keywords;
-	out->keywords = arena_alloc(&s->selected_arena, sizeof(set.keywords));
-	if (out->keywords)
-		memcpy(out->keywords, set.keywords, sizeof(set.keywords));
-	else
-		out->n_keywords = 0;
-}
-
-static void read_selected(struct session *s, const struct response *r, struct selected *out)
-{
-	uint64_t number;
-
-	if (r->kind != RESPONSE_STATUS)
-		return;
-	if (response_has_code(r, "PERMANENTFLAGS")) {
-		read_permanent_flags(s, r->code_args, out);
-	} else if (slice_u64(r->code_args, &number) && response_has_code(r, "HIGHESTMODSEQ")) {
-		out->highestmodseq = number;
-	} else if (slice_u64(r->code_args, &number) && number <= UINT32_MAX) {
-		if (response_has_code(r, "UIDVALIDITY"))
-			out->uidvalidity = (uint32_t)number;
-		else if (response_has_code(r, "UIDNEXT"))
-			out->uidnext = (uint32_t)number;
-	}
-}
-
-static int select_folder(struct session *s, enum verb verb, const char *wire_name,
-			 struct selected *out, struct err *err)
-{
-	CLEANUP(args_release) struct args args = ARGS_INIT;
-	struct response r;
-	int got;
-
-	args_folder(&args, slice_str(wire_name));
-	if (command_start(s, verb, &args, err) < 0)
-		return -1;
-	arena_reset(&s->selected_arena);
-	s->exists = 0;
-	s->selected = (struct selected){ .keywords_allowed = true, .permanent_flags = FLAG_ALL };
-	while ((got = command_next(s, &r, err)) > 0)
-		read_selected(s, &r, &s->selected);
-	if (got < 0)
-		return -1;
-	if (r.status != STATUS_OK) {
-		s->exists = 0;
-		return refused(s, verb, &r, SCOPE_FOLDER, err);
-	}
-	s->selected.messages = s->exists;
-	*out = s->selected;
-	return 0;
-}
-
-int session_examine_ahead(struct session *s, const char *wire_name, struct err *err)
-{
-	CLEANUP(args_release) struct args args = ARGS_INIT;
-
-	args_folder(&args, slice_str(wire_name));
-	return ahead_announce(s, VERB_EXAMINE, &args, err);
-}
-
-int session_examine(struct session *s, const char *wire_name, struct selected *out, struct err *err)
-{
-	return select_folder(s, VERB_EXAMINE, wire_name, out, err);
-}
-
-int session_select(struct session *s, const char *wire_name, struct selected *out, struct err *err)
-{
-	return select_folder(s, VERB_SELECT, wire_name, out, err);
-}
-
-#define NO_SUCH_FOLDER "mailhoist-no-such-folder"
-
-int session_unselect(struct session *s, struct err *err)
-{
-	CLEANUP(args_release) struct args args = ARGS_INIT;
-	struct response r;
-
-	s->exists = 0;
-	if (!(s->caps.bits & CAP_UNSELECT)) {
-		/* A failed EXAMINE leaves no folder open (RFC 3501 6.3.1), and unlike CLOSE can
-		 * expunge nothing. Courier refuses APPEND to a folder that is open read-only. */
-		args_folder(&args, SLICE_LIT(NO_SUCH_FOLDER));
-		return command_run(s, VERB_EXAMINE, &args, &r, err) < 0 ? -1 : 0;
-	}
-	return command_run(s, VERB_UNSELECT, &args, &r, err) < 0 ? -1 : 0;
 }

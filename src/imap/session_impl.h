@@ -249,12 +249,21 @@ struct several {
 /* Say them in as few writes as the provider bears, and wait for all answers: 0, -1. */
 int commands_run(struct session *s, const struct several *v, struct err *err);
 
-/* ---- folders.c ---- */
+/* ---- status.c ---- */
 
+/* "(UIDVALIDITY ...)": what is asked of a folder. */
+const char *status_items(const struct session *s);
 void status_args(const struct session *s, const char *wire_name, struct args *args);
+/* Does a STATUS response tell of the mailbox that was asked for? A server may tell of others
+ * unasked. Letters in any case, since servers spell names as they like; names with blanks may lack
+ * quotes. `exactly`: among several folders, where case may be all that tells two apart. */
+bool status_is_of(const struct response *r, struct slice wire_name, bool exactly);
 /* True if the response is the STATUS of this folder and makes sense. */
 bool status_read(struct session *s, const struct response *r, const char *wire_name, bool exactly,
 		 struct folder_status *out);
+
+/* ---- folders.c ---- */
+
 void create_args(const struct session *s, const char *wire_name, enum role role, struct args *args);
 void list_args(const struct session *s, struct slice pattern, struct args *args);
 /* True if the response lists exactly this folder. */
