@@ -13,21 +13,13 @@
 
 #include "source/notices.h"
 #include "source/tb_cache.h"
+#include "source/tb_place.h"
 #include "source/tb_prefs.h"
 
 #define TB_FOLDERS_MAX	65536 /* in all accounts together */
 #define TB_ACCOUNTS_MAX 1024
 #define TB_PROFILES_MAX 64
 #define TB_DEPTH_MAX	(FOLDER_DEPTH_MAX - 4) /* of .sbd; the rest is for prefixes */
-
-/* What kind of thing a directory is. */
-enum tb_place {
-	TB_NOTHING,
-	TB_ROOT,    /* has profiles.ini */
-	TB_PROFILE, /* has prefs.js */
-	TB_MAIL,    /* holds account folders (PROFILE/Mail) */
-	TB_ACCOUNT, /* holds folders */
-};
 
 struct tb_profile {
 	const char *dir;
@@ -76,9 +68,6 @@ struct tb_layout {
 	struct tb_account *accounts[TB_ACCOUNTS_MAX];
 	struct tb_folder **folders;
 };
-
-/* What `path` is; *sure 0..100. */
-enum tb_place tb_place_of(const char *path, int *sure);
 
 /* Read the layout below `root`. Accounts that are not carried (IMAP, news, removed ones) are
  * noticed. 0 or -1 (ERR_NOINPUT when it is no place of Thunderbird's). */
