@@ -111,13 +111,12 @@ static int set_dir(struct journal *j, const char *state_dir, const char *account
 
 static int open_writable(struct journal *j, const char *file, struct err *err)
 {
-	/* A larger cache than db_open()'s: the indexes by hash are written in no order. A longer
-	 * log: checkpoints in the middle of 200,000 items only cost time. */
+	/* A longer log: checkpoints in the middle of 200,000 items only cost time. */
 	static const char settings[] =
-		"PRAGMA cache_size=-10240; PRAGMA wal_autocheckpoint=4000;"
-		"PRAGMA journal_size_limit=67108864;"
-		/* journal_doubt_stays() */
-		"CREATE TEMP TABLE doubt_stays (upload INTEGER PRIMARY KEY);";
+		JOURNAL_CACHE "PRAGMA wal_autocheckpoint=4000;"
+			      "PRAGMA journal_size_limit=67108864;"
+			      /* journal_doubt_stays() */
+			      "CREATE TEMP TABLE doubt_stays (upload INTEGER PRIMARY KEY);";
 
 	if (make_dirs(j->dir, err) < 0 || lock(j, err) < 0 || db_open(&j->db, file, err) < 0)
 		return -1;

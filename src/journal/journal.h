@@ -190,6 +190,12 @@ struct renaming {
 int journal_renaming_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			  struct renaming *out, struct err *err);
 
+/* About so many rows are going to be put, one after the other: until journal_remote_loaded()
+ * nothing may be looked up by keys. Hashes come in no order, and keeping many of them sorted all
+ * the time costs more than sorting them at the end. */
+int journal_remote_load(struct journal *j, uint64_t rows, struct err *err);
+int journal_remote_loaded(struct journal *j, struct err *err);
+
 /* Forget rows of a folder: all (UIDVALIDITY changed, or messages vanished). Until
  * journal_folder_indexed() nothing is matched against the folder. Verdicts about messages that
  * come back under the same UIDVALIDITY survive. */

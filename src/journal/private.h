@@ -6,6 +6,9 @@
 
 #include "journal/journal.h"
 
+/* A larger cache than db_open()'s: the indexes by hash are written in no order. */
+#define JOURNAL_CACHE "PRAGMA cache_size=-10240;"
+
 struct journal {
 	struct db db;
 	char *dir;
@@ -20,6 +23,9 @@ struct journal {
 /* Create the tables, or check that they are ours and of this version (schema.c). */
 int schema_prepare(struct db *db, struct err *err);
 int schema_check(struct db *db, struct err *err); /* for read-only use: creates nothing */
+
+/* The indexes of `remote` beside its key, where they are missing. */
+int schema_index_remote(struct db *db, struct err *err);
 
 /* Begin a transaction unless one is open already: *own tells which; tx_end() commits (result 0) or
  * rolls back only what tx_begin() began, and returns the final result. */

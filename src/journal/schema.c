@@ -114,9 +114,7 @@ static const char *const tables[] = {
 	" ident BLOB,"			       /* NULL: no Message-ID, key is ident */
 	" joined INTEGER NOT NULL DEFAULT 0)", /* 1: header never read, these are of the local */
 					       /* message that has its UIDL */
-	"CREATE INDEX remote_key ON remote(key, fields, size)",
-	/* for local messages without a Message-ID whose copy got one on the way */
-	"CREATE INDEX remote_ident ON remote(ident, fields, size) WHERE ident IS NOT NULL",
+	/* and what schema_index_remote() makes */
 
 	/* What state files of POP programs say. */
 	"CREATE TABLE pop_uidl ("
@@ -227,6 +225,16 @@ static const char *const tables[] = {
 	"CREATE INDEX notice_run ON notice(run)",
 };
 
+int schema_index_remote(struct db *db, struct err *err)
+{
+	return db_exec(db,
+		       "CREATE INDEX IF NOT EXISTS remote_key ON remote(key, fields, size);"
+		       /* for local messages without a Message-ID whose copy got one on the way */
+		       "CREATE INDEX IF NOT EXISTS remote_ident ON remote(ident, fields, size)"
+		       " WHERE ident IS NOT NULL",
+		       err);
+}
+
 static int create(struct db *db, struct err *err)
 {
 	sqlite3_stmt *st;
@@ -300,6 +308,9 @@ int schema_prepare(struct db *db, struct err *err)
 		result = n == 0 ? create(db, err) : schema_check(db, err);
 	if (result == 0)
 		result = forget_old_rules(db, err);
+	/* where a run died between journal_remote_load() and journal_remote_loaded() */
+	if (result == 0)
+		result = schema_index_remote(db, err);
 	if (result == 0)
 		result = db_exec(db, "COMMIT", err);
 	if (result < 0)

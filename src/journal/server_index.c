@@ -310,6 +310,34 @@ int journal_renaming_next(struct journal *j, int64_t run, int64_t after, struct 
 
 /* ---- messages ---- */
 
+#define LOAD_MIN 1000 /* rows from which sorting them once is cheaper than one by one */
+
+int journal_remote_load(struct journal *j, uint64_t rows, struct err *err)
+{
+	int64_t have;
+
+	if (rows < LOAD_MIN)
+		return 0;
+	if (db_int(&j->db, "SELECT coalesce(sum(messages), 0) FROM folder WHERE indexed", &have,
+		   err) < 0)
+		return -1;
+	if (rows < (uint64_t)have / 2)
+		return 0;
+	/* What is written in its order needs no large cache; and sorting may take as much memory
+	 * again. */
+	return db_exec(&j->db,
+		       "DROP INDEX IF EXISTS remote_key; DROP INDEX IF EXISTS remote_ident;"
+		       "PRAGMA cache_size=-4096",
+		       err);
+}
+
+int journal_remote_loaded(struct journal *j, struct err *err)
+{
+	if (schema_index_remote(&j->db, err) < 0)
+		return -1;
+	return db_exec(&j->db, JOURNAL_CACHE, err);
+}
+
 int journal_remote_clear(struct journal *j, int64_t folder, struct err *err)
 {
 	bool own;

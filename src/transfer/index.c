@@ -614,7 +614,7 @@ static int mind_line(struct indexing *ix, struct err *err)
 	struct err cause = ERR_INIT;
 	uint64_t rows;
 
-	if (rows_to_come(ix, &rows, err) < 0)
+	if (rows_to_come(ix, &rows, err) < 0 || journal_remote_load(ix->t->journal, rows, err) < 0)
 		return -1;
 	if (compress_for_index(ix->t, rows, &cause) == 0)
 		return 0;
@@ -655,7 +655,7 @@ int index_account(struct transfer *t, struct err *err)
 		return -1;
 	if (transfer_connect(t, err) < 0 || list_patiently(&ix, err) < 0 ||
 	    ask_statuses_patiently(&ix, err) < 0 || mind_line(&ix, err) < 0 ||
-	    index_folders(&ix, err) < 0)
+	    index_folders(&ix, err) < 0 || journal_remote_loaded(t->journal, err) < 0)
 		return -1;
 	return leave_folders(t, err);
 }

@@ -559,3 +559,49 @@ Test(journal, a_full_disk_is_said_clearly_and_loses_nothing)
 	cr_expect(before == after);
 	bench_release(&b);
 }
+
+static int64_t remote_indexes(const struct bench *b)
+{
+	int64_t n;
+
+	ok(db_int(journal_db(b->j),
+		  "SELECT count(*) FROM sqlite_master WHERE type = 'index'"
+		  " AND tbl_name = 'remote'",
+		  &n, &err));
+	return n;
+}
+
+Test(journal, many_rows_of_the_server_are_sorted_at_their_end)
+{
+	struct bench b;
+	struct {
+		const char *name;
+		uint64_t rows;
+		uint32_t have;
+		bool put_off;
+	} cases[] = {
+		{ "few", 999, 0, false },
+		{ "many", 1000, 0, true },
+		{ "many, but few beside those that are there", 1000, 4000, false },
+		{ "as many again", 2000, 4000, true },
+	};
+
+	bench_init(&b);
+	ok(journal_folders_begin(b.j, &err));
+	int64_t folder = add_folder(&b, "INBOX", ROLE_INBOX);
+	int64_t all = remote_indexes(&b);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ok(journal_folder_indexed(b.j, folder, 1, 1, cases[i].have, 0, &err));
+		ok(journal_remote_load(b.j, cases[i].rows, &err));
+		cr_expect((remote_indexes(&b) < all) == cases[i].put_off, "%s", cases[i].name);
+		ok(journal_remote_loaded(b.j, &err));
+		cr_expect(remote_indexes(&b) == all, "%s: sorted at the end", cases[i].name);
+	}
+	ok(journal_remote_load(b.j, 1000000, &err));
+	cr_expect(remote_indexes(&b) < all);
+	journal_close(b.j); /* killed in the middle */
+	bench_open(&b);
+	cr_expect(remote_indexes(&b) == all, "the next one makes up for it");
+	bench_release(&b);
+}
