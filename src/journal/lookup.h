@@ -26,7 +26,8 @@ struct remote_wanted {
 	uint64_t size_min, size_max;
 };
 
-/* The lowest UID of such a message that no stored upload of the folder has claimed: 1, 0, -1. */
+/* The lowest UID of such a message that no stored upload of the folder has claimed (of a
+ * `uidvalidity` 0: claimed or not): 1, 0, -1. */
 int journal_remote_unclaimed(struct journal *j, const struct remote_wanted *wanted, uint32_t *uid,
 			     struct err *err);
 

@@ -6,6 +6,8 @@
 
 #include "transfer/mended.h"
 
+#define EMPTY_HEADER 2 /* octets: its line end */
+
 void content_begin(struct content *c, struct canon *canon, const struct body *body,
 		   const struct canon_rules *rules, bool header, uint64_t skip)
 {
@@ -105,4 +107,9 @@ int content_receive(struct content *c, struct session *session, struct source_se
 		return -1;
 	}
 	return readable;
+}
+
+uint64_t content_body_at(uint32_t repairs, uint64_t header_len)
+{
+	return repairs & NOTE_NO_HEADER && header_len > EMPTY_HEADER ? 0 : header_len;
 }

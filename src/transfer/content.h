@@ -46,4 +46,8 @@ int content_receive(struct content *c, struct session *session, struct source_se
 		    struct canon *canon, struct arena *scratch, const struct content_wanted *w,
 		    bool *same, struct err *cause, struct err *err);
 
+/* Where the body begins, to a server that gives a header to what came without any: behind the line
+ * that ends an empty header, or at once. */
+uint64_t content_body_at(uint32_t repairs, uint64_t header_len);
+
 #endif

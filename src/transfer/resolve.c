@@ -526,6 +526,7 @@ static int compare_again(struct resolving *r, struct asked *a, uint32_t mended, 
 		.locator = a->c.locator,
 		.header = whole,
 		.mended = mended,
+		.skip = whole ? 0 : content_body_at(a->c.repairs, a->c.header_len),
 	};
 	struct content content;
 	struct fetch_chunk chunk;

@@ -28,6 +28,8 @@ enum verdict {
 	CHECK_LOOK, /* fetch and compare it */
 	CHECK_ALTERED,
 	CHECK_REWRITTEN, /* by a server that is known to: other header fields, the same body */
+	CHECK_DRESSED,	 /* the same, of a server that keeps one of each Message-ID: it had this one
+			  */
 	CHECK_DIFFERS,
 	CHECK_MISSING,
 	CHECK_TWIN,    /* missing on a server that keeps one message of each Message-ID */
@@ -57,7 +59,7 @@ struct verifying {
 	bool one_by_one; /* one message of the page cannot be fetched */
 	bool whole;	 /* what the FETCH at work asks for */
 	uint64_t in_commit, done;
-	uint64_t keywords_missing, rewritten, had_already; /* in the folder */
+	uint64_t keywords_missing, rewritten, had_already, dressed; /* in the folder */
 };
 
 static void verifying_release(struct verifying *v)
@@ -154,6 +156,21 @@ static bool may_be_twin(const struct verifying *v, const struct checked *c)
 	return !v->present && c->u->has_keys && session_profile(v->t->session)->one_per_id;
 }
 
+/* The message of the folder that has the same Message-ID, whoever put it there: 1, 0, -1. */
+static int find_twin(struct verifying *v, struct checked *c, uint32_t *uid, struct err *err)
+{
+	const struct remote_wanted wanted = {
+		.by = WANTED_BY_ID,
+		.folder = v->folder.id,
+		.first_uid = 1,
+		.keys = &c->u->keys,
+	};
+
+	if (!may_be_twin(v, c) || !c->u->keys.has_id)
+		return 0;
+	return journal_remote_unclaimed(v->t->journal, &wanted, uid, err);
+}
+
 static int check_row(struct verifying *v, struct checked *c, struct err *err)
 {
 	struct remote_row row;
@@ -161,6 +178,14 @@ static int check_row(struct verifying *v, struct checked *c, struct err *err)
 				 : journal_remote_get(v->t->journal, v->folder.id, c->u->uid,
 						      &v->find_arena, &row, err);
 
+	if (got == 0) {
+		got = find_twin(v, c, &c->u->uid, err);
+		if (got > 0) {
+			c->verdict = CHECK_LOOK;
+			c->whole = true;
+			return 0;
+		}
+	}
 	if (got < 0)
 		return -1;
 	if (got == 0) {
@@ -223,12 +248,19 @@ static void tell_difference(struct checked *c, const struct content *content, ui
 			what, at, total, here);
 }
 
+static enum verdict same_body(const struct verifying *v, const struct checked *c)
+{
+	return may_be_twin(v, c) ? CHECK_DRESSED : CHECK_REWRITTEN;
+}
+
 static void conclude(struct verifying *v, struct checked *c, const struct content *content,
 		     bool same, uint64_t total)
 {
 	CLEANUP(buf_release) struct buf changes = BUF_INIT(FINDING_MAX);
 
-	if (!same && c->whole && session_profile(v->t->session)->rewrites_headers) {
+	if (!same && c->whole &&
+	    (session_profile(v->t->session)->rewrites_headers ||
+	     (may_be_twin(v, c) && c->u->keys.has_id))) {
 		c->whole = false; /* look again */
 		c->body_only = true;
 	} else if (!same) {
@@ -238,7 +270,7 @@ static void conclude(struct verifying *v, struct checked *c, const struct conten
 				"the server keeps one message of each Message-ID, and has another "
 				"than this one");
 	} else if (c->body_only) {
-		c->verdict = CHECK_REWRITTEN;
+		c->verdict = same_body(v, c);
 	} else if (content->compare.changes) {
 		compare_add_changes(&changes, content->compare.changes);
 		const char *text = buf_cstr(&changes);
@@ -249,15 +281,9 @@ static void conclude(struct verifying *v, struct checked *c, const struct conten
 	}
 }
 
-/* What came without any header is all body to a server that has given it one. */
-static uint64_t body_begin(const struct upload *u)
-{
-	return u->repairs & NOTE_NO_HEADER ? 0 : u->header_len;
-}
-
 static bool has_body(const struct upload *u)
 {
-	return u->wire_len > body_begin(u);
+	return u->wire_len > content_body_at(u->repairs, u->header_len);
 }
 
 /* What another run has put there may have been mended: ask again, for that form. */
@@ -287,7 +313,7 @@ static int compare_one(struct verifying *v, struct checked *c, uint64_t total, s
 		wanted.kind = c->u->kind;
 		wanted.source = c->u->source;
 		wanted.locator = c->u->locator;
-		wanted.skip = c->whole ? 0 : body_begin(c->u);
+		wanted.skip = c->whole ? 0 : content_body_at(c->u->repairs, c->u->header_len);
 		wanted.mended = c->mended;
 	}
 	got = content_receive(&content, v->t->session, v->t->sources, v->canon, &v->find_arena,
@@ -295,7 +321,7 @@ static int compare_one(struct verifying *v, struct checked *c, uint64_t total, s
 	if (got < 0)
 		return -1;
 	if (got > 0 && !c->whole && !has_body(c->u) && total <= CONTENT_EMPTY_MAX)
-		c->verdict = c->body_only ? CHECK_REWRITTEN : CHECK_SAME;
+		c->verdict = c->body_only ? same_body(v, c) : CHECK_SAME;
 	else if (got > 0 && !same && next_variant(c))
 		c->verdict = CHECK_LOOK;
 	else if (got > 0)
@@ -350,6 +376,15 @@ static int fetch_refused(struct verifying *v, const struct err *cause, struct er
 	return 1;
 }
 
+static bool is_chosen(const uint32_t *uids, size_t n, uint32_t uid)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (uids[i] == uid)
+			return true;
+	}
+	return false;
+}
+
 /* The next of the page's messages that can be asked for together: whole or not, each UID once. */
 static size_t choose(struct verifying *v, uint32_t *uids)
 {
@@ -359,8 +394,8 @@ static size_t choose(struct verifying *v, uint32_t *uids)
 		struct checked *c = &v->page[i];
 
 		c->asked = c->verdict == CHECK_LOOK &&
-			   (n == 0 ||
-			    (uids[n - 1] != c->u->uid && c->whole == v->whole && !v->one_by_one));
+			   (n == 0 || (!is_chosen(uids, n, c->u->uid) && c->whole == v->whole &&
+				       !v->one_by_one));
 		if (!c->asked)
 			continue;
 		v->whole = c->whole;
@@ -449,9 +484,11 @@ static int write_one(struct verifying *v, const struct checked *c, struct err *e
 	switch (c->verdict) {
 	case CHECK_TWIN:
 		return refuse_twin(v, c, err);
+	case CHECK_DRESSED:
 	case CHECK_REWRITTEN:
 		tally->altered++;
-		v->rewritten++;
+		v->dressed += c->verdict == CHECK_DRESSED;
+		v->rewritten += c->verdict == CHECK_REWRITTEN;
 		tally->verified++;
 		return v->present ? journal_line_verified(j, c->u->line, err)
 				  : journal_mark_verified(j, &c->u->id, 1, err);
@@ -563,6 +600,12 @@ static int note_changes(struct verifying *v, struct err *err)
 		return -1;
 	if (note_folder(v, &v->had_already, "had-already",
 			"the server had them already, and kept their flags and dates", err) < 0)
+		return -1;
+	if (note_folder(
+		    v, &v->dressed, "had-already",
+		    "the server had them already, with other header fields; it keeps one message "
+		    "of each Message-ID",
+		    err) < 0)
 		return -1;
 	return note_folder(v, &v->rewritten, "altered",
 			   "altered by the server: header fields rewritten, the body is the same",

@@ -50,6 +50,8 @@ class Cyrus(Peer):
         head, _ = header_of(data)
         lines = head.split(b"\r\n")[:-1]
         well_formed = all(re.match(rb"[ \t]|[!-9;-~\x80-\xff]+[ \t]*:|From ", line) for line in lines)
+        if data.startswith(b"\r\n"):  # an empty header is one
+            return b"\0" in data
         return b"\0" in data or not head or not well_formed
 
 

@@ -142,6 +142,28 @@ class Providers(rig.ProgramTest):
             self.assertEqual(report["balance"]["present"], 3, str(result))
             self.assertEqual(report["server_only"]["messages"], 1, "All Mail is not counted twice")
 
+    def test_gmail_keeps_it_in_another_dress(self):
+        """The same message as two programs have stored it, in one folder and in another one: it is there."""
+        data = nasty_mail.head(1) + b"\nin three dresses\n"
+        self.store.add((), data)
+        self.store.add((), b"Delivered-To: ben@b.example\n" + data)
+        self.store.add(("Work",), b"Return-Path: <ann@a.example>\nX-List: none\n" + data)
+        self.store.add(("Work",), data.replace(b"dresses", b"bodies!"))
+        with providers.Gmail() as server:
+            result, report = self.balance(server, status=rig.REFUSED)
+            self.assertEqual(len(server.bodies(server.all_mail)), 1)
+            self.assertEqual(server.labels(server.folders[server.all_mail].messages[0]), ["INBOX", "Work"])
+            self.assertEqual([row["text"] for row in report["refused"]],
+                             ["the server keeps one message of each Message-ID, and has another than this one"])
+            self.assertEqual(report["balance"]["uploaded"], 3, str(result))
+            self.assertEqual(sum(notice["count"] for notice in report["notices"]
+                                 if notice["kind"] == "had-already"), 2, str(report["notices"]))
+            for state in self.state, self.folder / "another-machine":
+                self.state = state
+                result, report = self.balance(server, status=rig.REFUSED)
+                balance = report["balance"]
+                self.assertEqual((balance["uploaded"], balance["present"], balance["refused"]), (0, 3, 1), str(result))
+
     def test_gmail_files_from_all_mail(self):
         """What was archived there lies in All Mail alone: it gets the label, and is not sent."""
         self.add(("Work",))

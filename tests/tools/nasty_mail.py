@@ -115,6 +115,7 @@ def scanty():
     yield "Scanty", "header fields alone", b"From: ann@a.example\nSubject: no more than this\n\n"
     yield "Scanty", "a header without an end", b"To: ben@b.example\nX-Blank:  \n \nX-Last: 1\n"
     yield "Scanty", "no header", b"9\n"
+    yield "Scanty", "an empty header", b"\n99\n"
     yield "Scanty", "NUL behind a field name", b"From: ann@a.example\nSubject\0\0: odd\n\n"
     for n in range(45):
         words = b"".join(b" %d" % k for k in range(n, 45))
