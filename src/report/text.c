@@ -179,7 +179,7 @@ static void put_saved(struct writer *w, const struct balance *b)
 	if (bytes == 0)
 		return;
 	buf_addf(&w->out, "Filed by the server itself: %llu messages, ",
-		 (unsigned long long)(b->outcome[OUTCOME_TO_FILE] + b->outcome[OUTCOME_FILED]));
+		 (unsigned long long)b->outcome[OUTCOME_TO_FILE] + b->outcome[OUTCOME_FILED]);
 	text_add_size(&w->out, bytes);
 	buf_adds(&w->out,
 		 w->run.kind == RUN_PLAN ? " that need not be sent\n" : " that were not sent\n");
