@@ -251,7 +251,8 @@ static int refuse_single(struct lane *l, struct batch *b, enum refusal refusal, 
 
 	if (refusal == REFUSAL_OTHER && ++l->refusals_in_a_row > REFUSED_IN_A_ROW_MAX)
 		return stop_for_later(l, b, ERR_TEMPFAIL, "the server refuses everything", text);
-	if (refusal == REFUSAL_CONTENT && lane_may_mend(l, b)) {
+	/* Some say just BAD to octets that they do not bear: the line that announced them is ours. */
+	if ((refusal == REFUSAL_CONTENT || refusal == REFUSAL_SYNTAX) && lane_may_mend(l, b)) {
 		snprintf(b->text, sizeof(b->text), "%s", text);
 		list_push_last(&l->ailing, b);
 		return 0;

@@ -148,6 +148,49 @@ class Steps(Repair):
         self.assertIn("(nul, header-block)", told)
         self.assertIn("(nul)", told)
 
+    def test_a_server_that_says_no_more_than_bad(self):
+        """To octets that it asked for, or that went unasked: then it hangs up, for mail could be commands."""
+        class Blunt(Strict):
+            def accept_message(self, folder, data):
+                try:
+                    return super().accept_message(folder, data)
+                except Refuse:
+                    raise Refuse("Syntax error in parameters", "BAD") from None
+
+        class BluntAsking(Blunt):
+            capabilities = Asking.capabilities
+
+        for kind in Blunt, BluntAsking:
+            with self.subTest(kind.__name__), kind() as server:
+                self.folder_of(kind.__name__)
+                self.state = self.folder / "state"
+                self.store(NUL, STRAY, EIGHT, LONG, BOTH)
+                result = self.go(server, "--repair", "all", "--format", "json")
+                self.assertEqual(len(server.bodies("INBOX")), 8)
+                self.assertEqual(len(self.notices(result)), 5)
+                originals = [data.replace(b"\n", b"\r\n") for data in (NUL, STRAY, EIGHT, LONG, BOTH)]
+                self.assertEqual(sorted(self.kept()), sorted(originals))
+                for n in range(3):
+                    plain = (PLAIN % (n, n, n)).replace(b"\n", b"\r\n")
+                    self.assertEqual(server.bodies("INBOX").count(plain), 1)
+                self.go(server, "--repair", "all")
+                self.assertEqual(len(server.bodies("INBOX")), 8)
+            self.folder = self.folder.parent
+
+    def test_bad_without_a_repair_for_it(self):
+        """What no step can help is refused as before, and once."""
+        class Picky(Asking):
+            def accept_message(self, folder, data):
+                if b"Subject: nul" in data:
+                    raise Refuse("no", "BAD")
+                return data
+
+        self.store(NUL)
+        with Picky() as server:
+            self.go(server, "--repair", "header-8bit", status=rig.REFUSED)
+            self.assertOnce(server)
+            self.assertEqual(self.kept(), [NUL.replace(b"\n", b"\r\n")])
+
     def test_not_enough_is_allowed(self):
         self.store(BOTH)
         with Strict() as server:
