@@ -217,6 +217,7 @@ static const struct refusal_words refusal_words[] = {
 	{ "exceeded command or bandwidth limits", REFUSAL_THROTTLED },
 	{ "temporary system problem", REFUSAL_THROTTLED },
 	{ "connection closed. 14", REFUSAL_THROTTLED }, /* Exchange, after that */
+	{ "session expired", REFUSAL_THROTTLED }, /* Gmail */
 	{ "too many simultaneous connections", REFUSAL_THROTTLED },
 	{ "maximum number of connections", REFUSAL_THROTTLED },
 	{ "too many open connections", REFUSAL_THROTTLED },
@@ -232,7 +233,7 @@ static const struct refusal_words refusal_words[] = {
 	{ "mailbox is full", REFUSAL_QUOTA },
 	{ "blocks limit exceeded", REFUSAL_QUOTA },
 
-	{ "mail size is larger", REFUSAL_TOO_BIG },
+	{ "mail size", REFUSAL_TOO_BIG },
 	{ "maximum size of appendable message", REFUSAL_TOO_BIG },
 	{ "maximum message size exceeded", REFUSAL_TOO_BIG },
 	{ "exceeds fixed maximum message size", REFUSAL_TOO_BIG },

@@ -60,7 +60,8 @@ struct lane {
 
 	struct batch_list queue, sent;
 	struct batch_list
-		ailing; /* refused for their content, or known to be damaged: to be mended */
+		ailing; /* refused for their content, or known to be damaged: to be mended; or
+			   refused without a reason, which is to be asked for */
 	struct batch *writing;
 	size_t at; /* message of `writing` */
 	enum lane_phase phase;
@@ -121,6 +122,8 @@ void lane_release(struct lane *l);
 /* Takes the batch. */
 int lane_refused(struct lane *l, struct batch *b, enum refusal refusal, const char *text,
 		 struct err *err);
+/* Between two commands: the batch was refused without a reason, and is alone. Takes it. 1, -1. */
+int lane_ask_why(struct lane *l, struct batch *b, struct err *err);
 /* One message cannot be uploaded: kept in the sidecar, journal, note. */
 int lane_refuse_message(struct lane *l, const struct upload *u, const char *code, const char *text,
 			struct err *err);

@@ -190,6 +190,10 @@ int lane_mend_next(struct lane *l, struct err *err)
 	struct batch *b = list_take_first(&l->ailing);
 	int got;
 
+	if (b->asked && !b->why_known) {
+		b->why_known = true;
+		return lane_ask_why(l, b, err);
+	}
 	got = climb(l, b, err);
 	if (got != 0)
 		return got;

@@ -193,6 +193,29 @@ static int server_trouble(struct lane *l, struct batch *b, const char *text, str
 	return result;
 }
 
+/* Is there no room for this one message in the account? 1; 0: there is, or nobody knows; -1. */
+static int asks_too_much(struct lane *l, const struct batch *b, struct err *err)
+{
+	uint64_t octets = only_message(b)->wire_len;
+	struct quota q;
+
+	if (session_quota(l->t->session, l->target.wire_name, &q, err) < 0)
+		return -1;
+	if (q.has_messages && q.messages_used >= q.messages_limit)
+		return 1;
+	return q.has_octets &&
+	       (q.octets_used >= q.octets_limit || octets > q.octets_limit - q.octets_used);
+}
+
+/* "APPEND failed", without a code: some say no more than that when the account is full. */
+static bool is_vague(const struct lane *l, const struct batch *b, enum refusal refusal)
+{
+	return b->n == 1 && !b->asked && !session_is_dead(l->t->session) &&
+	       (session_capabilities(l->t->session) & CAP_QUOTA) &&
+	       (refusal == REFUSAL_OTHER ||
+		(refusal == REFUSAL_SERVER && b->tries >= SERVER_TRIES));
+}
+
 /* Created once more; deleted again, it is somebody's will. Other commands that were on their way
  * get the same answer: they are just sent again. */
 static int no_folder(struct lane *l, struct batch *b, const char *text, struct err *err)
@@ -251,7 +274,8 @@ static int refuse_single(struct lane *l, struct batch *b, enum refusal refusal, 
 
 	if (refusal == REFUSAL_OTHER && ++l->refusals_in_a_row > REFUSED_IN_A_ROW_MAX)
 		return stop_for_later(l, b, ERR_TEMPFAIL, "the server refuses everything", text);
-	/* Some say just BAD to octets that they do not bear: the line that announced them is ours. */
+	/* Some say just BAD to octets that they do not bear: the line that announced them is ours.
+	 */
 	if ((refusal == REFUSAL_CONTENT || refusal == REFUSAL_SYNTAX) && lane_may_mend(l, b)) {
 		snprintf(b->text, sizeof(b->text), "%s", text);
 		list_push_last(&l->ailing, b);
@@ -302,5 +326,26 @@ int lane_refused(struct lane *l, struct batch *b, enum refusal refusal, const ch
 		batch_free(b);
 		return -1;
 	}
-	return react(l, b, refusal, copy, err);
+	if (!is_vague(l, b, refusal))
+		return react(l, b, refusal, copy, err);
+	b->asked = true; /* between two commands: in the middle of one nothing can be asked */
+	b->refusal = refusal;
+	snprintf(b->text, sizeof(b->text), "%s", copy);
+	list_push_last(&l->ailing, b);
+	return 0;
+}
+
+int lane_ask_why(struct lane *l, struct batch *b, struct err *err)
+{
+	struct err cause = ERR_INIT;
+	char copy[ERR_TEXT_MAX];
+	int full = asks_too_much(l, b, &cause);
+
+	if (full < 0 && session_is_dead(l->t->session)) {
+		batch_free(b);
+		*err = cause;
+		return -1;
+	}
+	snprintf(copy, sizeof(copy), "%s", b->text);
+	return react(l, b, full > 0 ? REFUSAL_QUOTA : b->refusal, copy, err) < 0 ? -1 : 1;
 }

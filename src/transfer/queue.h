@@ -29,6 +29,7 @@ struct batch {
 	bool plain_flags;	  /* the server refused its keywords: system flags only */
 	bool answered;		  /* refused before its octets were all sent */
 	unsigned mends;		  /* attempts to mend it that were made (lane_mend.c) */
+	bool asked, why_known;	  /* refused without a reason (lane_refuse.c) */
 	bool early;		  /* to be mended before the server has refused it */
 	bool kept;		  /* the original is in the sidecar */
 	enum refusal refusal;
