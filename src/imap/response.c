@@ -217,7 +217,7 @@ static const struct refusal_words refusal_words[] = {
 	{ "exceeded command or bandwidth limits", REFUSAL_THROTTLED },
 	{ "temporary system problem", REFUSAL_THROTTLED },
 	{ "connection closed. 14", REFUSAL_THROTTLED }, /* Exchange, after that */
-	{ "session expired", REFUSAL_THROTTLED }, /* Gmail */
+	{ "session expired", REFUSAL_THROTTLED },	/* Gmail */
 	{ "too many simultaneous connections", REFUSAL_THROTTLED },
 	{ "maximum number of connections", REFUSAL_THROTTLED },
 	{ "too many open connections", REFUSAL_THROTTLED },
