@@ -14,29 +14,39 @@ int option_usage(struct err *err, const char *what, const char *value)
 		       what, value ? " '" : "", value ? value : "", value ? "'" : "");
 }
 
-static int parse_number(const char *text, unsigned max, unsigned *out, struct err *err)
+static int parse_number(const char *text, const char *option, unsigned max, unsigned *out,
+			struct err *err)
 {
 	uint64_t n = 0;
 
 	if (!slice_u64(slice_str(text), &n) || n > max)
-		return option_usage(err, "not a number that fits", text);
+		return err_set(err, ERR_USAGE, SCOPE_RUN, RETRY_NEVER,
+			       "%s wants a number up to %u, not '%s' (see mailhoist --help)",
+			       option, max, text);
 	*out = (unsigned)n;
 	return 0;
 }
 
-/* The index of `text` in a NULL-terminated list, or -1 with a usage error. */
-static int choose(const char *text, const char *const *list, const char *what, struct err *err)
+/* The index of `text` in a NULL-terminated list, or -1: "OPTION wants a, b or c, not 'TEXT'". */
+static int choose(const char *text, const char *option, const char *const *list, struct err *err)
 {
-	for (int i = 0; list[i]; i++)
+	CLEANUP(buf_release) struct buf what = BUF_INIT(1024);
+
+	buf_addf(&what, "%s wants %s", option, list[0]);
+	for (int i = 0; list[i]; i++) {
 		if (strcmp(list[i], text) == 0)
 			return i;
-	return option_usage(err, what, text);
+		if (i > 0)
+			buf_addf(&what, "%s%s", list[i + 1] ? ", " : " or ", list[i]);
+	}
+	buf_adds(&what, ", not");
+	return option_usage(err, buf_cstr(&what) ? what.ptr : option, text);
 }
 
 static int parse_format(const char *text, struct options *o, struct err *err)
 {
 	static const char *const names[] = { "text", "json", "jsonl", NULL };
-	int n = choose(text, names, "unknown format", err);
+	int n = choose(text, "--format", names, err);
 
 	if (n < 0)
 		return -1;
@@ -47,7 +57,7 @@ static int parse_format(const char *text, struct options *o, struct err *err)
 static int parse_verify(const char *text, struct options *o, struct err *err)
 {
 	static const char *const names[] = { "none", "size", "header", "full", NULL };
-	int n = choose(text, names, "unknown level of verification", err);
+	int n = choose(text, "--verify", names, err);
 
 	if (n < 0)
 		return -1;
@@ -58,7 +68,7 @@ static int parse_verify(const char *text, struct options *o, struct err *err)
 static int parse_compress(const char *text, struct options *o, struct err *err)
 {
 	static const char *const names[] = { "auto", "on", "off", NULL };
-	int n = choose(text, names, "unknown kind of compression", err);
+	int n = choose(text, "--compress", names, err);
 
 	if (n < 0)
 		return -1;
@@ -75,8 +85,7 @@ _Static_assert(FILE_OFF == 0 && FILE_PLAN == 1 && FILE_COPY == 2 && FILE_MOVE ==
 
 static int parse_file(const char *text, struct options *o, struct err *err)
 {
-	int n = choose(text, file_mode_names,
-		       "not a way of filing (off, plan, copy or move):", err);
+	int n = choose(text, "--file", file_mode_names, err);
 
 	if (n < 0)
 		return -1;
@@ -87,8 +96,7 @@ static int parse_file(const char *text, struct options *o, struct err *err)
 
 static int parse_flags(const char *text, struct options *o, struct err *err)
 {
-	int n = choose(text, flag_policy_names,
-		       "not whose flags can be taken (union, local or server):", err);
+	int n = choose(text, "--flags", flag_policy_names, err);
 
 	if (n < 0)
 		return -1;
@@ -99,7 +107,7 @@ static int parse_flags(const char *text, struct options *o, struct err *err)
 static int parse_flow(const char *text, struct options *o, struct err *err)
 {
 	static const char *const names[] = { "device", "browser", NULL };
-	int n = choose(text, names, "no OAuth flow (device or browser):", err);
+	int n = choose(text, "--oauth-flow", names, err);
 
 	o->oauth.device = n == 0;
 	o->oauth.browser = n == 1;
@@ -166,7 +174,7 @@ static int parse_fd(const char *text, struct options *o, struct err *err)
 {
 	unsigned n = 0;
 
-	if (parse_number(text, 65535, &n, err) != 0)
+	if (parse_number(text, "--password-fd", 65535, &n, err) != 0)
 		return -1;
 	o->password_fd = (int)n;
 	return 0;
@@ -174,7 +182,7 @@ static int parse_fd(const char *text, struct options *o, struct err *err)
 
 static int parse_connections(const char *text, struct options *o, struct err *err)
 {
-	if (parse_number(text, LINES_MAX, &o->connections, err) != 0)
+	if (parse_number(text, "--connections", LINES_MAX, &o->connections, err) != 0)
 		return -1;
 	return o->connections > 0 ? 0
 				  : option_usage(err, "--connections wants 1 or more, not", text);
@@ -302,7 +310,7 @@ static int set_parsed(struct options *o, enum option_id id, const char *value, s
 	case OPT_PASSWORD_FD:
 		return parse_fd(value, o, err);
 	case OPT_TIMEOUT:
-		return parse_number(value, 86400, &o->timeout_s, err);
+		return parse_number(value, "--timeout", 86400, &o->timeout_s, err);
 	case OPT_CONNECTIONS:
 		return parse_connections(value, o, err);
 	case OPT_COMPRESS:

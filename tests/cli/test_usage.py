@@ -103,6 +103,20 @@ class WrongUsage(rig.ProgramTest):
                 self.assertTrue(result.err.startswith("mailhoist: "), result.err)
                 self.assertLessEqual(result.err.count("\n"), 3, "short and to the point")
 
+    def test_what_may_be_said_is_told(self):
+        for option, value, want in (
+                ("--verify", "maybe", "wants none, size, header or full, not 'maybe'"),
+                ("--file", "x", "wants off, plan, copy or move, not 'x'"),
+                ("--flags", "mine", "wants union, local or server, not 'mine'"),
+                ("--compress", "", "wants auto, on or off, not ''"),
+                ("--format", "xml", "wants text, json or jsonl, not 'xml'"),
+                ("--timeout", "soon", "wants a number up to 86400, not 'soon'"),
+                ("--connections", "17", "wants a number up to 16, not '17'")):
+            with self.subTest(option):
+                result = self.hoist("run", "x", "--to", "imaps://me@example.org", option, value,
+                                    status=rig.USAGE)
+                self.assertIn(f"{option} {want}", result.err)
+
     def test_password_in_the_url_is_refused_and_not_repeated(self):
         result = self.hoist("run", "x", "--to", "imaps://me:canary77@example.org",
                             status=rig.USAGE)

@@ -422,7 +422,7 @@ class Login(LoginTest):
                 (["--oauth-provider", "microsoft"], "no client id"),
                 (["--oauth-provider", "microsoft", "--oauth-client-id", "x", "--oauth-tenant", "a/b"],
                  "no name of a tenant"),
-                (["--oauth-flow", "pigeon"], "no OAuth flow")):
+                (["--oauth-flow", "pigeon"], "--oauth-flow wants device or browser, not 'pigeon'")):
             with self.subTest(options):
                 self.assertIn(want, self.hoist("login", *self.to(), *options, status=rig.USAGE).err)
         result = self.hoist("login", *self.to(), "--oauth-provider", "google", "--oauth-client-id",
