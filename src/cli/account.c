@@ -77,7 +77,7 @@ static int read_profiles(struct account *acc, const struct options *o, struct er
 
 	buf_init(&acc->profiles, PROFILE_FILE_MAX);
 	if (o->profile_file && fd_slurp(AT_FDCWD, o->profile_file, &acc->profiles, err) < 0)
-		return -1;
+		return err_prefix(err, "--profile-file");
 	if (o->profile_file)
 		file = buf_slice(&acc->profiles);
 	/* a name that nothing has reads it to its end */

@@ -56,7 +56,7 @@ static int find_provider(struct login_command *c, struct err *err)
 	buf_init(&c->file, PROVIDER_FILE_MAX);
 	if (path) {
 		if (fd_slurp(AT_FDCWD, path, &c->file, err) < 0)
-			return -1;
+			return err_prefix(err, "--oauth-provider-file");
 		found = oauth_provider_find(buf_slice(&c->file), name, host, &c->account.arena,
 					    &c->provider, err);
 	}

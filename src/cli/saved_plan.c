@@ -34,7 +34,8 @@ static int write_paths(struct json *j, const char *const *paths, size_t n, struc
 		char *path = realpath(paths[i], NULL);
 
 		if (!path)
-			return err_sys(err, ERR_NOINPUT, SCOPE_RUN, errno, "'%s'", paths[i]);
+			return err_sys(err, ERR_NOINPUT, SCOPE_RUN, errno, "--pop-state '%s'",
+				       paths[i]);
 		json_cstr(j, path);
 		free(path);
 	}

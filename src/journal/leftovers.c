@@ -76,12 +76,17 @@ int journal_inbox_facts(struct journal *j, struct inbox_facts *out, struct err *
 		"  AND u.state IN (2, 3) AND u.origin_uidvalidity = f.uidvalidity)";
 	static const char server_only[] = "SELECT count(*), coalesce(sum(r.size), 0)" IN_INBOX
 					  " AND r.id IN (SELECT remote FROM server_only)";
+	static const char looked_at[] =
+		"SELECT count(*) FROM folder WHERE role = 1 AND listed = 1 AND indexed = 1";
 	struct inbox_facts facts;
+	int64_t inboxes;
 
-	if (amount_of(j, db_stmt(&j->db, all, err), &facts.all, err) < 0 ||
+	if (db_int(&j->db, looked_at, &inboxes, err) < 0 ||
+	    amount_of(j, db_stmt(&j->db, all, err), &facts.all, err) < 0 ||
 	    amount_of(j, db_stmt(&j->db, filed, err), &facts.filed, err) < 0 ||
 	    amount_of(j, db_stmt(&j->db, server_only, err), &facts.server_only, err) < 0)
 		return -1;
+	facts.known = inboxes > 0;
 	*out = facts;
 	return 0;
 }

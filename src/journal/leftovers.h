@@ -27,6 +27,7 @@ int journal_server_only_next(struct journal *j, int64_t run, int64_t after, stru
 
 /* INBOX, as far as the index knows. */
 struct inbox_facts {
+	bool known; /* else no run has looked at it yet */
 	struct amount all;
 	struct amount filed;	   /* copied into a folder by the server; still here as well */
 	struct amount server_only; /* nowhere on this computer */

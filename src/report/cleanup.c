@@ -29,6 +29,12 @@ static void put_item(struct buf *out, const struct amount *a, const char *text)
 
 static void put_inbox(struct buf *out, const struct inbox_facts *f, const struct amount *deleted)
 {
+	if (!f->known) {
+		buf_adds(out,
+			 "What INBOX on the server still holds is not known: no run has looked "
+			 "at it yet.\n\n");
+		return;
+	}
 	buf_adds(out, "What INBOX on the server still holds: ");
 	put_amount(out, &f->all);
 	buf_adds(out, f->all.n ? ", of which\n" : ".\n");

@@ -162,9 +162,9 @@ static void put_verified(struct writer *w, const struct balance *b)
 
 	if (seen == 0)
 		return;
-	buf_addf(&w->out,
-		 "Verified: %llu messages are on the server as they should be, %llu differ",
-		 (unsigned long long)b->verified, (unsigned long long)b->differs);
+	buf_addf(&w->out, "Verified: %llu message%s on the server as %s should be, %llu differ",
+		 (unsigned long long)b->verified, b->verified == 1 ? " is" : "s are",
+		 b->verified == 1 ? "it" : "they", (unsigned long long)b->differs);
 	if (to_look_at > seen)
 		buf_addf(&w->out, ", %llu could not be looked at",
 			 (unsigned long long)(to_look_at - seen));
@@ -175,11 +175,12 @@ static void put_verified(struct writer *w, const struct balance *b)
 static void put_saved(struct writer *w, const struct balance *b)
 {
 	uint64_t bytes = b->bytes[OUTCOME_TO_FILE] + b->bytes[OUTCOME_FILED];
+	uint64_t n = b->outcome[OUTCOME_TO_FILE] + b->outcome[OUTCOME_FILED];
 
 	if (bytes == 0)
 		return;
-	buf_addf(&w->out, "Filed by the server itself: %llu messages, ",
-		 (unsigned long long)b->outcome[OUTCOME_TO_FILE] + b->outcome[OUTCOME_FILED]);
+	buf_addf(&w->out, "Filed by the server itself: %llu message%s, ", (unsigned long long)n,
+		 n == 1 ? "" : "s");
 	text_add_size(&w->out, bytes);
 	buf_adds(&w->out,
 		 w->run.kind == RUN_PLAN ? " that need not be sent\n" : " that were not sent\n");

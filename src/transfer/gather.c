@@ -392,7 +392,7 @@ static int read_pop_states(struct gathering *g, struct err *err)
 			return -1;
 	for (size_t i = 0; i < g->t->n_pop_states; i++)
 		if (read_pop_state(g, g->t->pop_states[i], err) < 0)
-			return -1;
+			return err_prefix(err, "--pop-state");
 	return 0;
 }
 
