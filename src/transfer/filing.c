@@ -216,6 +216,7 @@ static int ready_places(struct filing *f, struct upload **u, size_t *n, struct e
 			return -1;
 		if (got == 0)
 			continue;
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is in it */
 		memmove(u + kept, u + at, len * sizeof(*u));
 		kept += len;
 	}
@@ -255,6 +256,7 @@ static size_t find_uid(const struct group *g, uint32_t uid)
 {
 	struct upload key = { .origin_uid = uid };
 	struct upload *wanted = &key;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is in it */
 	struct upload *const *at = bsearch(&wanted, g->u, g->n, sizeof(*g->u), by_uid);
 
 	return at ? (size_t)(at - g->u) : g->n;

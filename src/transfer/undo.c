@@ -361,6 +361,7 @@ static int load_page(struct undoing *w, uint32_t after, struct err *err)
 	arena_reset(&w->arena);
 	w->u = arena_alloc(&w->arena, FILING_PAGE * sizeof(*w->u));
 	w->states = arena_alloc(&w->arena, FILING_PAGE * sizeof(*w->states));
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is in it */
 	w->found = arena_alloc(&w->arena, FILING_PAGE * sizeof(*w->found));
 	if (!w->u || !w->states || !w->found)
 		return err_nomem(err);
