@@ -421,10 +421,11 @@ int journal_unkept_next(struct journal *j, int64_t run, size_t max, struct arena
 			struct upload *out, int64_t *cursor, struct err *err);
 int journal_mark_kept(struct journal *j, int64_t upload, struct err *err);
 
-/* Octets sent in the hour of `utc` (seconds); and all that were sent from the hour of `utc` on.
- * What is older than two days is forgotten. */
+/* Octets sent in the hour of `utc` (seconds); and all that were sent in the 24 hours before `now`:
+ * hours that are still to come were told by a clock that was wrong. What is older than two days is
+ * forgotten. */
 int journal_traffic_add(struct journal *j, int64_t utc, uint64_t octets, struct err *err);
-int journal_traffic_since(struct journal *j, int64_t utc, uint64_t *octets, struct err *err);
+int journal_traffic_day(struct journal *j, int64_t now, uint64_t *octets, struct err *err);
 
 /* In-flight rows of any earlier process, by target and seq: what recovery has to resolve.
  * Targets first: 1, 0, -1; then the rows of one, as journal_uploads_next(). */

@@ -5,6 +5,7 @@
 #include "journal/private.h"
 
 #define HOUR	   3600
+#define DAY_HOURS  24
 #define KEPT_HOURS 48
 
 int journal_traffic_add(struct journal *j, int64_t utc, uint64_t octets, struct err *err)
@@ -28,14 +29,16 @@ int journal_traffic_add(struct journal *j, int64_t utc, uint64_t octets, struct 
 	return db_run(&j->db, st, err);
 }
 
-int journal_traffic_since(struct journal *j, int64_t utc, uint64_t *octets, struct err *err)
+int journal_traffic_day(struct journal *j, int64_t now, uint64_t *octets, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(
-		&j->db, "SELECT coalesce(sum(octets), 0) FROM traffic WHERE hour >= ?", err);
+		&j->db, "SELECT coalesce(sum(octets), 0) FROM traffic WHERE hour BETWEEN ?1 AND ?2",
+		err);
 
 	if (!st)
 		return -1;
-	sqlite3_bind_int64(st, 1, utc / HOUR);
+	sqlite3_bind_int64(st, 1, now / HOUR - DAY_HOURS);
+	sqlite3_bind_int64(st, 2, now / HOUR);
 	int got = one_row(j, st, err);
 
 	if (got > 0)

@@ -557,8 +557,8 @@ int64_t date_clamp(int64_t t, int64_t now, bool *clamped)
 {
 	int64_t last = now < INTERNALDATE_MAX ? now : INTERNALDATE_MAX;
 
-	if (last < INTERNALDATE_MIN)
-		last = INTERNALDATE_MIN;
+	if (now < CLOCK_EARLIEST)
+		last = INTERNALDATE_MAX;
 	*clamped = t < INTERNALDATE_MIN || t > last;
 	if (t < INTERNALDATE_MIN)
 		return INTERNALDATE_MIN;

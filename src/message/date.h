@@ -27,8 +27,12 @@ int64_t date_parse_from_line(struct slice text, bool *zone_known);
 /* The date at the end of a Received value (behind the last ';'), or TIME_NONE. */
 int64_t date_parse_received(struct slice value);
 
+/* A clock that says less was never set, or has stopped: this program is younger. */
+#define CLOCK_EARLIEST INT64_C(1767225600) /* 2026-01-01T00:00:00Z */
+
 /* Clamp to INTERNALDATE_MIN .. min(INTERNALDATE_MAX, now): for a date in the future Dovecot takes
- * its own time of the APPEND. */
+ * its own time of the APPEND. A `now` before CLOCK_EARLIEST bounds nothing: else such a clock would
+ * take from all mail its dates. */
 int64_t date_clamp(int64_t t, int64_t now, bool *clamped);
 
 /* `"13-Sep-2001 12:30:05 +0000"` with its quotes (RFC 3501 date-time); buf needs 29 bytes. */

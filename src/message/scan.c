@@ -176,6 +176,8 @@ static void choose_date(struct message *m, const struct header_facts *facts, int
 	};
 	bool clamped;
 
+	if (w->mtime != TIME_NONE && w->mtime > now) /* the clock goes slow: that has been */
+		now = w->mtime;
 	m->internaldate = INTERNALDATE_MIN;
 	m->date_source = DATE_NOWHERE;
 	for (size_t i = sizeof(ladder) / sizeof(ladder[0]); i-- > 0;)

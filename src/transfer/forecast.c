@@ -116,7 +116,7 @@ int forecast(struct transfer *t, struct forecast *out, struct err *err)
 	uint64_t today = 0;
 
 	if (transfer_connect(t, err) < 0 || journal_balance(t->journal, t->run, 0, &b, err) < 0 ||
-	    journal_traffic_since(t->journal, time_now() - DAY_SECONDS, &today, err) < 0 ||
+	    journal_traffic_day(t->journal, time_now(), &today, err) < 0 ||
 	    session_quota(t->session, "INBOX", &quota, err) < 0)
 		return -1;
 	*out = (struct forecast){

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #define BUCKET_SECONDS 2.0
-#define DAY_SECONDS    86400
 #define ASK_AGAIN_MS   300000 /* whether the day's share has room again */
 #define LOOK_UP_AFTER  60     /* seconds for which the sum of the day is believed */
 
@@ -112,7 +111,7 @@ static int look_up(struct gate *g, struct journal *j, int64_t utc, struct err *e
 {
 	if (g->day_utc != 0 && utc - g->day_utc < LOOK_UP_AFTER && utc >= g->day_utc)
 		return 0;
-	if (journal_traffic_since(j, utc - DAY_SECONDS, &g->day_octets, err) < 0)
+	if (journal_traffic_day(j, utc, &g->day_octets, err) < 0)
 		return -1;
 	g->day_octets += g->unwritten;
 	g->day_utc = utc;

@@ -297,17 +297,20 @@ Test(date, clamp)
 		int64_t now, in, want;
 		bool clamped;
 	} rows[] = {
-		{ "as it is", 1700000000, 1000377005, 1000377005, false },
-		{ "first", 1700000000, INTERNALDATE_MIN, INTERNALDATE_MIN, false },
-		{ "before the first", 1700000000, INTERNALDATE_MIN - 1, INTERNALDATE_MIN, true },
-		{ "long before", 1700000000, -INT64_C(5000000000), INTERNALDATE_MIN, true },
-		{ "now", 1700000000, 1700000000, 1700000000, false },
-		{ "in a second", 1700000000, 1700000001, 1700000000, true },
-		{ "in years", 1700000000, 2000000000, 1700000000, true },
+		{ "as it is", 1800000000, 1000377005, 1000377005, false },
+		{ "first", 1800000000, INTERNALDATE_MIN, INTERNALDATE_MIN, false },
+		{ "before the first", 1800000000, INTERNALDATE_MIN - 1, INTERNALDATE_MIN, true },
+		{ "long before", 1800000000, -INT64_C(5000000000), INTERNALDATE_MIN, true },
+		{ "now", 1800000000, 1800000000, 1800000000, false },
+		{ "in a second", 1800000000, 1800000001, 1800000000, true },
+		{ "in years", 1800000000, 2000000000, 1800000000, true },
 		{ "last", INT64_C(4000000000), INTERNALDATE_MAX, INTERNALDATE_MAX, false },
 		{ "beyond the last", INT64_C(4000000000), INTERNALDATE_MAX + 1, INTERNALDATE_MAX,
 		  true },
-		{ "a clock that was never set", 0, 1000377005, INTERNALDATE_MIN, true },
+		{ "a clock that was never set", 0, 1000377005, 1000377005, false },
+		{ "and a date beyond the last", 0, INTERNALDATE_MAX + 1, INTERNALDATE_MAX, true },
+		{ "a clock just late", CLOCK_EARLIEST - 1, 1900000000, 1900000000, false },
+		{ "a clock just right", CLOCK_EARLIEST, 1900000000, CLOCK_EARLIEST, true },
 	};
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
