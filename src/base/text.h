@@ -23,6 +23,19 @@ void utf8_add(struct buf *b, uint32_t c);
 /* Append `s` as valid UTF-8: invalid bytes become U+FFFD. */
 void utf8_add_lossy(struct buf *b, struct slice s);
 
+/* The value of a digit of base64 (RFC 4648 4): 0 to 63, or -1. Here, since it is asked for every
+ * character of every attachment. */
+static inline int base64_digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
 /* Controls, line separators and marks of direction: characters that could change how the rest of a
  * line is shown. */
 bool text_steers(uint32_t c);

@@ -2,9 +2,9 @@
  * Base64 (RFC 4648 4) for SASL: of passwords and tokens, so that no copy is left
  * behind. See sasl.h.
  */
-#include <string.h>
-
 #include "imap/sasl.h"
+
+#include "base/text.h"
 
 static const char digits[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -28,20 +28,13 @@ void sasl_base64_encode(struct buf *out, struct slice bytes)
 	}
 }
 
-static int digit_value(char c)
-{
-	const char *at = c != '\0' ? memchr(digits, c, sizeof(digits)) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
 static bool decode_digits(struct buf *out, struct slice text)
 {
 	uint32_t bits = 0;
 	unsigned n_bits = 0;
 
 	for (size_t i = 0; i < text.len; i++) {
-		int value = digit_value(text.ptr[i]);
+		int value = base64_digit(text.ptr[i]);
 
 		if (value < 0)
 			return false;

@@ -190,24 +190,13 @@ static void decode_q(struct buf *out, struct slice s)
 	}
 }
 
-static int b64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 static void decode_b(struct buf *out, struct slice s)
 {
 	uint32_t bits = 0;
 	int have = 0;
 
 	for (size_t i = 0; i < s.len; i++) {
-		int digit = b64_digit(s.ptr[i]);
+		int digit = base64_digit(s.ptr[i]);
 
 		if (digit < 0)
 			continue;

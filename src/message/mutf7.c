@@ -100,17 +100,12 @@ int mutf7_encode(struct buf *out, struct slice utf8, struct err *err)
 
 /* ---- decoding ---- */
 
+/* As base64, but for ',' in place of '/' (RFC 3501 5.1.3). */
 static int digit_value(char c)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == ',' ? 63 : -1;
+	if (c == ',')
+		return 63;
+	return c == '/' ? -1 : base64_digit(c);
 }
 
 /* One UTF-16 unit of a run; *high is a high surrogate that waits for its other half, or 0. */

@@ -308,17 +308,6 @@ static void end_part(struct outliner *o)
 	o->is_leaf = false;
 }
 
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 static void count(struct outliner *o, char c)
 {
 	o->size += c != '\r';
@@ -327,7 +316,7 @@ static void count(struct outliner *o, char c)
 static void count_base64(struct outliner *o, struct slice line)
 {
 	for (size_t i = 0; i < line.len; i++) {
-		int value = base64_value(line.ptr[i]);
+		int value = base64_digit(line.ptr[i]);
 
 		if (value < 0)
 			continue;

@@ -84,31 +84,19 @@ int plan_flags_settle(struct journal *j, struct err *err)
 #define ANY_CHANGE                                                                                 \
 	" WHERE (removed <> 0 OR added <> 0 OR removed_k IS NOT NULL OR added_k IS NOT NULL)"
 
-static int run_over(const struct planning *p, const char *sql, struct err *err)
-{
-	sqlite3_stmt *st = db_stmt(p->db, sql, err);
-
-	if (!st)
-		return -1;
-	plan_bind(st, ":first", p->base + 1);
-	plan_bind(st, ":last", p->base + p->lines);
-	plan_bind(st, ":run", p->run);
-	plan_bind(st, ":policy", p->options->flags);
-	return db_run(p->db, st, err);
-}
-
 int plan_flag_changes(const struct planning *p, struct err *err)
 {
 	if (settle_dead(p, err) < 0)
 		return -1;
 	if (p->options->flags == FLAGS_SERVER)
 		return 0;
-	return run_over(p,
-			"INSERT INTO flag_change(run, remote, uidvalidity, removed,"
-			" removed_keywords, added, added_keywords, state)"
-			" SELECT :run, remote, uidvalidity, removed, removed_k, added, added_k, 0"
-			" FROM (" CHANGED ")" ANY_CHANGE,
-			err);
+	return plan_over_lines(
+		p,
+		"INSERT INTO flag_change(run, remote, uidvalidity, removed,"
+		" removed_keywords, added, added_keywords, state)"
+		" SELECT :run, remote, uidvalidity, removed, removed_k, added, added_k, 0"
+		" FROM (" CHANGED ")" ANY_CHANGE,
+		err);
 }
 
 int plan_count_flag_changes(const struct planning *p, struct err *err)

@@ -19,7 +19,7 @@ struct planning {
 
 /* Bind a named parameter, if the statement has it. */
 void plan_bind(sqlite3_stmt *st, const char *name, int64_t value);
-/* Run a statement over the run's lines: :first, :last, :run. */
+/* Run a statement over the run's lines: :first, :last, :run, and :policy (enum flag_policy). */
 int plan_over_lines(const struct planning *p, const char *sql, struct err *err);
 
 /* SQL: an upload that is planned anew gets the facts of its new way. */

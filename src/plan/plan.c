@@ -338,6 +338,7 @@ int plan_over_lines(const struct planning *p, const char *sql, struct err *err)
 	plan_bind(st, ":first", p->base + 1);
 	plan_bind(st, ":last", p->base + p->lines);
 	plan_bind(st, ":run", p->run);
+	plan_bind(st, ":policy", p->options->flags);
 	return db_run(p->db, st, err);
 }
 
