@@ -108,6 +108,19 @@ class Lines(Matrix):
         self.assertComplete(result)
 
 
+    def test_jitter(self):
+        """All comes in pieces, now at once and now late; then the reply is lost, too."""
+        for cut in (None, {"down": FIRST_REPLY}):
+            with self.subTest(cut=cut):
+                self.user, self.state = self.server.new_user(), self.folder / str(cut)
+                with FaultProxy(self.server.port, jitter=0.03, cut_at=cut) as proxy:
+                    result = self.run_by(proxy)
+                    self.assertEqual(proxy.fired, cut is not None)
+                self.assertComplete(result)
+                if cut is None:
+                    self.assertNotIn("connecting again", result.err)
+
+
 class Servers(Matrix):
     def test_its_process_is_killed(self):
         for number in (signal.SIGKILL, signal.SIGTERM):

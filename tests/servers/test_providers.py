@@ -94,6 +94,20 @@ class Providers(rig.ProgramTest):
                 self.assertNotIn("refused the login", result.err)
                 self.assertGreater(len(server.commands("LOGIN")), 1, "tried again")
 
+    def test_many_that_are_alike(self):
+        """Zimbra takes them for a program gone mad: equal in folder, date, flags and size."""
+        class Single(providers.Zimbra):
+            capabilities = providers.Zimbra.capabilities.replace("MULTIAPPEND ", "")
+
+        for n in range(100, 180):
+            self.store.add((), nasty_mail.head(1, message_id=False) + b"Message-ID: <%d@x>\n\nalike\n" % n)
+        for kind in providers.Zimbra, Single:
+            with self.subTest(kind.__name__), kind() as server:
+                self.state = self.folder / kind.__name__
+                result, report = self.balance(server)
+                self.assertEqual(report["balance"]["uploaded"], 80, str(result))
+                self.assertEqual(server.faults, [])
+
     def test_a_wrong_password_is_tried_once(self):
         class Strict(providers.Yahoo):
             def do_login(self, line, command):

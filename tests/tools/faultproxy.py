@@ -16,12 +16,14 @@ What the command line does not have:
 cut_at={"down": rb"OK \\[APPENDUID"}   in front of the first octets that match
 inject=b"* BYE x\\r\\n"               said to the client just before the line is cut
 buffer=2048                          of each socket, in octets
+jitter=0.02                          everything comes in odd pieces, each up to so many seconds later
 alter=(rb"x", rb"y")                 what the client says is changed on its way (re.sub)
 before={b" UID COPY ": act}          calls act() once, before the first octets from the client that hold
                                      these words go on: what others do to the account at that very moment
 """
 import argparse
 import queue
+import random
 import re
 import socket
 import struct
@@ -33,10 +35,10 @@ class FaultProxy:
     CHUNK = 1 << 16
 
     def __init__(self, to, listen=0, cut_up=None, cut_down=None, how="rst", refuse_after=False,
-                 delay=0.0, before=None, cut_at=None, inject=b"", buffer=None, alter=None):
+                 delay=0.0, before=None, cut_at=None, inject=b"", buffer=None, alter=None, jitter=0.0):
         self.to, self.how, self.refuse_after, self.delay = to, how, refuse_after, delay
         self.before, self.inject, self.buffer = dict(before or {}), inject, buffer
-        self.alter = alter
+        self.alter, self.jitter, self.random = alter, jitter, random.Random(4)
         self.cut_at = {way: re.compile(words) for way, words in (cut_at or {}).items()}
         self.limit = {"up": cut_up, "down": cut_down}
         self.moved = {"up": 0, "down": 0}
@@ -98,10 +100,23 @@ class FaultProxy:
         """Take what comes; when it is to be there is decided here, so that a delay costs no speed."""
         try:
             while data := source.recv(self.CHUNK):
-                chunks.put((time.monotonic() + self.delay, data))
+                for piece, late in self.pieces(data):
+                    chunks.put((time.monotonic() + self.delay + late, piece))
         except OSError:
             pass
         chunks.put((time.monotonic() + self.delay, b""))
+
+    def pieces(self, data):
+        """How it comes: as it is, or in (octets, seconds) that no two lines have alike."""
+        if not self.jitter:
+            yield data, 0.0
+            return
+        with self.lock:
+            late = self.jitter * self.random.random()
+            ends = sorted(self.random.randrange(len(data)) for _ in range(self.random.choice((0, 1, 5))))
+        for first, end in zip([0, *ends], [*ends, len(data)]):
+            if end > first:
+                yield data[first:end], late
 
     def write(self, way, source, sink, chunks):
         while True:
