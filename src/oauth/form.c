@@ -50,8 +50,9 @@ static bool decode(struct slice text, struct buf *out)
 				return false;
 			i += 2;
 			c = (char)byte;
-		} else if (c == '+')
+		} else if (c == '+') {
 			c = ' ';
+		}
 		buf_addc(out, c);
 	}
 	return !out->failed;

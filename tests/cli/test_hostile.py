@@ -7,8 +7,9 @@ import time
 import rig
 from memserver import MemServer, Refuse
 
+SANITIZED = "asan" in str(rig.PROGRAM)  # has memory of its own, and takes several times as long
 RSS_MAX = 64 << 10  # KiB
-IN_TIME = 60  # seconds; the program is told to wait for two
+IN_TIME = 400 if SANITIZED else 60  # seconds; the program is told to wait for two
 CALM = (rig.OK, rig.REFUSED, rig.DIFFERS, rig.UNAVAILABLE, rig.TEMPFAIL, rig.PROTOCOL, rig.CONNECT, rig.LOGIN)
 ENDLESS = 1 << 30  # octets: more than anybody would read
 
@@ -53,7 +54,8 @@ class HostileServers(rig.ProgramTest):
                 stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
             peak = self.wait(process)
         out = path.read_text(errors="replace")
-        self.assertLess(peak, RSS_MAX)
+        if not SANITIZED:
+            self.assertLess(peak, RSS_MAX)
         self.assertIn(process.returncode, statuses, out)
         self.assertNotIn("Sanitizer", out)
         self.assertNotRegex(out, "[\x00-\x08\x0b-\x1f\x7f]")
