@@ -340,6 +340,9 @@ int match_candidate_count(struct journal *j, int64_t run, uint64_t *out, struct 
 		"work.target") " AND (work.state IS NULL OR NOT " MATCH_OURS("c.remote",           \
 									     "r.key") ")"
 
+/* Asked once in a statement, where the rest would be asked for every message in vain. */
+#define ANY_CANDIDATE "EXISTS (SELECT 1 FROM candidate)"
+
 /* Every local copy takes a server copy of its own in the target folder: the best level first, then
  * in scan order. */
 static int claim_copies(struct journal *j, struct err *err)
@@ -416,8 +419,8 @@ static int finish(struct journal *j, int64_t run, const void *unused, struct err
 		" c.level, " PLACE " AS place" PROVEN
 		" AND NOT (?1 AND c.remote >> 32 = work.target))"
 		" ORDER BY place, level, remote LIMIT 1)"
-		" WHERE (copy = 0 OR ?1) AND (state IS NULL OR state IN (0, 4, 5))"
-		" AND remote IS NULL",
+		" WHERE " ANY_CANDIDATE " AND (copy = 0 OR ?1)"
+		" AND (state IS NULL OR state IN (0, 4, 5)) AND remote IS NULL",
 		err);
 	if (!st)
 		return -1;
@@ -427,7 +430,8 @@ static int finish(struct journal *j, int64_t run, const void *unused, struct err
 	/* Not compared, and nothing else proves it to be there. What is still open although
 	 * resolving has ended was needless; but not if nothing at all was settled for it. */
 	st = db_stmt(db,
-		     "UPDATE work SET blocked = 1 WHERE remote IS NULL AND (copy = 0 OR ?2)"
+		     "UPDATE work SET blocked = 1 WHERE " ANY_CANDIDATE
+		     " AND remote IS NULL AND (copy = 0 OR ?2)"
 		     " AND (state IS NULL OR state IN (0, 4, 5)) AND EXISTS (SELECT 1"
 		     " FROM candidate c CROSS JOIN remote r ON r.id = c.remote"
 		     " WHERE c.sha256 = work.sha256 AND c.run = ?1"
