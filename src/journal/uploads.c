@@ -250,26 +250,40 @@ int journal_unkept_next(struct journal *j, int64_t run, size_t max, struct arena
 
 /* ---- changing ---- */
 
-static int mark_one_inflight(struct journal *j, int64_t upload, int64_t seq, uint32_t uidvalidity,
-			     uint32_t base_uidnext, struct err *err)
+/* How many of these ids follow each other by one: as a rule all of a batch, for the plan wrote them
+ * in the order in which they are sent. Those are marked by one statement. */
+static size_t consecutive(const int64_t *ids, size_t n)
+{
+	size_t i = 1;
+
+	while (i < n && ids[i] == ids[0] + (int64_t)i)
+		i++;
+	return i;
+}
+
+static int mark_range_inflight(struct journal *j, int64_t first, size_t n, int64_t seq,
+			       uint32_t uidvalidity, uint32_t base_uidnext, struct err *err)
 {
 	sqlite3_stmt *st =
 		db_stmt(&j->db,
-			"UPDATE upload SET state = 1, seq = ?, uidvalidity = ?, base_uidnext = ?,"
-			" uid = 0 WHERE id = ? AND state = 0",
+			"UPDATE upload SET state = 1, seq = ?3 + (id - ?1), uidvalidity = ?4,"
+			" base_uidnext = ?5, uid = 0 WHERE id BETWEEN ?1 AND ?2 AND state = 0",
 			err);
 
 	if (!st)
 		return -1;
-	sqlite3_bind_int64(st, 1, seq);
-	sqlite3_bind_int64(st, 2, uidvalidity);
-	sqlite3_bind_int64(st, 3, base_uidnext);
-	sqlite3_bind_int64(st, 4, upload);
+	sqlite3_bind_int64(st, 1, first);
+	sqlite3_bind_int64(st, 2, first + (int64_t)n - 1);
+	sqlite3_bind_int64(st, 3, seq);
+	sqlite3_bind_int64(st, 4, uidvalidity);
+	sqlite3_bind_int64(st, 5, base_uidnext);
 	if (db_run(&j->db, st, err) < 0)
 		return -1;
-	if (sqlite3_changes(j->db.sqlite) != 1)
+	if (sqlite3_changes64(j->db.sqlite) != (sqlite3_int64)n)
 		return err_set(err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER,
-			       "upload %" PRId64 " is sent without having been planned", upload);
+			       "one of %zu uploads behind %" PRId64
+			       " is sent without having been planned",
+			       n, first);
 	return 0;
 }
 
@@ -282,9 +296,10 @@ int journal_mark_inflight(struct journal *j, const int64_t *uploads, size_t n, u
 			"uploads marked in flight within a transaction would not be on disk");
 	if (journal_begin(j, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		if (mark_one_inflight(j, uploads[i], j->last_seq + (int64_t)i + 1, uidvalidity,
-				      base_uidnext, err) < 0) {
+	for (size_t i = 0, many; i < n; i += many) {
+		many = consecutive(uploads + i, n - i);
+		if (mark_range_inflight(j, uploads[i], many, j->last_seq + (int64_t)i + 1,
+					uidvalidity, base_uidnext, err) < 0) {
 			journal_rollback(j);
 			return -1;
 		}
@@ -336,26 +351,33 @@ static int mark_all(struct journal *j, const int64_t *uploads, size_t n, const c
 	"', '" REASON_LEFTOVER_GONE "', '" REASON_WHOLE "'), reason, '')"
 
 /* Outcome 2 (present) stays: the run found it stored by an earlier one. */
-static const char line_uploaded[] =
-	"UPDATE line SET outcome = iif(action = 6, 3, 1), reason = " KEEP_REASON ", text = NULL,"
-	" remote = (SELECT"
-	" iif(uid > 0, (folder << 32) + uid, NULL) FROM upload WHERE id = ?1)"
-	" WHERE id = (SELECT line FROM upload WHERE id = ?1) AND outcome <> 2";
-
-static int mark_one_stored(struct journal *j, int64_t upload, uint32_t uidvalidity, uint32_t uid,
-			   struct err *err)
+static int tell_lines_stored(struct journal *j, int64_t first, int64_t last, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(
-		&j->db, "UPDATE upload SET state = 2, uidvalidity = ?, uid = ? WHERE id = ?", err);
+	return db_run_ids(&j->db,
+			  "UPDATE line SET outcome = iif(action = 6, 3, 1), reason = " KEEP_REASON
+			  ", text = NULL, remote = iif(u.uid > 0, (u.folder << 32) + u.uid, NULL)"
+			  " FROM upload u WHERE u.id BETWEEN ?1 AND ?2 AND line.id = u.line"
+			  " AND line.outcome <> 2",
+			  first, last, err);
+}
+
+static int mark_range_stored(struct journal *j, int64_t first, size_t n, uint32_t uidvalidity,
+			     uint32_t first_uid, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   "UPDATE upload SET state = 2, uidvalidity = ?3,"
+				   " uid = iif(?4 > 0, ?4 + (id - ?1), 0)"
+				   " WHERE id BETWEEN ?1 AND ?2",
+				   err);
+	int64_t last = first + (int64_t)n - 1;
 
 	if (!st)
 		return -1;
-	sqlite3_bind_int64(st, 1, uidvalidity);
-	sqlite3_bind_int64(st, 2, uid);
-	sqlite3_bind_int64(st, 3, upload);
-	if (db_run(&j->db, st, err) < 0)
-		return -1;
-	return mark(j, upload, line_uploaded, NULL, err);
+	sqlite3_bind_int64(st, 1, first);
+	sqlite3_bind_int64(st, 2, last);
+	sqlite3_bind_int64(st, 3, uidvalidity);
+	sqlite3_bind_int64(st, 4, first_uid);
+	return db_run(&j->db, st, err) < 0 ? -1 : tell_lines_stored(j, first, last, err);
 }
 
 int journal_mark_stored(struct journal *j, const int64_t *uploads, size_t n, uint32_t uidvalidity,
@@ -366,9 +388,11 @@ int journal_mark_stored(struct journal *j, const int64_t *uploads, size_t n, uin
 
 	if (tx_begin(j, &own, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n && result == 0; i++)
-		result = mark_one_stored(j, uploads[i], uidvalidity,
-					 first_uid ? first_uid + (uint32_t)i : 0, err);
+	for (size_t i = 0, many; i < n && result == 0; i += many) {
+		many = consecutive(uploads + i, n - i);
+		result = mark_range_stored(j, uploads[i], many, uidvalidity,
+					   first_uid ? first_uid + (uint32_t)i : 0, err);
+	}
 	fault_point("journal-stored-before");
 	if (tx_end(j, own, result, err) < 0)
 		return -1;

@@ -211,6 +211,18 @@ static struct balance balance_of(struct bench *b)
 	return out;
 }
 
+static int64_t number_of(struct bench *b, const char *sql, int64_t id)
+{
+	sqlite3_stmt *st = db_stmt(journal_db(b->j), sql, &err);
+	int64_t out;
+
+	sqlite3_bind_int64(st, 1, id);
+	cr_assert_eq(db_step(journal_db(b->j), st, &err), 1, "%s", err.text);
+	out = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return out;
+}
+
 Test(journal, an_upload_goes_its_way)
 {
 	CLEANUP(arena_release) struct arena a = ARENA_INIT(1 << 20);
@@ -287,6 +299,67 @@ Test(journal, an_upload_goes_its_way)
 	sum = balance_of(&b);
 	cr_expect(sum.verified == 2 && sum.differs == 1);
 	bench_release(&b);
+}
+
+/* Ids that follow each other are marked together, others by themselves; each gets the sequence
+ * number and the UID of its place in the batch. */
+Test(journal, marks_follow_the_batch)
+{
+	static const struct {
+		const char *name;
+		size_t n, order[6]; /* of the uploads 0..5 in the plan */
+		uint32_t first_uid; /* 0: not told */
+	} rows[] = {
+		{ "all in order", 6, { 0, 1, 2, 3, 4, 5 }, 11 },
+		{ "backwards", 6, { 5, 4, 3, 2, 1, 0 }, 11 },
+		{ "with gaps", 4, { 0, 1, 3, 5 }, 11 },
+		{ "a piece that comes later", 5, { 3, 4, 0, 1, 2 }, 11 },
+		{ "without UIDs", 4, { 1, 2, 4, 5 }, 0 },
+	};
+
+	for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+		CLEANUP(arena_release) struct arena a = ARENA_INIT(1 << 20);
+		int64_t cursor = 0, ids[6], uid, seq, before = 0, remote, target, state;
+		struct message m[6];
+		struct upload u[6];
+		struct bench b;
+
+		for (int i = 0; i < 6; i++) {
+			char *name = arena_printf(&a, "%d", i);
+
+			m[i] = message_of(name, name, name, name, 100);
+		}
+		bench_init(&b);
+		start_run(&b, RUN_RUN);
+		add_store(&b, "/mail", "Work", ROLE_NONE, m, 6);
+		plan_now(&b);
+		ok(db_int(journal_db(b.j), "SELECT folder FROM run_target", &target, &err));
+		cr_assert(journal_uploads_next(b.j, b.run, target, 6, &a, u, &cursor, &err) == 6);
+		for (size_t i = 0; i < rows[r].n; i++)
+			ids[i] = u[rows[r].order[i]].id;
+		ok(journal_mark_inflight(b.j, ids, rows[r].n, 7, 11, &err));
+		for (size_t i = 0; i < rows[r].n; i++, before = seq) {
+			seq = number_of(&b, "SELECT seq FROM upload WHERE id = ?", ids[i]);
+			cr_expect(seq == before + 1, "%s: %zu", rows[r].name, i);
+		}
+		ok(journal_mark_stored(b.j, ids, rows[r].n, 7, rows[r].first_uid, &err));
+		for (size_t i = 0; i < rows[r].n; i++) {
+			uint32_t want = rows[r].first_uid ? rows[r].first_uid + (uint32_t)i : 0;
+
+			uid = number_of(&b, "SELECT uid FROM upload WHERE id = ?", ids[i]);
+			remote = number_of(
+				&b,
+				"SELECT coalesce(remote & 4294967295, 0) FROM line WHERE id = ?",
+				ids[i]);
+			cr_expect(uid == want && remote == want, "%s: %zu", rows[r].name, i);
+		}
+		ok(db_int(journal_db(b.j), "SELECT count(*) FROM upload WHERE state = 2", &state,
+			  &err));
+		cr_expect(state == (int64_t)rows[r].n, "%s: no others", rows[r].name);
+		cr_expect(balance_of(&b).outcome[OUTCOME_UPLOADED] == rows[r].n, "%s",
+			  rows[r].name);
+		bench_release(&b);
+	}
 }
 
 Test(journal, doubts_survive_the_process)
