@@ -228,9 +228,8 @@ static int make_ctx(struct tls *t, const struct tls_options *options, struct err
 	if (SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION) != 1)
 		return openssl_failed(err, "cannot demand TLS 1.2");
 	SSL_CTX_set_options(t->ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-	SSL_CTX_set_mode(t->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
-					 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-					 SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_mode(t->ctx,
+			 SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_cert_verify_callback(t->ctx, verify, t);
 	return trust(t, options->ca_file, err);
