@@ -27,7 +27,7 @@ COMMON   := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DMAILHOIST_VERSION='"
 HARDEN   := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
 LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 # -letpan by hand: its .pc file asks for a non-PIE program.
-LIBS     := -letpan -lssl -lcrypto -lsqlite3 -lunistring -lz -lpst -lseccomp
+LIBS     := -letpan -lssl -lcrypto -lsqlite3 -lunistring -lz -lpst -lseccomp -lxxhash
 
 # Small functions of base/ are called for every line of every message: inlined across files.
 ifeq ($(findstring clang,$(CC)),)

@@ -208,6 +208,7 @@ static void bind_item(sqlite3_stmt *st, int64_t store, const struct message *m,
 	db_bind_u64(st, 28, m->pop_path_len);
 	sqlite3_bind_int(st, 29, m->rebuilt);
 	sqlite3_bind_int64(st, 30, m->fidelity);
+	bind_static_key(st, 31, m->checksum, CHECKSUM_LEN);
 }
 
 int journal_item_add(struct journal *j, int64_t store, const struct message *m, struct err *err)
@@ -226,8 +227,8 @@ int journal_item_add(struct journal *j, int64_t store, const struct message *m, 
 		     " nul_count, cr_count, cr_cr_lf_count, internaldate, date_source, date, flags,"
 		     " keywords, repairs, has_id, key, ident, fields, essence, message_id, subject,"
 		     " sender, sha_head, uidl, pop_fetched, pop_lead,"
-		     " pop_path, rebuilt, fidelity) VALUES"
-		     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		     " pop_path, rebuilt, fidelity, checksum) VALUES"
+		     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 		     err);
 	if (!st)
 		return -1;

@@ -324,6 +324,7 @@ struct upload {
 	const char *locator;
 	const char *store_location; /* file or folder, for messages */
 	uint8_t sha256[SHA256_LEN];
+	uint8_t checksum[CHECKSUM_LEN]; /* of the item, as it is */
 	uint64_t wire_len, header_len;
 	uint64_t nul_count, cr_count, cr_cr_lf_count;
 	uint32_t repairs; /* enum repair */

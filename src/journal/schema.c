@@ -27,7 +27,7 @@
 #include "message/keys.h"
 
 #define APPLICATION_ID 0x6d686a31 /* "mhj1" */
-#define SCHEMA_VERSION 7
+#define SCHEMA_VERSION 8
 
 static const char *const tables[] = {
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
@@ -68,6 +68,7 @@ static const char *const tables[] = {
 	" locator TEXT NOT NULL,"
 	" state INTEGER NOT NULL,"
 	" sha256 BLOB,"	     /* NULL: unreadable */
+	" checksum BLOB,"    /* of the same octets: what the upload is checked by */
 	" sha_head INTEGER," /* its first octets: numbers are sorted faster than blobs */
 	" wire_len INTEGER NOT NULL, header_len INTEGER NOT NULL,"
 	" nul_count INTEGER NOT NULL, cr_count INTEGER NOT NULL, cr_cr_lf_count INTEGER NOT NULL,"
@@ -248,8 +249,8 @@ static int create(struct db *db, struct err *err)
 	sqlite3_bind_int(st, 1, MATCH_RULES_VERSION);
 	if (db_run(db, st, err) < 0)
 		return -1;
-	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 7, "as in the text below");
-	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=7;", err);
+	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 8, "as in the text below");
+	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=8;", err);
 }
 
 static int foreign(const struct db *db, const char *what, struct err *err)

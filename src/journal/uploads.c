@@ -20,7 +20,7 @@
 	" coalesce(l.remote, 0) & 4294967295, i.header_len, i.repairs, i.essence, l.level = 5 "    \
 	"AND (SELECT method FROM upload WHERE id = l.upload) = 0, 0, 0, 0,"                        \
 	" i.state = 1, l.target, 0, 0, i.rebuilt,"                                                 \
-	" coalesce((SELECT mended FROM upload WHERE id = l.upload), 0), NULL"
+	" coalesce((SELECT mended FROM upload WHERE id = l.upload), 0), NULL, i.checksum"
 _Static_assert(MATCH_JOURNAL == 5 && METHOD_APPEND == 0 && METHOD_COPY == 1 && METHOD_MOVE == 2 &&
 		       STATE_PARTIAL == 1 && OUTCOME_FILED == 3 && OUTCOME_TO_FILE == 8,
 	       "as in the SQL");
@@ -84,6 +84,7 @@ static void read_upload(sqlite3_stmt *st, struct arena *a, struct upload *u)
 	keywords_split(a, db_text(a, st, 39), &u->origin_flags);
 	u->rebuilt = sqlite3_column_int(st, 37) != 0;
 	u->mended = (uint32_t)sqlite3_column_int(st, 38);
+	column_bytes(st, 40, u->checksum, CHECKSUM_LEN);
 }
 
 int uploads_read(struct journal *j, sqlite3_stmt *st, size_t max, struct arena *a,

@@ -26,8 +26,9 @@
 #define BLOCK	  ((size_t)64)	    /* digests take whole ones without copying them */
 #define VECTOR	  ((size_t)16)
 #define LONG_LINE 998 /* RFC 5322 2.1.1 */
-/* A piece, and a line that was begun when it was nearly full. */
-#define OUT_SIZE (2 * WINDOW + LOOKAHEAD)
+/* A run, a piece behind it, and a line that was begun when that was nearly full. */
+#define RUN	 ((size_t)16 << 10)
+#define OUT_SIZE (RUN + 2 * WINDOW + LOOKAHEAD)
 
 struct canon {
 	struct body body;
@@ -41,11 +42,13 @@ struct canon {
 	bool after_content_length; /* the field just removed was Content-Length */
 	bool last_was_cr; /* the last byte put out was a CR that is not part of a line end */
 	bool header_has_field;
+	size_t run; /* octets of earlier pieces at the beginning of `buffer` */
+	char *out;  /* the piece: behind them */
 	size_t out_len, delivered;
 	struct canon_notes notes;
 	size_t piece; /* from here on nothing is forgotten between messages */
 	char own[WINDOW];
-	char out[OUT_SIZE];
+	char buffer[OUT_SIZE];
 };
 
 struct canon *canon_new(void)
@@ -71,6 +74,7 @@ void canon_start(struct canon *c, const struct body *body, const struct canon_ru
 {
 	memset(c, 0, offsetof(struct canon, piece));
 	c->in = c->own;
+	c->out = c->buffer;
 	c->body = *body;
 	c->rules = *rules;
 	c->in_header = true;
@@ -466,8 +470,14 @@ static void take_lines(struct canon *c)
 /* What the last call did not deliver comes first. */
 static void keep_rest(struct canon *c)
 {
+	const char *rest = c->out + c->delivered;
+	size_t run = c->run + c->delivered;
+
 	c->out_len -= c->delivered;
-	memmove(c->out, c->out + c->delivered, c->out_len);
+	c->run = run < RUN ? run : 0;
+	c->out = c->buffer + c->run;
+	if (c->out != rest)
+		memmove(c->out, rest, c->out_len);
 	c->delivered = 0;
 }
 
@@ -487,4 +497,12 @@ int canon_next(struct canon *c, struct slice *out, struct err *err)
 	c->notes.wire_len += c->delivered;
 	*out = slice_of(c->out, c->delivered);
 	return 1;
+}
+
+struct slice canon_run(const struct canon *c, bool *ends)
+{
+	size_t len = c->run + c->delivered;
+
+	*ends = len >= RUN;
+	return slice_of(c->buffer, len);
 }

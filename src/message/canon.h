@@ -9,7 +9,7 @@
 
 #include "message/message.h"
 
-/* One pass over one message. Its buffers (384 KiB) may serve many messages. */
+/* One pass over one message. Its buffers (400 KiB) may serve many messages. */
 struct canon;
 
 struct canon *canon_new(void); /* NULL when out of memory */
@@ -21,6 +21,11 @@ void canon_free(struct canon *c);
  * in the processor (CANON_PIECE_DIGEST: a scan takes an eighth less time). */
 #define CANON_PIECE_DIGEST 512
 void canon_set_piece(struct canon *c, size_t len);
+
+/* The piece that was delivered last, and those before it as far as it stands behind them in memory:
+ * whoever does with them what goes faster by the ten thousand octets takes them when *ends, for the
+ * next piece is not going to follow, and once more at the end. */
+struct slice canon_run(const struct canon *c, bool *ends);
 
 /* Start over with another message. The descriptor must stay open during the pass. */
 void canon_start(struct canon *c, const struct body *body, const struct canon_rules *rules);

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "message/checksum.h"
 #include "message/flags.h"
 
 #define SHA256_LEN 32
@@ -168,6 +169,7 @@ struct message {
 	uint64_t nul_count, cr_count, cr_cr_lf_count; /* what servers may change */
 	uint64_t pop_lead_len, pop_path_len;	      /* as in struct pop_trace */
 	uint8_t sha256[SHA256_LEN];		      /* of the canonical bytes */
+	uint8_t checksum[CHECKSUM_LEN];		      /* of them, too */
 	const char *message_id;			      /* as it stands, trimmed, or NULL */
 	const char *subject, *from; /* decoded (RFC 2047) UTF-8 for reports; may be NULL */
 	int64_t date;		    /* of the Date field, or TIME_NONE */

@@ -8,6 +8,7 @@
 
 #include <openssl/evp.h>
 
+#include "message/checksum.h"
 #include "message/date.h"
 #include "message/header.h"
 #include "message/keys.h"
@@ -21,6 +22,7 @@ struct scanner {
 	struct keyer *keyer;
 	EVP_MD *sha256;
 	EVP_MD_CTX *digest;
+	struct checksum *checksum;
 	struct buf header, text;
 };
 
@@ -38,7 +40,8 @@ struct scanner *scanner_new(struct err *err)
 	s->keyer = keyer_new(err);
 	s->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	s->digest = EVP_MD_CTX_new();
-	if (!s->canon || !s->keyer || !s->sha256 || !s->digest) {
+	s->checksum = checksum_new();
+	if (!s->canon || !s->keyer || !s->sha256 || !s->digest || !s->checksum) {
 		scanner_free(s);
 		err_nomem(err);
 		return NULL;
@@ -55,6 +58,7 @@ void scanner_free(struct scanner *s)
 	keyer_free(s->keyer);
 	EVP_MD_free(s->sha256);
 	EVP_MD_CTX_free(s->digest);
+	checksum_free(s->checksum);
 	buf_release(&s->header);
 	buf_release(&s->text);
 	free(s);
@@ -75,22 +79,30 @@ static bool keep_header(struct scanner *s, struct slice chunk)
 
 static int read_all(struct scanner *s, struct message *m, struct err *err)
 {
-	struct slice chunk;
+	struct slice chunk, run = { 0 };
 	struct canon_notes notes;
-	bool in_header = true;
+	bool in_header = true, ends;
 	int got;
 
 	buf_reset(&s->header);
 	canon_start(s->canon, &m->body, &m->canon);
 	if (!EVP_DigestInit_ex2(s->digest, s->sha256, NULL))
 		return err_nomem(err);
+	checksum_start(s->checksum);
 	while ((got = canon_next(s->canon, &chunk, err)) > 0) {
 		EVP_DigestUpdate(s->digest, chunk.ptr, chunk.len);
+		run = canon_run(s->canon, &ends);
+		if (ends) {
+			checksum_add(s->checksum, run);
+			run.len = 0;
+		}
 		in_header = in_header && keep_header(s, chunk);
 	}
 	if (got < 0)
 		return -1;
 	EVP_DigestFinal_ex(s->digest, m->sha256, NULL);
+	checksum_add(s->checksum, run);
+	checksum_end(s->checksum, m->checksum);
 	canon_notes(s->canon, &notes);
 	m->wire_len = notes.wire_len;
 	m->header_len = notes.header_len;

@@ -10,19 +10,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include "message/canon.h"
+#include "message/checksum.h"
 #include "transfer/mended.h"
 
 #define FIND_ARENA_MAX (1u << 20)
 
 struct outgoing {
 	struct canon *canon;
-	EVP_MD_CTX *digest;
+	struct checksum *sum;
 	struct arena arena;
 	int fd; /* -1: no message */
-	uint8_t sha256[SHA256_LEN];
+	uint8_t checksum[CHECKSUM_LEN];
 	uint64_t wire_len, read; /* of canonical octets */
 	struct slice chunk;	 /* read, not handed out yet */
 };
@@ -38,8 +37,8 @@ struct outgoing *outgoing_new(struct err *err)
 	o->fd = -1;
 	o->arena = (struct arena)ARENA_INIT(FIND_ARENA_MAX);
 	o->canon = canon_new();
-	o->digest = EVP_MD_CTX_new();
-	if (!o->canon || !o->digest || !EVP_DigestInit_ex(o->digest, EVP_sha256(), NULL)) {
+	o->sum = checksum_new();
+	if (!o->canon || !o->sum) {
 		outgoing_free(o);
 		err_nomem(err);
 		return NULL;
@@ -60,7 +59,7 @@ void outgoing_free(struct outgoing *o)
 		return;
 	outgoing_close(o);
 	canon_free(o->canon);
-	EVP_MD_CTX_free(o->digest);
+	checksum_free(o->sum);
 	arena_release(&o->arena);
 	free(o);
 }
@@ -72,15 +71,12 @@ static int changed(struct err *err)
 }
 
 /* The whole message has been read: is it the one that the journal speaks of? */
-static int check_digest(struct outgoing *o, struct err *err)
+static int check(const struct outgoing *o, struct err *err)
 {
-	uint8_t sha256[SHA256_LEN];
+	uint8_t checksum[CHECKSUM_LEN];
 
-	if (!EVP_DigestFinal_ex(o->digest, sha256, NULL))
-		return err_nomem(err);
-	if (memcmp(sha256, o->sha256, SHA256_LEN) != 0)
-		return changed(err);
-	return 0;
+	checksum_end(o->sum, checksum);
+	return memcmp(checksum, o->checksum, CHECKSUM_LEN) == 0 ? 0 : changed(err);
 }
 
 static int read_chunk(struct outgoing *o, struct err *err)
@@ -93,21 +89,20 @@ static int read_chunk(struct outgoing *o, struct err *err)
 	}
 	if (got == 0 || o->chunk.len > o->wire_len - o->read)
 		return changed(err);
-	EVP_DigestUpdate(o->digest, o->chunk.ptr, o->chunk.len);
+	checksum_add(o->sum, o->chunk);
 	o->read += o->chunk.len;
-	return o->read == o->wire_len ? check_digest(o, err) : 0;
+	return o->read == o->wire_len ? check(o, err) : 0;
 }
 
-static int start(struct outgoing *o, const struct message *m, const uint8_t sha256[SHA256_LEN],
+static int start(struct outgoing *o, const struct message *m, const uint8_t checksum[CHECKSUM_LEN],
 		 uint64_t wire_len, struct err *err)
 {
-	memcpy(o->sha256, sha256, SHA256_LEN);
+	memcpy(o->checksum, checksum, CHECKSUM_LEN);
 	o->wire_len = wire_len;
 	o->read = 0;
 	o->chunk = slice_of(NULL, 0);
 	canon_start(o->canon, &m->body, &m->canon);
-	if (!EVP_DigestInit_ex(o->digest, NULL, NULL))
-		return err_nomem(err);
+	checksum_start(o->sum);
 	return o->wire_len > 0 ? read_chunk(o, err) : changed(err);
 }
 
@@ -123,7 +118,7 @@ static int open_mended(struct outgoing *o, struct source_set *sources, const str
 		return changed(err);
 	o->fd = mended.fd;
 	mended.fd = -1;
-	return start(o, &mended.message, mended.message.sha256, u->wire_len, err);
+	return start(o, &mended.message, mended.message.checksum, u->wire_len, err);
 }
 
 int outgoing_open(struct outgoing *o, struct source_set *sources, const struct upload *u,
@@ -141,7 +136,7 @@ int outgoing_open(struct outgoing *o, struct source_set *sources, const struct u
 	if (o->fd < 0)
 		return err_sys(err, ERR_IO, SCOPE_RUN, errno, "cannot duplicate a descriptor");
 	m.body.fd = o->fd;
-	return start(o, &m, u->sha256, u->wire_len, err);
+	return start(o, &m, u->checksum, u->wire_len, err);
 }
 
 int outgoing_next(struct outgoing *o, size_t room, struct slice *out, struct err *err)

@@ -1,6 +1,6 @@
 /*
  * One message on its way out: found again in its source, read as canonical
- * bytes, and checked against the digest of the scan before its last octets are
+ * bytes, and checked against the checksum of the scan before its last octets are
  * handed out. So what the server stores is what the journal knows, or nothing.
  */
 #ifndef MAILHOIST_TRANSFER_OUTGOING_H

@@ -70,6 +70,7 @@ static void scan(struct source_set *set, const struct place *p, struct arena *a,
 			      .locator = m.locator,
 			      .wire_len = m.wire_len };
 	memcpy(u->sha256, m.sha256, SHA256_LEN);
+	memcpy(u->checksum, m.checksum, CHECKSUM_LEN);
 }
 
 static void change_octet(const struct place *p, size_t at)
