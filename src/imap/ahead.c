@@ -67,6 +67,7 @@ int ahead_announce(struct session *s, enum verb verb, struct args *args, struct 
 		return -1;
 	}
 	trace_command(s, verb, a->number, buf_slice(&args->text));
+	s->open |= opens_folder(verb);
 	s->ahead.n++;
 	s->ahead.octets += a->len;
 	return 1;
@@ -114,9 +115,9 @@ static size_t find(struct session *s, enum verb verb, struct slice text)
 	return s->ahead.n;
 }
 
-static bool opens_folder(enum verb verb)
+bool opens_folder(enum verb verb)
 {
-	return verb == VERB_EXAMINE || verb == VERB_SELECT || verb == VERB_UNSELECT;
+	return verb == VERB_EXAMINE || verb == VERB_SELECT;
 }
 
 static bool needs_folder(enum verb verb)
@@ -142,7 +143,7 @@ int ahead_adopt(struct session *s, enum verb verb, struct slice text, struct err
 		return -1;
 	if (found)
 		take(s);
-	if (opens_folder(verb))
+	if (opens_folder(verb) || verb == VERB_UNSELECT)
 		s->ahead.astray = false;
 	if (found)
 		return 1;

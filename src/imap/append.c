@@ -285,6 +285,20 @@ static void pending_release(struct pending *p)
 	p->from = p->to = NULL;
 }
 
+/* Their answers are nobody's concern. */
+static bool is_unasked(const struct pending *p)
+{
+	return p->verb == VERB_NOOP || p->verb == VERB_SUBSCRIBE || p->verb == VERB_ID;
+}
+
+bool append_only_unasked(const struct session *s)
+{
+	for (size_t i = 0; i < s->ring_len; i++)
+		if (!session_pending(s, i)->done && !is_unasked(session_pending(s, i)))
+			return false;
+	return s->n_undone > 0;
+}
+
 int session_reap(struct session *s, struct append_result *out, struct err *err)
 {
 	session_digest(s);
@@ -297,7 +311,7 @@ int session_reap(struct session *s, struct append_result *out, struct err *err)
 		p->from = p->to = NULL;
 		s->ring_head = (s->ring_head + 1) % PIPELINE_MAX;
 		s->ring_len--;
-		if (s->reaped.verb == VERB_NOOP || s->reaped.verb == VERB_SUBSCRIBE)
+		if (is_unasked(&s->reaped))
 			continue;
 		*out = s->reaped.result;
 		out->from = s->reaped.from;

@@ -59,6 +59,7 @@ static int stage(struct session *s, enum verb verb, struct slice arguments, stru
 	s->command.left = 1;
 	s->command.wants_continue = s->command.ended = false;
 	s->command.verb = verb;
+	s->open |= opens_folder(verb);
 	s->asked_ms = time_monotonic_ms();
 	return 0;
 }

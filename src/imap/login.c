@@ -65,33 +65,7 @@ static int ask_capabilities(struct session *s, struct err *err)
 	return got;
 }
 
-/* ---- what earlier sessions know ---- */
-
-void session_memory_init(struct session_memory *m)
-{
-	buf_init(&m->before, FRAME_KEEP_MAX);
-	buf_init(&m->after, FRAME_KEEP_MAX);
-}
-
-void session_memory_release(struct session_memory *m)
-{
-	buf_release(&m->before);
-	buf_release(&m->after);
-}
-
-/* Before the login: is this what the server said the last time? */
-static void recognise(struct session *s, struct session_memory *m)
-{
-	s->recognised = m && m->after.len > 0 &&
-			slice_eq(buf_slice(&m->before), buf_slice(&s->capability_words));
-	if (!m || s->recognised)
-		return;
-	buf_reset(&m->before);
-	buf_reset(&m->after);
-	buf_add_slice(&m->before, buf_slice(&s->capability_words));
-}
-
-/* After it: what the server does not tell by itself is asked for once. */
+/* After the login: what the server does not tell by itself is asked for once. */
 static int recall_capabilities(struct session *s, struct session_memory *m, struct err *err)
 {
 	if (!s->caps.known && s->recognised) {
@@ -100,10 +74,7 @@ static int recall_capabilities(struct session *s, struct session_memory *m, stru
 	}
 	if (ask_capabilities(s, err) < 0)
 		return -1;
-	if (m) {
-		buf_reset(&m->after);
-		buf_add_slice(&m->after, buf_slice(&s->capability_words));
-	}
+	memory_note_capabilities(s, m);
 	return 0;
 }
 
@@ -489,7 +460,7 @@ static int log_in(struct session *s, const struct session_options *o, struct err
 
 	if (ask_capabilities(s, err) < 0)
 		return -1;
-	recognise(s, o->memory);
+	memory_recognise(s, o->memory);
 	len = s->secret.get(s->secret.context, secret,
 			    s->secret.token ? SASL_TOKEN_MAX : SASL_SECRET_MAX, err);
 	if (len >= 0) {
@@ -504,6 +475,8 @@ static int log_in(struct session *s, const struct session_options *o, struct err
 
 /* ---- what the server is ---- */
 
+#define WHO_WE_ARE "(\"name\" \"mailhoist\" \"version\" \"" MAILHOIST_VERSION "\")"
+
 /* Google and Yahoo ask clients to say who they are. */
 static int exchange_id(struct session *s, struct err *err)
 {
@@ -514,7 +487,7 @@ static int exchange_id(struct session *s, struct err *err)
 
 	if (!(s->caps.bits & CAP_ID))
 		return 0;
-	args_raw(&args, "(\"name\" \"mailhoist\" \"version\" \"" MAILHOIST_VERSION "\")");
+	args_raw(&args, WHO_WE_ARE);
 	if (command_start(s, VERB_ID, &args, err) < 0)
 		return -1;
 	while ((got = command_next(s, &r, err)) > 0)
@@ -525,7 +498,22 @@ static int exchange_id(struct session *s, struct err *err)
 	return got;
 }
 
-static int ask_namespace(struct session *s, struct err *err)
+/* To a server that we know: its answer is nothing new, nobody waits for it. */
+static int introduce(struct session *s, struct err *err)
+{
+	const struct slice words = SLICE_LIT(WHO_WE_ARE "\r\n");
+	struct pending *p;
+
+	if (!(s->caps.bits & CAP_ID))
+		return 0;
+	p = session_enqueue(s, VERB_ID, words, err);
+	if (!p)
+		return -1;
+	trace_command(s, VERB_ID, p->number, words);
+	return 0;
+}
+
+static int ask_namespace(struct session *s, struct session_memory *m, struct err *err)
 {
 	CLEANUP(args_release) struct args args = ARGS_INIT;
 	struct namespaces ns;
@@ -536,10 +524,27 @@ static int ask_namespace(struct session *s, struct err *err)
 		return 0;
 	if (command_start(s, VERB_NAMESPACE, &args, err) < 0)
 		return -1;
-	while ((got = command_next(s, &r, err)) > 0)
-		if (response_is(&r, "NAMESPACE") && namespace_read(&r, &s->own, &ns))
-			s->namespaces = ns;
+	while ((got = command_next(s, &r, err)) > 0) {
+		if (!response_is(&r, "NAMESPACE") || !namespace_read(&r, &s->own, &ns))
+			continue;
+		s->namespaces = ns;
+		memory_note_namespaces(m, &r);
+	}
 	return got;
+}
+
+/* Both questions are on their way before the first is answered. */
+static int ask_ahead(struct session *s, struct err *err)
+{
+	CLEANUP(args_release) struct args id = ARGS_INIT;
+	CLEANUP(args_release) struct args none = ARGS_INIT;
+
+	if (!(s->caps.bits & CAP_ID) || !(s->caps.bits & CAP_NAMESPACE))
+		return 0;
+	args_raw(&id, WHO_WE_ARE);
+	if (ahead_announce(s, VERB_ID, &id, err) < 0)
+		return -1;
+	return ahead_announce(s, VERB_NAMESPACE, &none, err) < 0 ? -1 : 0;
 }
 
 /* LIST "" "" tells the separator alone (RFC 3501 6.3.8). */
@@ -577,6 +582,15 @@ static int decode_prefix(struct session *s, struct err *err)
 	return s->prefix ? 0 : err_nomem(err);
 }
 
+static int ask_account(struct session *s, struct session_memory *m, struct err *err)
+{
+	if (ask_ahead(s, err) < 0 || exchange_id(s, err) < 0 || ask_namespace(s, m, err) < 0 ||
+	    ask_separator(s, err) < 0)
+		return -1;
+	memory_note_account(s, m);
+	return 0;
+}
+
 int session_login(struct session *s, const struct session_options *o, struct err *err)
 {
 	bool preauth = false;
@@ -587,8 +601,10 @@ int session_login(struct session *s, const struct session_options *o, struct err
 		s->logged_in = true;
 	else if (log_in(s, o, err) < 0)
 		return -1;
-	if (recall_capabilities(s, o->memory, err) < 0 || exchange_id(s, err) < 0 ||
-	    ask_namespace(s, err) < 0 || ask_separator(s, err) < 0)
+	if (recall_capabilities(s, o->memory, err) < 0)
+		return -1;
+	if (memory_recall_account(s, o->memory) ? introduce(s, err) < 0
+						: ask_account(s, o->memory, err) < 0)
 		return -1;
 	if (find_profile(s, err) < 0)
 		return -1;

@@ -105,14 +105,20 @@ int session_select(struct session *s, const char *wire_name, struct selected *ou
 int session_unselect(struct session *s, struct err *err)
 {
 	CLEANUP(args_release) struct args args = ARGS_INIT;
+	enum verb verb = VERB_UNSELECT;
 	struct response r;
 
+	if (!s->open)
+		return session_check(s, err);
 	s->exists = 0;
 	if (!(s->caps.bits & CAP_UNSELECT)) {
 		/* A failed EXAMINE leaves no folder open (RFC 3501 6.3.1), and unlike CLOSE can
 		 * expunge nothing. Courier refuses APPEND to a folder that is open read-only. */
 		args_folder(&args, SLICE_LIT(NO_SUCH_FOLDER));
-		return command_run(s, VERB_EXAMINE, &args, &r, err) < 0 ? -1 : 0;
+		verb = VERB_EXAMINE;
 	}
-	return command_run(s, VERB_UNSELECT, &args, &r, err) < 0 ? -1 : 0;
+	if (command_run(s, verb, &args, &r, err) < 0)
+		return -1;
+	s->open = false;
+	return 0;
 }

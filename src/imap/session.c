@@ -90,6 +90,15 @@ void trace_command(struct session *s, enum verb verb, uint64_t number, struct sl
 
 /* ---- compression ---- */
 
+/* What nobody waits for (ID) has to be answered before the octets change their form. */
+static int await_unasked(struct session *s, struct err *err)
+{
+	for (session_digest(s); append_only_unasked(s); session_digest(s))
+		if (session_round(s, err) < 0)
+			return -1;
+	return 0;
+}
+
 int session_compress(struct session *s, struct err *err)
 {
 	CLEANUP(args_release) struct args args = ARGS_INIT;
@@ -102,7 +111,7 @@ int session_compress(struct session *s, struct err *err)
 		return 1;
 	if (!s->logged_in || !(s->caps.bits & CAP_COMPRESS))
 		return 0;
-	if (ahead_drop(s, err) < 0)
+	if (ahead_drop(s, err) < 0 || await_unasked(s, err) < 0)
 		return -1;
 	if (s->n_undone > 0)
 		return err_set(err, ERR_INTERNAL, SCOPE_ACCOUNT, RETRY_NEVER,

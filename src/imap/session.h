@@ -49,9 +49,14 @@ struct session_company {
 };
 
 /* What a session learns for the next ones of the same account: that a server which tells us this
- * before the login tells us that after it. Some count how often they are asked (Yahoo). */
+ * before the login tells us that after it. Some count how often they are asked (Yahoo), and each
+ * answer takes a round trip. */
 struct session_memory {
 	struct buf before, after; /* words of CAPABILITY */
+	bool account;		  /* the rest is known */
+	struct buf namespaces;	  /* words of NAMESPACE; empty: the server has none */
+	struct buf server_name;
+	char separator;
 };
 void session_memory_init(struct session_memory *m);
 void session_memory_release(struct session_memory *m);
@@ -247,7 +252,8 @@ int session_examine(struct session *s, const char *wire_name, struct selected *o
 /* SELECT; refused in a read-only session. Not needed for uploading: leave it with
  * session_unselect() once the permanent flags are known. */
 int session_select(struct session *s, const char *wire_name, struct selected *out, struct err *err);
-/* UNSELECT where the server has it; otherwise EXAMINE of a folder that is not there. */
+/* UNSELECT where the server has it; otherwise EXAMINE of a folder that is not there. Nothing where
+ * no folder has been opened. */
 int session_unselect(struct session *s, struct err *err);
 
 struct index_row {

@@ -136,6 +136,7 @@ struct session {
 	struct composing append;
 	struct pending reaped; /* whose text and ranges the caller looks at */
 
+	bool open;	   /* a folder may be: it has been asked for since the last UNSELECT */
 	uint32_t exists;   /* of the selected folder, as last told */
 	uint64_t untagged; /* responses since the last tagged one */
 	struct arena selected_arena;
@@ -283,6 +284,7 @@ int ahead_check(const struct session *s, enum verb verb, struct err *err);
 /* Nobody will ask for what was announced. */
 int ahead_drop(struct session *s, struct err *err);
 void ahead_release(struct session *s);
+bool opens_folder(enum verb verb);
 
 /* ---- append.c ---- */
 
@@ -290,6 +292,8 @@ void ahead_release(struct session *s);
 bool append_ended(struct session *s, uint64_t number, const struct response *r);
 /* A "+" that is not the command's: true if an APPEND waited for it. */
 bool append_continued(struct session *s);
+/* Is something under way, and nothing but what nobody waits for (NOOP, SUBSCRIBE, ID)? */
+bool append_only_unasked(const struct session *s);
 void append_release(struct session *s);
 /* Begin a command that has a place in the ring. NULL: *err tells. */
 struct pending *session_enqueue(struct session *s, enum verb verb, struct slice arguments,
@@ -306,6 +310,18 @@ void filing_ended(struct pending *p, const struct response *r);
 
 /* ---- login.c ---- */
 int session_login(struct session *s, const struct session_options *options, struct err *err);
+
+/* ---- memory.c; a memory may be NULL but where it is const ---- */
+
+/* Before the login: is this what the server said the last time? Sets s->recognised. */
+void memory_recognise(struct session *s, struct session_memory *m);
+/* After it: what it can do. A server that tells something else than before is another one. */
+void memory_note_capabilities(struct session *s, struct session_memory *m);
+void memory_note_namespaces(struct session_memory *m, const struct response *r);
+/* All else has been asked. */
+void memory_note_account(const struct session *s, struct session_memory *m);
+/* True: nothing need be asked. */
+bool memory_recall_account(struct session *s, const struct session_memory *m);
 
 /* ---- index.c ---- */
 struct fetched {
