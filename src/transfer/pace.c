@@ -7,7 +7,10 @@
 
 #define ROUND_MIN_MS 100 /* answers to MULTIAPPEND come in lumps */
 #define ROUNDS_FIRST 3	 /* before the window is touched */
-#define DELAY_MIN_MS 250 /* a server stores for that long before it answers a MULTIAPPEND */
+/* A busy server stores for that long before it answers a MULTIAPPEND. Where it takes longer than is
+ * reckoned with here, the window holds the rate down, and the rate then the window: down to the
+ * least, and to commands of a few messages, which cost the server most. */
+#define DELAY_MIN_MS 1000
 
 void pace_begin(struct pace *p, const struct shape *s, uint64_t window_max)
 {

@@ -28,13 +28,13 @@ static const struct {
 	int64_t rtt_ms;
 	uint64_t window_max, least, most;
 } lines[] = {
-	{ "a fast line of 80 ms", 100 * MIB, 80, 0, 24 * MIB, 26 * MIB },
-	{ "a long fast one: twice the delay", 50 * MIB, 300, 0, 29 * MIB, 31 * MIB },
+	{ "a fast line of 80 ms", 20 * MIB, 80, 0, 19 * MIB, 21 * MIB },
+	{ "a long one: twice the delay", 20 * MIB, 800, 0, 31 * MIB, 33 * MIB },
 	{ "longer and wider than we go", 400 * MIB, 400, 0, 64 * MIB, 64 * MIB },
 	{ "the provider's window", 100 * MIB, 80, 4 * MIB, 4 * MIB, 4 * MIB },
-	{ "an ordinary line", 4 * MIB, 40, 0, 900000, 1100000 },
+	{ "an ordinary line", 4 * MIB, 40, 0, 4000000, 4400000 },
 	{ "a slow line", 100000, 60, 0, PACE_WINDOW_MIN, PACE_WINDOW_MIN },
-	{ "this machine", 200 * MIB, 1, 0, 48 * MIB, 52 * MIB },
+	{ "this machine", 200 * MIB, 1, 0, 64 * MIB, 64 * MIB },
 };
 
 static struct pace begun(uint64_t window_max)
@@ -60,6 +60,23 @@ Test(transfer, pace_window)
 				  p.octets <= p.window,
 			  "%s: commands of %lu", lines[i].name, (unsigned long)p.octets);
 	}
+}
+
+/* A server that takes its time with every command (others use it, too) is no narrow line. */
+Test(transfer, pace_busy_server)
+{
+	struct pace p = begun(0);
+	int64_t now = 1000;
+
+	pace_round_trip(&p, 80);
+	pace_resumed(&p, now);
+	for (int i = 0; i < 50; i++) {
+		uint64_t window = p.window;
+
+		now += 600; /* until all that is on its way has been answered */
+		pace_stored(&p, now, window);
+	}
+	cr_expect_geq(p.window, 8 * MIB, "%lu", (unsigned long)p.window);
 }
 
 /* Nothing is concluded from the first answers, nor from a time in which nothing was sent. */
