@@ -142,11 +142,12 @@ bool session_is_pulled(const struct session *s)
 }
 
 /* Poll the living among the sessions once and move their bytes. Whoever pulls an answer pulls it
- * alone: besides `pulling` (or NULL) no session with a command at work. */
+ * alone: besides `pulling` (or NULL) no session with a command at work. `also` (or NULL): a
+ * descriptor that is no session's yet. */
 static void poll_once(struct session *const *sessions, size_t n, const struct session *pulling,
-		      int timeout_ms)
+		      struct pollfd *also, int timeout_ms)
 {
-	struct pollfd fds[SESSIONS_MAX];
+	struct pollfd fds[SESSIONS_MAX + 1];
 	size_t polled[SESSIONS_MAX], n_polled = 0;
 	int64_t begun_ms = time_monotonic_ms(), waited_ms;
 	int ready;
@@ -163,13 +164,17 @@ static void poll_once(struct session *const *sessions, size_t n, const struct se
 		fds[n_polled++] = (struct pollfd){ stream_fd(s->stream),
 						   stream_events(s->stream, s->writer.len > 0), 0 };
 	}
-	ready = poll(fds, n_polled, timeout_ms);
+	if (also)
+		fds[n_polled] = *also;
+	ready = poll(fds, n_polled + (also ? 1 : 0), timeout_ms);
 	waited_ms = time_monotonic_ms() - begun_ms;
 	for (size_t i = 0; i < n_polled; i++)
 		if (sessions[polled[i]]->writer.len > 0 && waited_ms > 0)
 			sessions[polled[i]]->flow.full_ms += (uint64_t)waited_ms;
 	if (ready < 0)
 		return; /* EINTR: the caller looks at the stop flag */
+	if (also)
+		also->revents = fds[n_polled].revents;
 	for (size_t i = 0; i < n_polled; i++)
 		if (fds[i].revents || stream_has_pending(sessions[polled[i]]->stream))
 			session_pump(sessions[polled[i]], fds[i].revents);
@@ -182,21 +187,35 @@ static int earlier(int64_t timeout_ms, int64_t other_ms)
 	return timeout_ms > SLICE_MS ? SLICE_MS : (int)timeout_ms;
 }
 
-/* The answer that `s` waits for, and meanwhile what concerns the others. */
-static void round_in_company(struct session *s)
+/* What concerns the others, while `s` waits: for its answer, or, as long as it has no stream, for
+ * `also`. */
+static void round_in_company(struct session *s, struct pollfd *also, int wait_ms)
 {
 	struct session *all[SESSIONS_MAX];
 	size_t n = s->company->work(s->company->context, all, SESSIONS_MAX - 1);
-	int wait_ms = earlier(SLICE_MS, session_time_left(s));
 
 	for (size_t i = 0; i < n; i++)
 		wait_ms = all[i]->dead ? 0 : earlier(wait_ms, session_time_left(all[i]));
 	all[n] = s;
-	poll_once(all, n + 1, s, wait_ms);
+	poll_once(all, also ? n : n + 1, s, also, wait_ms);
 	for (size_t i = 0; i < n; i++) {
 		session_digest(all[i]);
 		check_deadline(all[i]);
 	}
+}
+
+int session_await(void *session, int fd, short events, int64_t deadline, struct err *err)
+{
+	struct pollfd p = { fd, events, 0 };
+	int64_t left;
+
+	do {
+		if (stop_check(err) < 0)
+			return -1;
+		left = deadline - time_monotonic_ms();
+		round_in_company(session, &p, earlier(SLICE_MS, left > 0 ? left : 0));
+	} while (!p.revents && left > 0);
+	return p.revents != 0;
 }
 
 int session_round(struct session *s, struct err *err)
@@ -206,9 +225,9 @@ int session_round(struct session *s, struct err *err)
 	if (stop_check(err) < 0 || session_check(s, err) < 0)
 		return -1;
 	if (s->company)
-		round_in_company(s);
+		round_in_company(s, NULL, earlier(SLICE_MS, session_time_left(s)));
 	else
-		poll_once(one, 1, s, earlier(SLICE_MS, session_time_left(s)));
+		poll_once(one, 1, s, NULL, earlier(SLICE_MS, session_time_left(s)));
 	check_deadline(s);
 	/* What came before the line broke is still to be read: session_frame() asks for the reason
 	 * of death when it finds no more frames. */
@@ -235,7 +254,7 @@ int session_poll(struct session *const *sessions, size_t n, int timeout_ms, stru
 			wait_ms = 0;
 		wait_ms = earlier(wait_ms, session_time_left(sessions[i]));
 	}
-	poll_once(sessions, n, NULL, wait_ms);
+	poll_once(sessions, n, NULL, NULL, wait_ms);
 	for (size_t i = 0; i < n; i++) {
 		session_digest(sessions[i]);
 		check_deadline(sessions[i]);

@@ -163,6 +163,7 @@ static int session_new(const struct session_options *options, struct session **o
 	s->round_trip_ms = UINT32_MAX;
 	s->trace_fd = options->trace_fd;
 	s->company = options->company;
+	s->waiter = (struct waiter){ session_await, s };
 	s->profile_file =
 		options->profile_file.len > 0 ? options->profile_file : profiles_builtin();
 	s->profile_wanted = options->profile;
@@ -190,6 +191,7 @@ static int connect_stream(struct session *s, const struct session_options *optio
 		.ca_file = options->ca_file,
 		.tls_fingerprint = options->tls_fingerprint,
 		.connect_timeout_ms = options->timeout_ms ? options->timeout_ms : 30000,
+		.waiter = s->company ? &s->waiter : NULL,
 	};
 
 	return stream_connect(&stream, &s->stream, err);

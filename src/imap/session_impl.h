@@ -99,6 +99,7 @@ struct session {
 	int timeout_ms;
 	int trace_fd;
 	const struct session_company *company; /* NULL: alone */
+	struct waiter waiter;		       /* that makes use of it */
 
 	bool dead;   /* no more bytes; what has come may still be read */
 	bool broken; /* not even that */
@@ -182,6 +183,8 @@ void trace_command(struct session *s, enum verb verb, uint64_t number, struct sl
 bool session_is_waiting(const struct session *s);
 /* One round of poll(2) on this session, at most until its deadline: 0, -1. */
 int session_round(struct session *s, struct err *err);
+/* Wait for a descriptor of the session's stream to be, in its company (net/wait.h). */
+int session_await(void *session, int fd, short events, int64_t deadline, struct err *err);
 /* Move what can be moved without waiting. */
 void session_pump(struct session *s, short revents);
 /* Milliseconds until the deadline, from now; -1: there is none. */

@@ -52,11 +52,11 @@ static int cannot_connect(int sys_errno, struct err *err)
 }
 
 /* Wait for the outcome of a connect(2) that has begun. */
-static int finish_connect(int fd, int64_t deadline, struct err *err)
+static int finish_connect(int fd, int64_t deadline, const struct waiter *waiter, struct err *err)
 {
 	int outcome = 0;
 	socklen_t len = sizeof(outcome);
-	int ready = wait_for(fd, POLLOUT, deadline, err);
+	int ready = wait_by(waiter, fd, POLLOUT, deadline, err);
 
 	if (ready < 0)
 		return -1;
@@ -67,7 +67,8 @@ static int finish_connect(int fd, int64_t deadline, struct err *err)
 	return outcome == 0 ? 0 : cannot_connect(outcome, err);
 }
 
-static int dial_one(const struct addrinfo *address, int64_t deadline, struct err *err)
+static int dial_one(const struct addrinfo *address, int64_t deadline, const struct waiter *waiter,
+		    struct err *err)
 {
 	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -78,7 +79,7 @@ static int dial_one(const struct addrinfo *address, int64_t deadline, struct err
 		return fd;
 	if (errno != EINPROGRESS && errno != EINTR)
 		cannot_connect(errno, err);
-	else if (finish_connect(fd, deadline, err) == 0)
+	else if (finish_connect(fd, deadline, waiter, err) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -92,7 +93,8 @@ static int64_t share(int64_t deadline, int n_left)
 	return now < deadline ? now + (deadline - now) / n_left : now;
 }
 
-static int dial_each(const struct addrinfo *list, int64_t deadline, struct err *err)
+static int dial_each(const struct addrinfo *list, int64_t deadline, const struct waiter *waiter,
+		     struct err *err)
 {
 	struct err last = ERR_INIT;
 	int n = 0, n_left = 0;
@@ -100,7 +102,7 @@ static int dial_each(const struct addrinfo *list, int64_t deadline, struct err *
 	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next)
 		n_left++;
 	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
-		int fd = dial_one(a, share(deadline, n_left--), &last);
+		int fd = dial_one(a, share(deadline, n_left--), waiter, &last);
 
 		if (fd >= 0)
 			return fd;
@@ -132,14 +134,15 @@ static int look_up(const char *host, const char *port, struct addrinfo **out, st
 	}
 }
 
-int dial(const char *host, const char *port, int timeout_ms, struct err *err)
+int dial(const char *host, const char *port, int timeout_ms, const struct waiter *waiter,
+	 struct err *err)
 {
 	struct addrinfo *list = NULL;
 	int fd;
 
 	if (look_up(host, port, &list, err) < 0)
 		return -1;
-	fd = dial_each(list, time_monotonic_ms() + timeout_ms, err);
+	fd = dial_each(list, time_monotonic_ms() + timeout_ms, waiter, err);
 	freeaddrinfo(list);
 	return fd;
 }

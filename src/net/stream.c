@@ -31,6 +31,7 @@ struct stream {
 	/* For STARTTLS; copies. */
 	char *host, *ca_file, *fingerprint;
 	int timeout_ms;
+	const struct waiter *waiter;
 	/* A write that failed behind bytes that went out: told by the next call. */
 	bool write_failed;
 	struct err write_err;
@@ -73,6 +74,7 @@ static struct stream *stream_new(const struct stream_options *o, struct err *err
 	}
 	s->fd = -1;
 	s->timeout_ms = o->connect_timeout_ms > 0 ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+	s->waiter = o->waiter;
 	buf_init(&s->peer, PEER_MAX);
 	name_peer(&s->peer, o->host, o->port);
 	if (buf_cstr(&s->peer) == NULL) {
@@ -90,14 +92,15 @@ static struct stream *stream_new(const struct stream_options *o, struct err *err
 
 static int start_tls(struct stream *s, struct err *err)
 {
-	const struct tls_options options = { s->host, s->ca_file, s->fingerprint, s->timeout_ms };
+	const struct tls_options options = { s->host, s->ca_file, s->fingerprint, s->timeout_ms,
+					     s->waiter };
 
 	return tls_open(s->fd, &options, &s->tls, err);
 }
 
 static int open_stream(struct stream *s, const struct stream_options *o, struct err *err)
 {
-	s->fd = dial(s->host, o->port, s->timeout_ms, err);
+	s->fd = dial(s->host, o->port, s->timeout_ms, s->waiter, err);
 	if (s->fd < 0)
 		return -1;
 	return o->tls ? start_tls(s, err) : 0;

@@ -28,6 +28,9 @@ struct stream_options {
 	const char *tls_fingerprint; /* "sha256:HEX" of the certificate (DER): this one and no
 					other is accepted, whatever its issuer, names and dates */
 	int connect_timeout_ms;	     /* for TCP and for the TLS handshake, each; 0: 30 s */
+	/* Who waits while TCP connects and TLS shakes hands, in stream_connect() and
+	 * stream_starttls(); NULL: nobody else. */
+	const struct waiter *waiter;
 };
 
 /* Connect, trying all addresses. Waits. Errors: ERR_CONNECT, ERR_TLS (the text names the reason:

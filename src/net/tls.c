@@ -314,9 +314,9 @@ static int handshake_failed(const struct tls *t, struct err *err)
 	}
 }
 
-static int handshake(struct tls *t, int timeout_ms, struct err *err)
+static int handshake(struct tls *t, const struct tls_options *o, struct err *err)
 {
-	int64_t deadline = time_monotonic_ms() + timeout_ms;
+	int64_t deadline = time_monotonic_ms() + o->timeout_ms;
 
 	for (;;) {
 		int rc, wish, ready;
@@ -328,13 +328,13 @@ static int handshake(struct tls *t, int timeout_ms, struct err *err)
 		wish = SSL_get_error(t->ssl, rc);
 		if (wish != SSL_ERROR_WANT_READ && wish != SSL_ERROR_WANT_WRITE)
 			return handshake_failed(t, err);
-		ready = wait_for(t->fd, wish == SSL_ERROR_WANT_WRITE ? POLLOUT : POLLIN, deadline,
-				 err);
+		ready = wait_by(o->waiter, t->fd, wish == SSL_ERROR_WANT_WRITE ? POLLOUT : POLLIN,
+				deadline, err);
 		if (ready < 0)
 			return -1;
 		if (ready == 0)
 			return err_set(err, ERR_TIMEOUT, SCOPE_ACCOUNT, RETRY_LATER,
-				       "no TLS handshake within %d s", timeout_ms / 1000);
+				       "no TLS handshake within %d s", o->timeout_ms / 1000);
 	}
 }
 
@@ -347,7 +347,7 @@ int tls_open(int fd, const struct tls_options *options, struct tls **out, struct
 	t->fd = fd;
 	t->host = options->host; /* needed during the handshake only */
 	ERR_clear_error();
-	if (set_up(t, options, err) < 0 || handshake(t, options->timeout_ms, err) < 0) {
+	if (set_up(t, options, err) < 0 || handshake(t, options, err) < 0) {
 		t->broken = true;
 		tls_close(t);
 		return -1;

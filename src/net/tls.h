@@ -11,14 +11,16 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "net/wait.h"
 
 struct tls;
 
 struct tls_options {
-	const char *host;	 /* for SNI and the certificate */
-	const char *ca_file;	 /* PEM; NULL: the system's */
-	const char *fingerprint; /* "sha256:HEX", or NULL */
-	int timeout_ms;		 /* for the handshake */
+	const char *host;	     /* for SNI and the certificate */
+	const char *ca_file;	     /* PEM; NULL: the system's */
+	const char *fingerprint;     /* "sha256:HEX", or NULL */
+	int timeout_ms;		     /* for the handshake */
+	const struct waiter *waiter; /* or NULL */
 };
 
 /* Shake hands. Waits. The descriptor stays the caller's. Errors: ERR_TLS, ERR_USAGE and ERR_CONFIG

@@ -37,3 +37,9 @@ int wait_for(int fd, short events, int64_t deadline, struct err *err)
 			return -1;
 	}
 }
+
+int wait_by(const struct waiter *w, int fd, short events, int64_t deadline, struct err *err)
+{
+	return w ? w->until(w->context, fd, events, deadline, err)
+		 : wait_for(fd, events, deadline, err);
+}

@@ -603,6 +603,7 @@ static int stored(struct lane *l, struct batch *b, const struct append_result *r
 	for (size_t i = b->first; i < b->first + b->n; i++)
 		if (l->books->taken < b->chunk->uploads[i].wire_len)
 			l->books->taken = b->chunk->uploads[i].wire_len;
+	l->stored += b->n;
 	l->t->tally.uploaded += b->n;
 	l->t->tally.uploaded_octets += b->octets;
 	learn_pace(l, b->octets);

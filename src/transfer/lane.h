@@ -86,6 +86,7 @@ struct lane {
 
 	uint32_t pauses;   /* in a row */
 	uint64_t commands; /* begun */
+	uint64_t stored;   /* messages */
 	bool slowed;	   /* the octets of the current message wait for the gate */
 	uint32_t refusals_in_a_row;
 	uint32_t creation; /* how often the folder had to be made again */

@@ -1,8 +1,9 @@
 /*
  * Targets are handed to whichever line is free. It begins with LINES_AT_FIRST
- * connections; one that the server refuses or cuts is not opened again soon, and
- * after a quiet time one more is tried: servers count connections in ways of their
- * own, and some take a second one for an attack (servers.md 1).
+ * connections, and one more is opened each time when mail has been stored over all
+ * of them. From the first that the server refuses or cuts on, one more is tried only
+ * after a quiet time: servers count connections in ways of their own, and some take a
+ * second one for an attack (servers.md 1).
  */
 #include "transfer/lines.h"
 
@@ -101,7 +102,7 @@ static void take_loss(struct lines *ls, const struct err *cause, bool recoverabl
 		ls->loss = *cause;
 		ls->recoverable = recoverable;
 	}
-	ls->lost = true;
+	ls->lost = ls->troubled = true;
 	ls->quiet_ms = time_monotonic_ms();
 	if (!recoverable)
 		stop_all(ls);
@@ -116,6 +117,7 @@ static void hang_up(struct lines *ls, struct upload_line *line)
 {
 	session_close(line->session);
 	line->session = NULL;
+	line->proven = false;
 	ls->n--;
 	if (ls->wanted > 1)
 		ls->wanted = (ls->wanted + 1) / 2;
@@ -165,6 +167,7 @@ static int work(struct lines *ls, struct upload_line *line, struct err *err)
 	int got = lane_work(&line->lane, &cause);
 
 	leave(ls, line);
+	line->proven |= line->lane.stored > 0;
 	if (got > 0)
 		return 0;
 	return got == 0 ? finish(ls, line, err) : break_off(ls, line, &cause, err);
@@ -280,6 +283,7 @@ static void open_line(struct lines *ls, struct upload_line *line)
 	}
 	session_close(line->session);
 	line->session = NULL;
+	ls->troubled = true;
 	ls->quiet_ms = time_monotonic_ms();
 	ls->wanted = ls->n;
 	if (cause.retry == RETRY_NEVER)
@@ -288,11 +292,23 @@ static void open_line(struct lines *ls, struct upload_line *line)
 		      ls->n == 1 ? "" : "s", cause.text);
 }
 
+/* Has every line that is wanted stored something? */
+static bool all_proven(const struct lines *ls)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < LINES_MAX; i++)
+		n += ls->line[i].session && ls->line[i].proven;
+	return n >= ls->wanted;
+}
+
 static void adapt(struct lines *ls)
 {
 	int64_t now = time_monotonic_ms();
 
-	if (ls->wanted >= ls->most || now - ls->quiet_ms < ONE_MORE_MS)
+	if (ls->wanted >= ls->most)
+		return;
+	if (ls->troubled ? now - ls->quiet_ms < ONE_MORE_MS : !all_proven(ls))
 		return;
 	ls->quiet_ms = now;
 	ls->wanted++;

@@ -14,6 +14,7 @@ struct upload_line {
 	struct session *session; /* NULL: not connected */
 	struct lane lane;
 	bool busy;	   /* `lane` is open */
+	bool proven;	   /* the server has stored mail over it */
 	bool at_work;	   /* perhaps waiting for an answer, while others work */
 	int64_t target_id; /* the folder it was opened for */
 };
@@ -47,7 +48,8 @@ struct lines {
 	unsigned n;	 /* lines that have a session */
 	unsigned wanted; /* that we would like to have */
 	struct line_watch watch;
-	int64_t quiet_ms;   /* since when there has been no trouble: for one more */
+	bool troubled;	    /* one was refused or lost: no more of them before */
+	int64_t quiet_ms;   /* a quiet time, since then */
 	struct ready ready; /* the next targets */
 	bool no_more;	    /* of them */
 	bool stopping;
