@@ -49,6 +49,7 @@ static const char *name_of(const struct account_url *url, struct arena *a)
 static int open_trace(struct account *acc, const struct options *o, struct err *err)
 {
 	acc->trace_fd = -1;
+	acc->trace = o->trace;
 	if (!o->trace)
 		return 0;
 	acc->trace_fd = open(o->trace, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -162,6 +163,41 @@ static int fill_pop3(struct account *acc, const struct options *o, struct err *e
 	if (url.user)
 		acc->pop3.user = url.user;
 	return 0;
+}
+
+/* The same at every login, as a rule. */
+static void show_alert(void *context, const char *text)
+{
+	struct account *acc = context;
+
+	for (size_t i = 0; i < acc->n_alerts; i++) {
+		if (strcmp(acc->alerts[i], text) == 0)
+			return;
+	}
+	if (acc->n_alerts == ALERTS_MAX)
+		return;
+	acc->alerts[acc->n_alerts] = arena_str(&acc->arena, text);
+	if (acc->alerts[acc->n_alerts])
+		acc->n_alerts++;
+	progress_note(acc->progress, "the server says: %s", text);
+}
+
+static void tell_trace_ended(void *context, int sys_errno)
+{
+	struct account *acc = context;
+
+	if (acc->trace_ended)
+		return;
+	acc->trace_ended = true;
+	progress_note(acc->progress, "--trace '%s' ends here: %s", acc->trace, strerror(sys_errno));
+}
+
+void account_tell_to(struct account *acc, const struct progress *progress)
+{
+	acc->progress = progress;
+	acc->connect.alert = show_alert;
+	acc->connect.trace_ended = tell_trace_ended;
+	acc->connect.alert_context = acc;
 }
 
 int account_init(struct account *acc, const struct options *o, struct err *err)

@@ -5,10 +5,13 @@
 #ifndef MAILHOIST_CLI_ACCOUNT_H
 #define MAILHOIST_CLI_ACCOUNT_H
 
+#include "base/progress.h"
 #include "cli/options.h"
 #include "cli/secret.h"
 #include "cli/url.h"
 #include "oauth/oauth.h"
+
+#define ALERTS_MAX 8 /* of a server: each is shown once, and no more than so many */
 
 struct account {
 	struct arena arena; /* all texts */
@@ -25,12 +28,21 @@ struct account {
 	struct buf profiles;	      /* content of --profile-file */
 	struct session_memory memory; /* `connect` points to it */
 	int trace_fd;
+	const char *trace;
+	const struct progress *progress; /* account_tell_to() */
+	const char *alerts[ALERTS_MAX];	 /* shown already */
+	size_t n_alerts;
+	bool trace_ended;
 };
 
 /* From --to and the other options; nothing is connected. What `mailhoist login` has kept is used,
  * unless a password or a token was given otherwise. */
 int account_init(struct account *acc, const struct options *o, struct err *err);
 void account_release(struct account *acc);
+
+/* What the server wants people to read, and that the trace has come to its end, is told there, each
+ * once. The progress lives as long as the account. */
+void account_tell_to(struct account *acc, const struct progress *progress);
 
 /* From now on with the tokens of `mailhoist login`. */
 int account_use_login(struct account *acc, struct err *err);

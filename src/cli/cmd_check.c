@@ -32,18 +32,10 @@ struct check_command {
 	struct check check;
 };
 
-static void show_alert(void *context, const char *text)
-{
-	const struct check_command *c = context;
-
-	progress_note(&c->progress, "the server says: %s", text);
-}
-
 static int look(struct check_command *c, struct err *err)
 {
 	c->account.connect.read_only = true;
-	c->account.connect.alert = show_alert;
-	c->account.connect.alert_context = c;
+	account_tell_to(&c->account, &c->progress);
 	if (session_open(&c->account.connect, &c->session, err) < 0)
 		return -1;
 	c->check.account = c->account.name;
@@ -77,7 +69,6 @@ static int try(struct check_command *c, struct err *err)
 	};
 
 	writing.read_only = false;
-	writing.alert = NULL; /* it has been shown */
 	c->check.probed = true;
 	return probe(&p, &c->arena, &c->check.probe, err);
 }

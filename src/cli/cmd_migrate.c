@@ -23,8 +23,6 @@
 #define ARENA_LIMIT ((size_t)16 << 20)
 #define JSON_LIMIT  ((size_t)1 << 20)
 
-#define ALERTS_MAX 8 /* of a server: each is shown once, and no more than so many */
-
 struct migration {
 	const struct options *options;
 	enum run_kind kind;
@@ -38,8 +36,6 @@ struct migration {
 	struct plan_map maps[MAPS_MAX];
 	struct transfer_options limits;
 	struct transfer transfer;
-	const char *alerts[ALERTS_MAX]; /* shown already */
-	size_t n_alerts;
 	bool planned; /* there is something to report */
 	bool fits;    /* into the account, as far as is known */
 };
@@ -108,23 +104,6 @@ static int start_run(struct migration *m, struct err *err)
 	return journal_run_start(m->transfer.journal, m->kind, json.ptr, &m->transfer.run, err);
 }
 
-/* The same at every login, as a rule. */
-static void show_alert(void *context, const char *text)
-{
-	struct migration *m = context;
-
-	for (size_t i = 0; i < m->n_alerts; i++) {
-		if (strcmp(m->alerts[i], text) == 0)
-			return;
-	}
-	if (m->n_alerts == ALERTS_MAX)
-		return;
-	m->alerts[m->n_alerts] = arena_str(&m->arena, text);
-	if (m->alerts[m->n_alerts])
-		m->n_alerts++;
-	progress_note(&m->progress, "the server says: %s", text);
-}
-
 static int set_up(struct migration *m, struct err *err)
 {
 	if (account_init(&m->account, m->options, err) != 0)
@@ -132,8 +111,7 @@ static int set_up(struct migration *m, struct err *err)
 	if (fill_plan_options(m, err) != 0 || open_sources(m, err) != 0)
 		return -1;
 	m->account.connect.read_only = !writes(m);
-	m->account.connect.alert = show_alert;
-	m->account.connect.alert_context = m;
+	account_tell_to(&m->account, &m->progress);
 	m->limits.gate = m->options->gate;
 	m->limits.connections = m->options->connections;
 	m->limits.repair = m->options->repair;

@@ -33,6 +33,7 @@ struct scan {
 	const char *spec; /* of the source, as the user wrote it */
 	int64_t now;
 	struct counts total;
+	bool has_head;
 	int status; /* of the worst that was met and did not stop the scan */
 };
 
@@ -138,6 +139,16 @@ static void join_path(struct buf *out, const struct folder_path *path)
 	}
 }
 
+/* Before the first row: where nothing can be read, there is no table. */
+static void print_head(struct scan *s)
+{
+	if (s->has_head)
+		return;
+	s->has_head = true;
+	buf_addf(&s->out, "%-*s%10s%10s%10s%10s%10s  %s\n", NAME_WIDTH, "folder", "messages",
+		 "seen", "deleted", "partial", "unread.", "size");
+}
+
 static int print_folder(struct scan *s, const struct source_folder *folder, const struct counts *c,
 			struct err *err)
 {
@@ -146,6 +157,7 @@ static int print_folder(struct scan *s, const struct source_folder *folder, cons
 	if (s->options->format != FORMAT_TEXT)
 		return 0;
 	join_path(&name, &folder->path);
+	print_head(s);
 	print_row(&s->out, buf_slice(&name), c);
 	return fd_flush(STDOUT_FILENO, &s->out, false, err);
 }
@@ -254,12 +266,6 @@ static int one_source(struct scan *s, const char *spec, struct err *err)
 	return failed;
 }
 
-static void print_head(struct scan *s)
-{
-	buf_addf(&s->out, "%-*s%10s%10s%10s%10s%10s  %s\n", NAME_WIDTH, "folder", "messages",
-		 "seen", "deleted", "partial", "unread.", "size");
-}
-
 /* What messages composed from Outlook's items lack. */
 static void print_fidelity(struct scan *s)
 {
@@ -276,20 +282,22 @@ static void print_fidelity(struct scan *s)
 static int scan_all(struct scan *s, struct err *err)
 {
 	const struct options *o = s->options;
+	size_t n_open = 0;
 
-	if (o->format == FORMAT_TEXT)
-		print_head(s);
 	for (size_t i = 0; i < o->n_operands; i++) {
-		if (one_source(s, o->operands[i], err) == 0)
+		if (one_source(s, o->operands[i], err) == 0) {
+			n_open++;
 			continue;
+		}
 		if (err->scope >= SCOPE_ACCOUNT)
 			return -1;
 		complain(s, err); /* the other sources can still be told about */
 	}
-	if (o->format == FORMAT_TEXT)
+	if (o->format == FORMAT_TEXT && (s->has_head || n_open > 0)) {
+		print_head(s);
 		print_row(&s->out, SLICE_LIT("total"), &s->total);
-	if (o->format == FORMAT_TEXT)
 		print_fidelity(s);
+	}
 	if (s->status == EXIT_OK && s->total.unreadable)
 		s->status = EXIT_REFUSED;
 	progress_view_end(&s->view);

@@ -74,6 +74,7 @@ static int set_up(struct undo_command *c, struct err *err)
 
 	if (account_init(&c->account, &c->options, err) != 0 || open_sources(c, err) != 0)
 		return -1;
+	account_tell_to(&c->account, &c->progress);
 	c->account.connect.read_only = c->options.dry_run;
 	c->limits.compress = c->options.compress;
 	t->options = &c->limits;

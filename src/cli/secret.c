@@ -14,9 +14,12 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/stop.h"
 
-#define SEE_OFF_MS 50 /* between two looks whether the command has ended */
+#define SEE_OFF_MS	50     /* between two looks whether the command has ended */
+#define RUNNING		(-1)   /* no status of waitpid() */
+#define COMMAND_WAIT_MS 300000 /* for a command, without --timeout: somebody may have to type */
 
 struct secret {
 	const struct options *options;
@@ -69,12 +72,31 @@ static int fail(struct err *err, const char *what, const char *name)
 	return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER, "%s '%s'", what, name);
 }
 
-/* Read the first line: its length, or -1 (too long, or cannot be read). */
-static ssize_t read_line(int fd, char *out, size_t size)
+/* Something is there to be read, or the end. False: not before `deadline` (monotonic ms). */
+static bool comes_by(int fd, int64_t deadline)
+{
+	struct pollfd in = { fd, POLLIN, 0 };
+
+	while (!stop_requested()) {
+		int64_t left = deadline - time_monotonic_ms();
+
+		if (left <= 0)
+			return false;
+		if (poll(&in, 1, left < SEE_OFF_MS ? (int)left : SEE_OFF_MS) > 0)
+			return true;
+	}
+	return false;
+}
+
+/* Read the first line: its length, or -1 (too long, or cannot be read, or not there in time).
+ * `deadline` INT64_MAX: none. */
+static ssize_t read_line(int fd, int64_t deadline, char *out, size_t size)
 {
 	size_t len = 0;
 
 	while (len < size) {
+		if (deadline != INT64_MAX && !comes_by(fd, deadline))
+			return -1;
 		ssize_t n = read(fd, out + len, 1);
 
 		if (n < 0 && errno == EINTR && !stop_requested())
@@ -95,19 +117,20 @@ static ssize_t read_line(int fd, char *out, size_t size)
 /* The command has ended, of itself or by a signal to us: *status. Until then the rest of its output
  * is read, so that it does not die of SIGPIPE; but what it leaves behind in the background may hold
  * the pipe for ever. */
-static void see_off(pid_t pid, int fd, int *status)
+static void see_off(pid_t pid, int fd, int64_t deadline, int *status)
 {
 	char rest[512];
 	struct pollfd out = { fd, POLLIN, 0 };
 
-	while (!stop_requested()) {
+	while (!stop_requested() && time_monotonic_ms() < deadline) {
 		pid_t ended = waitpid(pid, status, WNOHANG);
 
 		if (ended != 0 && !(ended < 0 && errno == EINTR))
 			break;
 		if (poll(&out, 1, SEE_OFF_MS) > 0 && read(fd, rest, sizeof(rest)) <= 0) {
-			while (waitpid(pid, status, 0) < 0 && errno == EINTR && !stop_requested())
-				;
+			while (waitpid(pid, status, WNOHANG) == 0 && !stop_requested() &&
+			       time_monotonic_ms() < deadline)
+				poll(NULL, 0, SEE_OFF_MS);
 			break;
 		}
 	}
@@ -123,11 +146,27 @@ static _Noreturn void run_command(const char *command, int out)
 	_exit(127);
 }
 
-/* The first line that a shell command prints; `option` and `what` are for the error texts. */
-static int from_command(const char *command, const char *option, const char *what, char *out,
-			size_t size, struct err *err)
+/* The command is ended, whatever it is doing; its group may be the terminal's, and is left alone.
+ */
+static void end_command(pid_t pid, int *status)
 {
-	int ends[2], status = -1;
+	kill(pid, SIGTERM);
+	for (int i = 0; i < 20; i++) {
+		if (waitpid(pid, status, WNOHANG) != 0)
+			return;
+		poll(NULL, 0, SEE_OFF_MS);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, status, 0);
+}
+
+/* The first line that a shell command prints; `option` and `what` are for the error texts. It has
+ * `wait_ms` for all it does. */
+static int from_command(const char *command, const char *option, const char *what, int64_t wait_ms,
+			char *out, size_t size, struct err *err)
+{
+	int64_t deadline = time_monotonic_ms() + wait_ms;
+	int ends[2], status = RUNNING;
 	ssize_t len;
 	pid_t pid;
 
@@ -137,12 +176,22 @@ static int from_command(const char *command, const char *option, const char *wha
 	if (pid == 0)
 		run_command(command, ends[1]);
 	close(ends[1]);
-	len = pid < 0 ? -1 : read_line(ends[0], out, size);
-	if (pid > 0)
-		see_off(pid, ends[0], &status);
+	len = pid < 0 ? -1 : read_line(ends[0], deadline, out, size);
+	if (pid > 0 && len >= 0)
+		see_off(pid, ends[0], deadline, &status);
 	close(ends[0]);
+	bool unended = pid > 0 && status == RUNNING;
+
+	if (unended)
+		end_command(pid, &status);
 	if (stop_check(err) < 0)
 		return -1;
+	if (unended && time_monotonic_ms() >= deadline)
+		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "%s has not ended in %lld s", option, (long long)(wait_ms / 1000));
+	if (unended)
+		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER,
+			       "%s printed a line of more than %zu octets", option, size - 1);
 	if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER, "%s failed (status %d)",
 			       option, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
@@ -150,6 +199,11 @@ static int from_command(const char *command, const char *option, const char *wha
 		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER, "%s printed no %s",
 			       option, what);
 	return (int)len;
+}
+
+static int64_t command_wait_ms(const struct options *o)
+{
+	return o->timeout_s > 0 ? (int64_t)o->timeout_s * 1000 : COMMAND_WAIT_MS;
 }
 
 int secret_from_file(const char *path, const char *option, char *out, size_t size, struct err *err)
@@ -165,7 +219,7 @@ int secret_from_file(const char *path, const char *option, char *out, size_t siz
 	}
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
 		return fail(err, "others may read the file of a secret: chmod 600", path);
-	len = read_line(fd, out, size);
+	len = read_line(fd, INT64_MAX, out, size);
 	if (len <= 0)
 		return fail(err, "nothing in the first line of", path);
 	return (int)len;
@@ -187,7 +241,7 @@ static int from_prompt(struct secret *s, char *out, size_t size, struct err *err
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	dprintf(tty, "Password of %s at %s: ", s->user, s->host);
 	tcsetattr(tty, TCSAFLUSH, &silent);
-	len = read_line(tty, out, size);
+	len = read_line(tty, INT64_MAX, out, size);
 	tcsetattr(tty, TCSAFLUSH, &before);
 	dprintf(tty, "\n");
 	if (len <= 0)
@@ -200,7 +254,7 @@ static int from_prompt(struct secret *s, char *out, size_t size, struct err *err
 
 static int from_fd(struct secret *s, char *out, size_t size, struct err *err)
 {
-	ssize_t len = read_line(s->options->password_fd, out, size);
+	ssize_t len = read_line(s->options->password_fd, INT64_MAX, out, size);
 
 	if (len <= 0)
 		return err_set(err, ERR_CONFIG, SCOPE_ACCOUNT, RETRY_NEVER,
@@ -215,13 +269,13 @@ static int get(void *context, char *out, size_t size, struct err *err)
 	const struct options *o = s->options;
 
 	if (o->oauth_token_command)
-		return from_command(o->oauth_token_command, "--oauth-token-command", "token", out,
-				    size, err);
+		return from_command(o->oauth_token_command, "--oauth-token-command", "token",
+				    command_wait_ms(o), out, size, err);
 	if (size > SECRET_MAX)
 		size = SECRET_MAX;
 	if (o->password_command)
-		return from_command(o->password_command, "--password-command", "password", out,
-				    size, err);
+		return from_command(o->password_command, "--password-command", "password",
+				    command_wait_ms(o), out, size, err);
 	if (o->password_file)
 		return secret_from_file(o->password_file, "--password-file", out, size, err);
 	if (o->password_fd >= 0 && !s->kept)

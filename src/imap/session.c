@@ -5,6 +5,7 @@
  */
 #include "imap/session_impl.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,8 +66,11 @@ void trace(struct session *s, const char *who, struct slice line)
 			buf_addc(&text, line.ptr[i]);
 	buf_addc(&text, '\n');
 	/* The trace is for people: that it cannot be written must not stop mail. */
-	if (write(s->trace_fd, text.ptr, text.len) < 0)
+	if (write(s->trace_fd, text.ptr, text.len) < 0) {
 		s->trace_fd = -1;
+		if (s->trace_ended)
+			s->trace_ended(s->alert_context, errno);
+	}
 }
 
 void trace_command(struct session *s, enum verb verb, uint64_t number, struct slice first)
@@ -157,6 +161,7 @@ static int session_new(const struct session_options *options, struct session **o
 	buf_init(&s->scratch, FRAME_KEEP_MAX + 1024);
 	s->secret = options->secret;
 	s->alert = options->alert;
+	s->trace_ended = options->trace_ended;
 	s->alert_context = options->alert_context;
 	s->read_only = options->read_only;
 	s->timeout_ms = options->timeout_ms;

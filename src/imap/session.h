@@ -77,13 +77,15 @@ struct session_options {
 	/* What the server wants people to read (RFC 3501 7.1 ALERT), as one safe line; may be NULL.
 	 */
 	void (*alert)(void *context, const char *text);
-	void *alert_context;
-	bool read_only; /* only commands that cannot change anything are written */
-	int timeout_ms; /* without progress; 0: the defaults (connect 30 s, greeting 60 s,
-			   continuation 120 s, reply 300 s + size / 20 kB/s) */
-	int trace_fd;	/* -1, or where the conversation is copied to (secrets and literals left
-			   out) */
-	bool compress;	/* as soon as we are logged in, where the server can */
+	/* The trace cannot be written any more; may be NULL. Each session says so once. */
+	void (*trace_ended)(void *context, int sys_errno);
+	void *alert_context; /* of both */
+	bool read_only;	     /* only commands that cannot change anything are written */
+	int timeout_ms;	     /* without progress; 0: the defaults (connect 30 s, greeting 60 s,
+				continuation 120 s, reply 300 s + size / 20 kB/s) */
+	int trace_fd;  /* -1, or where the conversation is copied to (secrets and literals left
+			  out) */
+	bool compress; /* as soon as we are logged in, where the server can */
 	const struct session_company *company; /* NULL: waits alone */
 	struct session_memory *memory;	       /* NULL: none */
 	struct slice profile_file; /* content of a profile file; empty: the built-in one */

@@ -93,6 +93,7 @@ struct session {
 	struct secret_source secret;
 	uint32_t stalled; /* SASL_BIT(): not to be used, since the server gives no answer to them */
 	void (*alert)(void *context, const char *text);
+	void (*trace_ended)(void *context, int sys_errno);
 	void *alert_context;
 	struct slice guarded; /* the password while logging in: what repeats it is not shown */
 	bool read_only;

@@ -90,10 +90,10 @@ static struct stream *stream_new(const struct stream_options *o, struct err *err
 	return NULL;
 }
 
-static int start_tls(struct stream *s, struct err *err)
+static int start_tls(struct stream *s, bool asked, struct err *err)
 {
-	const struct tls_options options = { s->host, s->ca_file, s->fingerprint, s->timeout_ms,
-					     s->waiter };
+	const struct tls_options options = { s->host,	    s->ca_file, s->fingerprint,
+					     s->timeout_ms, s->waiter,	asked };
 
 	return tls_open(s->fd, &options, &s->tls, err);
 }
@@ -103,7 +103,7 @@ static int open_stream(struct stream *s, const struct stream_options *o, struct 
 	s->fd = dial(s->host, o->port, s->timeout_ms, s->waiter, err);
 	if (s->fd < 0)
 		return -1;
-	return o->tls ? start_tls(s, err) : 0;
+	return o->tls ? start_tls(s, false, err) : 0;
 }
 
 int stream_connect(const struct stream_options *options, struct stream **out, struct err *err)
@@ -158,7 +158,7 @@ int stream_starttls(struct stream *s, struct err *err)
 	if (s->tls != NULL)
 		return err_set(err, ERR_INTERNAL, SCOPE_ACCOUNT, RETRY_NEVER,
 			       "%s: TLS has begun already", stream_peer(s));
-	if (refuse_early_bytes(s, err) < 0 || start_tls(s, err) < 0)
+	if (refuse_early_bytes(s, err) < 0 || start_tls(s, true, err) < 0)
 		return err_prefix(err, "%s", stream_peer(s));
 	return 0;
 }

@@ -36,6 +36,7 @@ struct tls {
 	SSL_CTX *ctx;
 	SSL *ssl;
 	bool established, broken; /* broken: nothing may be sent any more */
+	bool asked;		  /* STARTTLS */
 	bool read_wants_write, write_wants_read;
 
 	/* of the socket */
@@ -291,7 +292,8 @@ static int handshake_failed(const struct tls *t, struct err *err)
 		return refused(t, err);
 	if (t->eof || t->sys_errno == EPIPE || t->sys_errno == ECONNRESET)
 		return err_set(err, ERR_EOF, SCOPE_ACCOUNT, RETRY_LATER,
-			       "server closed the connection during the TLS handshake");
+			       "server closed the connection during the TLS handshake%s",
+			       t->asked ? " (it agreed to STARTTLS before)" : "");
 	if (t->sys_errno != 0)
 		return line_lost(t, err);
 	switch (ERR_GET_REASON(code)) {
@@ -300,6 +302,10 @@ static int handshake_failed(const struct tls *t, struct err *err)
 	case SSL_R_HTTPS_PROXY_REQUEST:
 	case SSL_R_PACKET_LENGTH_TOO_LONG:
 	case SSL_R_RECORD_LENGTH_MISMATCH:
+		if (t->asked)
+			return err_set(err, ERR_TLS, SCOPE_ACCOUNT, RETRY_NEVER,
+				       "the server agreed to STARTTLS, and then spoke no TLS; try "
+				       "imaps:// or pop3s:// if it has a port for that");
 		return err_set(err, ERR_TLS, SCOPE_ACCOUNT, RETRY_NEVER,
 			       "the server does not speak TLS on this port (is it one for "
 			       "STARTTLS, imap:// instead of imaps://?)");
@@ -345,6 +351,7 @@ int tls_open(int fd, const struct tls_options *options, struct tls **out, struct
 	if (t == NULL)
 		return err_nomem(err);
 	t->fd = fd;
+	t->asked = options->asked;
 	t->host = options->host; /* needed during the handshake only */
 	ERR_clear_error();
 	if (set_up(t, options, err) < 0 || handshake(t, options, err) < 0) {

@@ -21,6 +21,7 @@ struct tls_options {
 	const char *fingerprint;     /* "sha256:HEX", or NULL */
 	int timeout_ms;		     /* for the handshake */
 	const struct waiter *waiter; /* or NULL */
+	bool asked;		     /* the server has agreed to begin TLS on this line */
 };
 
 /* Shake hands. Waits. The descriptor stays the caller's. Errors: ERR_TLS, ERR_USAGE and ERR_CONFIG

@@ -251,11 +251,11 @@ static int make_scratch(struct probe_work *w, struct err *err)
 /* A part of the trials. That a trial makes the server hang up is a finding: the rest of the part is
  * left out. */
 static int try_part(struct probe_work *w, int (*part)(struct probe_work *, struct err *),
-		    const char *what, struct err *err)
+		    const char *trying, const char *what, struct err *err)
 {
 	struct err cause = ERR_INIT;
 
-	progress_update(w->probe->progress, what, 0, 0, 0);
+	progress_update(w->probe->progress, trying, 0, 0, 0);
 	if (part(w, &cause) == 0)
 		return 0;
 	*err = cause;
@@ -278,15 +278,16 @@ static int try_all(struct probe_work *w, struct err *err)
 		if (trial_add(w, "append", "uploading a message", TRIAL_UNKNOWN,
 			      "not tried: Gmail keeps messages whose folder is removed", err) < 0)
 			return -1;
-		return try_part(w, probe_names, "names of folders", err);
+		return try_part(w, probe_names, "trying names of folders", "names of folders", err);
 	}
-	if (try_part(w, probe_mail, "messages", err) < 0)
+	if (try_part(w, probe_mail, "trying messages", "messages", err) < 0)
 		return -1;
-	if (w->result->can_upload && try_part(w, probe_commands, "commands", err) < 0)
+	if (w->result->can_upload &&
+	    try_part(w, probe_commands, "trying commands", "commands", err) < 0)
 		return -1;
-	if (try_part(w, probe_names, "names of folders", err) < 0)
+	if (try_part(w, probe_names, "trying names of folders", "names of folders", err) < 0)
 		return -1;
-	return try_part(w, probe_limits, "limits", err);
+	return try_part(w, probe_limits, "trying limits", "limits", err);
 }
 
 int probe(const struct probe *p, struct arena *a, struct probe_result *out, struct err *err)

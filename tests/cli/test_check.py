@@ -143,6 +143,10 @@ class Probing(Check):
             self.assertEqual(trials[name]["verdict"], "good", trials[name])
         self.assertNotIn("nul-literal8", trials, "there is no BINARY")
 
+    def test_says_what_it_does(self):
+        with Account() as server:
+            self.assertIn("trying messages", self.check(server, "--probe").err)
+
     def test_below_the_prefix_if_it_is_there(self):
         with Account() as server:
             server.make("Old mail")

@@ -49,6 +49,29 @@ class Words(rig.ProgramTest):
             self.assertEqual(result.err.count("The disk is ?nearly full"), 1, result.err)
 
 
+    def test_a_trace_that_cannot_be_written(self):
+        """It ends, which is said once; the work goes on."""
+        source = self.folder / "mail"
+        for name in ("cur", "new", "tmp"):
+            (source / name).mkdir(parents=True)
+        with MemServer() as server:
+            result = self.hoist("plan", source, "--to", server.url(), "--state", self.state, "--trace", "/dev/full",
+                                password="x")
+            self.assertEqual(result.err.count("--trace '/dev/full' ends here: No space left"), 1, result.err)
+
+    def test_check_shows_an_alert_once(self):
+        class Alerting(MemServer):
+            def do_status(self, line, command):
+                line.say("* OK [ALERT] The disk is full")
+                super().do_status(line, command)
+
+        with Alerting() as server:
+            for name in "abc":
+                server.make(name)
+            result = self.hoist("check", "--to", server.url(), "--probe", "--state", self.state, password="x")
+            self.assertEqual((result.out + result.err).count("The disk is full"), 1, str(result))
+
+
 class Flags(rig.ProgramTest):
     def setUp(self):
         super().setUp()

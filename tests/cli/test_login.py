@@ -57,6 +57,18 @@ class Passwords(rig.ServerTest):
     def test_command_that_says_more(self):
         self.plan("--password-command", f"cat '{self.secret}'; yes | head -100000")
 
+    def test_command_without_an_end(self):
+        """Nothing is waited for for ever: neither the end of a line, nor that of the command."""
+        for command, words in (("cat /dev/zero", "a line of more than"), ("printf pass; exec sleep 100", "not ended"),
+                               (f"cat '{self.secret}'; exec sleep 100", "not ended"),
+                               (f"cat '{self.secret}'; exec yes", "not ended")):
+            with self.subTest(command):
+                begun = time.monotonic()
+                result = self.plan("--password-command", command, "--timeout", "2", status=78)
+                self.assertLess(time.monotonic() - begun, 30)
+                self.assertIn("--password-command", result.err)
+                self.assertIn(words, result.err)
+
     def test_file_that_is_missing(self):
         result = self.plan("--password-file", self.folder / "no", status=None)
         self.assertNotEqual(result.status, rig.OK)

@@ -20,6 +20,8 @@ class BadSource(rig.ProgramTest):
     def assertNoInput(self, *arguments, names):
         result = self.hoist("scan", *arguments, status=rig.NOINPUT)
         self.assertIn(str(names), result.err)
+        if len(arguments) == 1:
+            self.assertEqual(result.out, "", "there is nothing to make a table of")
         return result
 
     def test_missing_path(self):

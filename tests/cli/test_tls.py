@@ -109,6 +109,14 @@ class StartTls(rig.ServerTest):
             line.hear()
         self.assertRefused(refuse, "(?i)starttls|tls")
 
+    def test_agreed_and_then_no_tls(self):
+        def babble(line):
+            command = self.greet(line)
+            line.say(f"{command.tag} OK begin")
+            line.file.read(1)
+            line.raw(b"* BYE out of memory, cannot load the certificate\r\n" * 5)
+        self.assertRefused(babble, "agreed to STARTTLS, and then spoke no TLS")
+
     def test_preauth_before_tls(self):
         def preauth(line):
             line.say("* PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] welcome back")
