@@ -142,13 +142,32 @@ bool lane_may_mend(const struct lane *l, const struct batch *b);
  * good. 1, -1. */
 int lane_mend_next(struct lane *l, struct err *err);
 
-/* ---- helpers that both files use ---- */
-void lane_unprove(struct lane *l); /* from now on each APPEND line waits for its "+" first */
+/* ---- lane_load.c ---- */
+
+/* Keep the queue filled, so that the line never waits for the disk. */
+int lane_fill(struct lane *l, struct err *err);
 int books_begin(struct books *b, struct err *err); /* a transaction is open after this */
 int books_commit(struct books *b, struct err *err);
-int lane_open_target(struct lane *l, struct err *err);	 /* ready: 1; refused: 0; -1 */
-void lane_requeue(struct lane *l, struct batch *b);	 /* at the front */
-void lane_requeue_last(struct lane *l, struct batch *b); /* at the end */
+int books_commit_by_time(struct books *b, struct err *err); /* when it has been open for long */
+void lane_requeue(struct lane *l, struct batch *b);	    /* at the front */
+void lane_requeue_last(struct lane *l, struct batch *b);    /* at the end */
+
+/* ---- lane_flags.c ---- */
+
+/* Leave out of the batch the keywords that its folder does not keep. */
+int lane_prepare_flags(struct lane *l, struct batch *b, struct err *err);
+
+/* ---- lane_write.c ---- */
+
+/* The next step of writing: 1 (did something), 0 (must wait), -1. */
+int lane_step(struct lane *l, struct err *err);
+/* With nothing in doubt. The folder may have been made anew meanwhile: then what is queued is
+ * marked in flight with numbers that say nothing any more, and the lane has to begin again. */
+int lane_connect_again(struct lane *l, struct err *err);
+void lane_unprove(struct lane *l); /* from now on each APPEND line waits for its "+" first */
+
+/* ---- lane.c ---- */
+int lane_open_target(struct lane *l, struct err *err); /* ready: 1; refused: 0; -1 */
 
 /* ---- target.c ---- */
 
