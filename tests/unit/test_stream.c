@@ -488,7 +488,9 @@ Test(stream, certificates)
 		const struct tls_options options = { rows[i].host,
 						     rows[i].ca == CA_OURS ? p.ca_file : NULL,
 						     choose_pin(rows[i].pin, id, &p, pin),
-						     PATIENCE_MS, NULL };
+						     PATIENCE_MS,
+						     NULL,
+						     false };
 		struct err err = ERR_INIT;
 		struct tls *tls = NULL;
 		int fd;
@@ -521,7 +523,7 @@ Test(stream, certificates)
 Test(stream, fingerprint_as_told)
 {
 	struct identity id = make_identity("x", NULL, false, -1, 5, NULL);
-	struct tls_options options = { "imap.example.org", NULL, NULL, PATIENCE_MS, NULL };
+	struct tls_options options = { "imap.example.org", NULL, NULL, PATIENCE_MS, NULL, false };
 	struct err err = ERR_INIT;
 	struct tls *tls = NULL;
 	char told[72];
@@ -597,7 +599,7 @@ Test(stream, no_handshake)
 	id = make_identity("x", "DNS:imap.example.org", false, -1, 5, &p.ca);
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		const struct tls_options options = { "imap.example.org", p.ca_file, NULL,
-						     rows[i].timeout_ms, NULL };
+						     rows[i].timeout_ms, NULL,	    false };
 		struct err err = ERR_INIT;
 		struct tls *tls = NULL;
 		int fd;
@@ -632,7 +634,7 @@ Test(stream, ca_file)
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		const struct tls_options options = { "imap.example.org", rows[i].file, NULL,
-						     PATIENCE_MS, NULL };
+						     PATIENCE_MS,	 NULL,	       false };
 		struct err err = ERR_INIT;
 		struct tls *tls = NULL;
 
