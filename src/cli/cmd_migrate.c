@@ -178,6 +178,20 @@ static int match_all(struct migration *m, struct err *err)
 	return refuted > 0 ? match_once(m, err) : 0;
 }
 
+/* What is there, and what the server has: both are read beside each other. */
+static int take_stock(struct transfer *t, struct err *err)
+{
+	struct indexing *index;
+	int result = index_begin(t, &index, err);
+
+	if (result < 0)
+		return -1;
+	if (gather(t, index, err) < 0 || pop_list_ask(t, err) < 0 || index_finish(index, err) < 0)
+		result = -1;
+	index_free(index);
+	return result < 0 ? -1 : pop_list_settle(t, err);
+}
+
 /* What happens to every message: the plan, made from sources and server. */
 static int make_plan(struct migration *m, struct err *err)
 {
@@ -185,8 +199,7 @@ static int make_plan(struct migration *m, struct err *err)
 	struct forecast forecast_of_plan;
 	struct plan_server server;
 
-	if (gather(t, err) != 0 || pop_list_ask(t, err) != 0 || transfer_connect(t, err) != 0 ||
-	    index_account(t, err) != 0 || pop_list_settle(t, err) != 0)
+	if (take_stock(t, err) != 0)
 		return -1;
 	if (writes(m) && recover(t, err) != 0)
 		return -1;

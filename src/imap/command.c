@@ -147,6 +147,22 @@ int command_next(struct session *s, struct response *r, struct err *err)
 	return 0;
 }
 
+int command_next_now(struct session *s, struct response *r, struct err *err)
+{
+	struct frame frame;
+	int got;
+
+	if (s->command.ended)
+		return command_next(s, r, err);
+	got = session_frame_now(s, &frame, r, err);
+	if (got <= 0)
+		return got < 0 ? -1 : 2;
+	if (r->kind != RESPONSE_TAGGED)
+		return 1;
+	command_answered(s);
+	return 0;
+}
+
 int command_run(struct session *s, enum verb verb, struct args *args, struct response *r,
 		struct err *err)
 {

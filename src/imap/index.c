@@ -224,7 +224,10 @@ static int end_of_index(struct session *s, const struct response *r, struct err 
 	return 0;
 }
 
-int session_index_next(struct session *s, struct arena *a, struct index_row *out, struct err *err)
+/* `next` gives the responses of the command at work. */
+static int next_row(struct session *s,
+		    int (*next)(struct session *s, struct response *r, struct err *err),
+		    struct arena *a, struct index_row *out, struct err *err)
 {
 	struct response r;
 	struct fetched f;
@@ -236,7 +239,7 @@ int session_index_next(struct session *s, struct arena *a, struct index_row *out
 		s->index.active = false;
 		return 0;
 	}
-	while ((got = command_next(s, &r, err)) > 0) {
+	while ((got = next(s, &r, err)) == 1) {
 		if (!r.has_number || !response_is(&r, "FETCH"))
 			continue;
 		if (!fetch_items(r.rest, a, &s->scratch, &f)) {
@@ -252,6 +255,17 @@ int session_index_next(struct session *s, struct arena *a, struct index_row *out
 	}
 	if (got == 0)
 		return end_of_index(s, &r, err);
-	s->index.active = false;
-	return -1;
+	if (got < 0)
+		s->index.active = false;
+	return got;
+}
+
+int session_index_next(struct session *s, struct arena *a, struct index_row *out, struct err *err)
+{
+	return next_row(s, command_next, a, out, err);
+}
+
+int session_index_try(struct session *s, struct arena *a, struct index_row *out, struct err *err)
+{
+	return next_row(s, command_next_now, a, out, err);
 }

@@ -55,7 +55,7 @@ int64_t session_time_left(const struct session *s)
 	return left > 0 ? left : 0;
 }
 
-static void check_deadline(struct session *s)
+void session_check_deadline(struct session *s)
 {
 	struct err err;
 
@@ -142,8 +142,9 @@ bool session_is_pulled(const struct session *s)
 }
 
 /* Poll the living among the sessions once and move their bytes. Whoever pulls an answer pulls it
- * alone: besides `pulling` (or NULL) no session with a command at work. `also` (or NULL): a
- * descriptor that is no session's yet. */
+ * alone: besides `pulling` (or NULL) no session with a command at work. Rows of an index only end
+ * the waiting: whoever reads them asks for them without waiting. `also` (or NULL): a descriptor
+ * that is no session's yet. */
 static void poll_once(struct session *const *sessions, size_t n, const struct session *pulling,
 		      struct pollfd *also, int timeout_ms)
 {
@@ -156,7 +157,7 @@ static void poll_once(struct session *const *sessions, size_t n, const struct se
 		const struct session *s = sessions[i];
 
 		/* cppcheck-suppress nullPointerRedundantCheck; pulling is NULL, s never */
-		if (s->dead || (s != pulling && session_is_pulled(s)))
+		if (s->dead || (s != pulling && session_is_pulled(s) && !s->index.active))
 			continue;
 		if (stream_has_pending(s->stream))
 			timeout_ms = 0;
@@ -175,9 +176,13 @@ static void poll_once(struct session *const *sessions, size_t n, const struct se
 		return; /* EINTR: the caller looks at the stop flag */
 	if (also)
 		also->revents = fds[n_polled].revents;
-	for (size_t i = 0; i < n_polled; i++)
-		if (fds[i].revents || stream_has_pending(sessions[polled[i]]->stream))
-			session_pump(sessions[polled[i]], fds[i].revents);
+	for (size_t i = 0; i < n_polled; i++) {
+		struct session *s = sessions[polled[i]];
+
+		if ((s == pulling || !session_is_pulled(s)) &&
+		    (fds[i].revents || stream_has_pending(s->stream)))
+			session_pump(s, fds[i].revents);
+	}
 }
 
 static int earlier(int64_t timeout_ms, int64_t other_ms)
@@ -200,7 +205,7 @@ static void round_in_company(struct session *s, struct pollfd *also, int wait_ms
 	poll_once(all, also ? n : n + 1, s, also, wait_ms);
 	for (size_t i = 0; i < n; i++) {
 		session_digest(all[i]);
-		check_deadline(all[i]);
+		session_check_deadline(all[i]);
 	}
 }
 
@@ -228,7 +233,7 @@ int session_round(struct session *s, struct err *err)
 		round_in_company(s, NULL, earlier(SLICE_MS, session_time_left(s)));
 	else
 		poll_once(one, 1, s, NULL, earlier(SLICE_MS, session_time_left(s)));
-	check_deadline(s);
+	session_check_deadline(s);
 	/* What came before the line broke is still to be read: session_frame() asks for the reason
 	 * of death when it finds no more frames. */
 	return 0;
@@ -257,8 +262,21 @@ int session_poll(struct session *const *sessions, size_t n, int timeout_ms, stru
 	poll_once(sessions, n, NULL, NULL, wait_ms);
 	for (size_t i = 0; i < n; i++) {
 		session_digest(sessions[i]);
-		check_deadline(sessions[i]);
+		session_check_deadline(sessions[i]);
 		sessions[i]->news = false;
 	}
+	return stop_check(err);
+}
+
+int session_index_wait(struct session *const *sessions, size_t n, struct err *err)
+{
+	int wait_ms = SLICE_MS;
+
+	if (n > SESSIONS_MAX)
+		return err_set(err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER,
+			       "more than %d sessions at once", SESSIONS_MAX);
+	for (size_t i = 0; i < n; i++)
+		wait_ms = sessions[i]->dead ? 0 : earlier(wait_ms, session_time_left(sessions[i]));
+	poll_once(sessions, n, NULL, NULL, wait_ms);
 	return stop_check(err);
 }

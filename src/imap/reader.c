@@ -5,6 +5,8 @@
  */
 #include "imap/session_impl.h"
 
+#include <poll.h>
+
 #include "base/clock.h"
 #include "imap/echo.h"
 
@@ -154,22 +156,46 @@ static int take_frame(struct session *s, struct frame *frame, struct response *r
 	return count_untagged(s, r, err) < 0 ? -1 : sort_out(s, r);
 }
 
-int session_frame(struct session *s, struct frame *frame, struct response *r, struct err *err)
+/* The next frame that is here already: 1, 0, -1. */
+static int frame_here(struct session *s, struct frame *frame, struct response *r, struct err *err)
 {
-	bool any;
-	int got;
+	bool any = true;
 
-	for (;;) {
-		got = take_frame(s, frame, r, &any, err);
+	while (any) {
+		int got = take_frame(s, frame, r, &any, err);
+
 		if (got != 0)
 			return got;
-		if (any)
-			continue;
-		if (s->octets_since >= PROGRESS_OCTETS)
-			session_progress(s);
+	}
+	if (s->octets_since >= PROGRESS_OCTETS)
+		session_progress(s);
+	return 0;
+}
+
+int session_frame(struct session *s, struct frame *frame, struct response *r, struct err *err)
+{
+	for (;;) {
+		int got = frame_here(s, frame, r, err);
+
+		if (got != 0)
+			return got;
 		if (session_round(s, err) < 0)
 			return -1;
 	}
+}
+
+int session_frame_now(struct session *s, struct frame *frame, struct response *r, struct err *err)
+{
+	int got = frame_here(s, frame, r, err);
+
+	if (got != 0)
+		return got;
+	session_pump(s, POLLIN);
+	got = frame_here(s, frame, r, err);
+	if (got != 0)
+		return got;
+	session_check_deadline(s);
+	return session_check(s, err);
 }
 
 void session_digest(struct session *s)

@@ -275,6 +275,11 @@ int session_index_start(struct session *s, uint32_t first, struct err *err);
 /* The same without the header fields: `header` of the rows is empty. */
 int session_sizes_start(struct session *s, uint32_t first, struct err *err);
 int session_index_next(struct session *s, struct arena *a, struct index_row *out, struct err *err);
+/* The same without waiting: 2 when no row has come yet. */
+int session_index_try(struct session *s, struct arena *a, struct index_row *out, struct err *err);
+/* Until there may be a row for session_index_try() of one of the sessions, or a second has passed:
+ * 0, or -1 when a signal asked to stop. */
+int session_index_wait(struct session *const *sessions, size_t n, struct err *err);
 /* UID FETCH 1:* (UID FLAGS) of the examined folder; `since` > 0 (CAP_CONDSTORE, RFC 7162): of those
  * messages alone whose flags have changed since that HIGHESTMODSEQ. Rows come from
  * session_index_next() as well; only their `uid` and `flags` are filled. */

@@ -191,6 +191,8 @@ void session_pump(struct session *s, short revents);
 /* Milliseconds until the deadline, from now; -1: there is none. */
 int64_t session_time_left(const struct session *s);
 void session_progress(struct session *s);
+/* Ends the session when its time is over. */
+void session_check_deadline(struct session *s);
 /* Something is about to be staged: if it was not the server's turn, its time begins now. */
 void session_turn(struct session *s);
 
@@ -202,6 +204,8 @@ void note_capabilities(struct session *s, struct slice list);
 /* The next frame that belongs to the command at work: 1; -1. Waits. *r describes whole responses
  * (FRAME_RESPONSE without `tail`). */
 int session_frame(struct session *s, struct frame *frame, struct response *r, struct err *err);
+/* The same without waiting: 0 when none has come yet. */
+int session_frame_now(struct session *s, struct frame *frame, struct response *r, struct err *err);
 /* Has somebody asked, or announced to ask, for what comes next? */
 bool session_is_pulled(const struct session *s);
 /* Look at every frame that has come, as long as no command is at work. */
@@ -216,6 +220,9 @@ int command_start(struct session *s, enum verb verb, struct args *args, struct e
 
 /* Untagged responses of the command: 1; 0 when it has ended, then *r is the tagged response; -1. */
 int command_next(struct session *s, struct response *r, struct err *err);
+
+/* The same without waiting: 2 when no response has come yet. */
+int command_next_now(struct session *s, struct response *r, struct err *err);
 
 /* Wait for the "+" of a command: 1, *r is the continuation; 0: the command has ended, *r is the
  * tagged response; -1. */

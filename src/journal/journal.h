@@ -200,6 +200,8 @@ int journal_remote_loaded(struct journal *j, struct err *err);
  * journal_folder_indexed() nothing is matched against the folder. Verdicts about messages that
  * come back under the same UIDVALIDITY survive. */
 int journal_remote_clear(struct journal *j, int64_t folder, struct err *err);
+/* The rows from a UID on, which were put half-way: the folder stays indexed up to there. */
+int journal_remote_clear_from(struct journal *j, int64_t folder, uint32_t uid, struct err *err);
 struct remote_row {
 	int64_t folder;
 	uint32_t uid;

@@ -355,6 +355,12 @@ int journal_remote_clear(struct journal *j, int64_t folder, struct err *err)
 	return tx_end(j, own, result, err);
 }
 
+int journal_remote_clear_from(struct journal *j, int64_t folder, uint32_t uid, struct err *err)
+{
+	return db_run_ids(&j->db, "DELETE FROM remote WHERE id BETWEEN ?1 AND ?2",
+			  remote_id(folder, uid), remote_id(folder, UINT32_MAX), err);
+}
+
 int journal_remote_put(struct journal *j, const struct remote_row *row, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(&j->db,

@@ -31,6 +31,7 @@
 
 struct gathering {
 	struct transfer *t;
+	struct indexing *beside; /* or NULL */
 	struct scanner *scanner;
 	struct arena folder_arena, message_arena, notice_arena;
 	int64_t now;
@@ -191,7 +192,8 @@ static int read_messages(struct gathering *g, struct source *source,
 			if (got == 0)
 				got = add_unreadable(g, store, locator, cause, err);
 		}
-		if (got < 0 || commit_sometimes(g, err) < 0)
+		if (got < 0 || commit_sometimes(g, err) < 0 ||
+		    (g->beside && index_pump(g->beside, err) < 0))
 			return -1;
 	}
 }
@@ -407,12 +409,13 @@ static int gather_pop_states(struct gathering *g, struct err *err)
 	return journal_commit(g->t->journal, err);
 }
 
-int gather(struct transfer *t, struct err *err)
+int gather(struct transfer *t, struct indexing *beside, struct err *err)
 {
 	CLEANUP(gathering_release) struct gathering g;
 
 	if (gathering_init(&g, t, err) < 0)
 		return -1;
+	g.beside = beside;
 	for (size_t i = 0; i < source_set_count(t->sources); i++) {
 		if (gather_source(&g, i, err) < 0)
 			return -1;

@@ -9,6 +9,7 @@
 #include "transfer/transfer.h"
 
 #define BATCH_MESSAGES_MAX 1000 /* of one MULTIAPPEND, whatever the options say */
+#define CONNECTIONS	   4	/* where neither options nor profile say more or less */
 
 /* The options with their defaults filled in. */
 struct transfer_options transfer_limits(const struct transfer *t);

@@ -43,6 +43,25 @@ static int put_row(struct rows *r, const struct index_row *row, struct err *err)
 	return journal_remote_put(r->t->journal, &remote, err);
 }
 
+static int put_flags(struct rows *r, const struct index_row *row, struct err *err)
+{
+	rows_join_keywords(&r->keywords, &row->flags);
+	return journal_remote_flags(r->t->journal, r->folder->id, row->uid, row->flags.system,
+				    r->keywords.len > 0 ? buf_cstr(&r->keywords) : NULL, err);
+}
+
+static int take(struct rows *r, const struct index_row *row, struct err *err)
+{
+	if (r->flags_only)
+		return put_flags(r, row, err);
+	if (put_row(r, row, err) < 0)
+		return -1;
+	r->count++;
+	if (row->uid > r->last_uid)
+		r->last_uid = row->uid;
+	return 0;
+}
+
 int rows_take(struct rows *r, struct err *err)
 {
 	struct index_row row;
@@ -59,10 +78,23 @@ int rows_take(struct rows *r, struct err *err)
 		got = session_index_next(r->t->session, &r->arena, &row, err);
 		if (got <= 0)
 			return got;
-		if (put_row(r, &row, err) < 0)
+		if (take(r, &row, err) < 0)
 			return -1;
-		r->count++;
-		if (row.uid > r->last_uid)
-			r->last_uid = row.uid;
 	}
+}
+
+int rows_take_some(struct rows *r, unsigned most, struct err *err)
+{
+	struct index_row row;
+	int got;
+
+	for (unsigned n = 0; n < most; n++) {
+		arena_reset(&r->arena);
+		got = session_index_try(r->t->session, &r->arena, &row, err);
+		if (got != 1)
+			return got;
+		if (take(r, &row, err) < 0)
+			return -1;
+	}
+	return 1;
 }

@@ -18,9 +18,10 @@ struct rows {
 	struct arena arena;
 	struct buf keywords, phase;
 	struct keyer *keyer;
-	bool all_flags; /* also where the server cannot tell which have changed */
-	bool by_uidl;	/* this is INBOX, and UIDLs may help */
-	bool unread;	/* the rows that come have no header */
+	bool all_flags;	 /* also where the server cannot tell which have changed */
+	bool by_uidl;	 /* this is INBOX, and UIDLs may help */
+	bool unread;	 /* the rows that come have no header */
+	bool flags_only; /* they are flags of rows that are there already */
 	uint64_t count;
 	uint32_t last_uid;
 };
@@ -33,6 +34,10 @@ void rows_join_keywords(struct buf *out, const struct flag_set *flags);
 /* Keep all rows that answer the question which the session was just asked; count and last_uid go
  * on. */
 int rows_take(struct rows *r, struct err *err);
+
+/* The same, at most so many, and without waiting: 1 there may be more, 2 nothing more has come yet,
+ * 0 the end, -1. */
+int rows_take_some(struct rows *r, unsigned most, struct err *err);
 
 /* Does it pay to read the rows from UID `first` on by UIDLs? */
 int rows_uidl_promising(struct rows *r, uint32_t first, bool *out, struct err *err);

@@ -106,10 +106,12 @@ int transfer_pause(struct transfer *t, uint32_t ms, struct err *err);
 
 /* ---- gather.c: from the sources into the journal ---- */
 
-/* Scan every source of the set: stores whose fingerprint is known and at least 2 s older than the
- * scan that took it are not read again. Errors of a folder or source become notices
+/* `beside` (or NULL) is pumped between the messages. Scan every source of the set: stores whose
+ * fingerprint is known and at least 2 s older than the scan that took it are not read again. Errors
+ * of a folder or source become notices
  * ("source-error") and tally.source_errors. */
-int gather(struct transfer *t, struct err *err);
+struct indexing;
+int gather(struct transfer *t, struct indexing *beside, struct err *err);
 
 /* ---- pop_list.c: what a POP3 server says of INBOX ---- */
 
@@ -125,6 +127,15 @@ int pop_list_settle(struct transfer *t, struct err *err);
  * that is there. A folder that the server does not
  * let us examine becomes a notice ("folder-blind"): nothing can be matched there. */
 int index_account(struct transfer *t, struct err *err);
+
+/* The same beside something else. index_begin() connects and lists, and what is to be read is on
+ * its way; until index_finish() t->session is not to be used. index_pump() takes what has come
+ * since, into the transaction that the caller has open; it may be called often. What it cannot do
+ * without waiting for long is left to index_finish(). */
+int index_begin(struct transfer *t, struct indexing **out, struct err *err);
+int index_pump(struct indexing *ix, struct err *err);
+int index_finish(struct indexing *ix, struct err *err);
+void index_free(struct indexing *ix);
 
 /* One folder: makes the journal's rows equal to what the server holds (flags too, but those of old
  * messages only where CONDSTORE tells which have changed). f is updated. 1: done, 0: the folder

@@ -41,8 +41,6 @@ static int rest(struct uploading *up, const struct lines *ls, struct err *err)
 	return transfer_pause(up->t, (uint32_t)ls->rest_ms, err) < 0 ? -1 : 2;
 }
 
-#define CONNECTIONS 4
-
 /* What the user has not set, the profile of the provider does. */
 static void mind_profile(struct uploading *up, const struct profile *p)
 {

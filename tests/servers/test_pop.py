@@ -304,11 +304,11 @@ class OpaqueUidls(PopLife):
                          {"upload"})
 
     def test_wrong_password(self):
-        """What the user must put right is not passed over."""
+        """What the user must put right is not passed over. IMAP is asked first: it is tried once."""
         self.live(count=30)
         result = self.hoist("plan", self.store, *self.to(), *self.pop3(), password="wrong",
                             status=rig.LOGIN)
-        self.assertIn("POP3 server refused the login", result.err)
+        self.assertIn("the server refused the login", result.err)
 
     def test_no_pop3_server_there(self):
         """It was only a help: contents are compared."""

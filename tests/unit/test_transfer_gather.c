@@ -71,7 +71,7 @@ static struct transfer_tally run_gather(const struct place *p)
 	cr_assert_eq(source_set_add(t.sources, p->mbox, &err), 0, "%s", err.text);
 	cr_assert_eq(journal_open(p->state, "a@example.org", &t.journal, &err), 0, "%s", err.text);
 	cr_assert_eq(journal_run_start(t.journal, RUN_PLAN, "{}", &t.run, &err), 0);
-	cr_assert_eq(gather(&t, &err), 0, "%s", err.text);
+	cr_assert_eq(gather(&t, NULL, &err), 0, "%s", err.text);
 	journal_close(t.journal);
 	source_set_free(t.sources);
 	return t.tally;
