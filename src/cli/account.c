@@ -155,7 +155,7 @@ static int fill_pop3(struct account *acc, const struct options *o, struct err *e
 		return -1;
 	acc->has_pop3 = true;
 	acc->pop3 = acc->connect;
-	acc->pop3.stalled = NULL;
+	acc->pop3.stalled = &acc->pop3_stalled;
 	acc->pop3.host = url.host;
 	acc->pop3.port = url.port;
 	acc->pop3.security = url.tls ? SECURITY_TLS : SECURITY_STARTTLS;

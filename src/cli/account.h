@@ -22,7 +22,7 @@ struct account {
 	struct oauth_place place; /* where `mailhoist login` keeps its tokens, */
 	struct oauth *oauth;	  /* if they are used */
 	struct session_options connect;
-	uint32_t stalled; /* mechanisms that the IMAP server leaves without an answer */
+	uint32_t stalled, pop3_stalled; /* mechanisms that the server leaves without an answer */
 	bool has_pop3;
 	struct session_options pop3;  /* with --pop3: the same secret and trust, another server */
 	struct buf profiles;	      /* content of --profile-file */

@@ -37,7 +37,8 @@ enum sasl_mech {
 };
 #define SASL_BIT(mech) (1u << (mech))
 /* Those that carry a token. A token goes by no other, a password by none of them. */
-#define SASL_TOKEN_BITS (SASL_BIT(SASL_XOAUTH2) | SASL_BIT(SASL_OAUTHBEARER))
+#define SASL_TOKEN_BITS	 (SASL_BIT(SASL_XOAUTH2) | SASL_BIT(SASL_OAUTHBEARER))
+#define TOKEN_TIMEOUT_MS 30000 /* until AUTHENTICATE or AUTH with a token is answered */
 
 #define SASL_NAME_MAX	   1024	 /* octets of a user name, of an authorization name */
 #define SASL_SECRET_MAX	   4096	 /* octets of a password */

@@ -31,7 +31,6 @@
 #define CONTINUE_TIMEOUT_MS 120000
 #define REPLY_TIMEOUT_MS    300000
 #define LOGOUT_TIMEOUT_MS   2000
-#define TOKEN_TIMEOUT_MS    30000  /* until AUTHENTICATE with a token is answered */
 #define SLOWEST_OCTETS_A_MS 20	   /* 20 kB/s: a server may take that long for what we sent */
 #define UNTAGGED_MAX	    250000 /* besides two for each message of the selected folder */
 #define PROGRESS_OCTETS	    1024   /* a server that says less in a whole deadline says nothing */

@@ -34,6 +34,7 @@ struct pop3 {
 	const char *host;
 	int timeout_ms, trace_fd;
 	bool dead, listing, sizes;
+	uint32_t stalled; /* SASL_BIT(): not to be used, since the server gives no answer to them */
 	uint64_t rows;
 	struct pop3_caps caps;
 	struct slice guarded; /* the password, while it is used: never repeated to anybody */
@@ -353,6 +354,26 @@ static int authenticate(struct pop3 *p, struct sasl *sasl, enum sasl_mech mech,
 	return converse(p, sasl, r, err);
 }
 
+/* As in imap/login.c: a token gets no answer from some, but one for another mechanism. */
+static int authenticate_in_time(struct pop3 *p, const struct session_options *o, struct sasl *sasl,
+				enum sasl_mech mech, struct pop3_reply *r, struct err *err)
+{
+	const int timeout_ms = p->timeout_ms;
+	int got;
+
+	if (o->secret.token && (timeout_ms <= 0 || timeout_ms > TOKEN_TIMEOUT_MS))
+		p->timeout_ms = TOKEN_TIMEOUT_MS;
+	got = authenticate(p, sasl, mech, r, err);
+	p->timeout_ms = timeout_ms;
+	if (got >= 0 || !o->secret.token || err->code != ERR_TIMEOUT)
+		return got;
+	if (!o->mechanism && (p->caps.auth & SASL_TOKEN_BITS & ~p->stalled & ~SASL_BIT(mech)))
+		p->stalled |= SASL_BIT(mech);
+	return err_set(err, ERR_TIMEOUT, SCOPE_ACCOUNT, o->mechanism ? RETRY_NEVER : RETRY_LATER,
+		       "%s: the POP3 server gives no answer to a login by %s", p->host,
+		       sasl_mech_name(mech));
+}
+
 static int sasl_login(struct pop3 *p, const struct session_options *o, enum sasl_mech mech,
 		      uint32_t listed, bool *may_try_another, struct err *err)
 {
@@ -374,7 +395,7 @@ static int sasl_login(struct pop3 *p, const struct session_options *o, enum sasl
 	*may_try_another = false;
 	if (sasl_new(&options, &sasl, err) < 0)
 		return err_prefix(err, "%s", p->host);
-	result = authenticate(p, sasl, mech, &r, err);
+	result = authenticate_in_time(p, o, sasl, mech, &r, err);
 	if (result == 0 && r.status == POP3_OK)
 		result = sasl_finish(sasl, err);
 	else if (result == 0 && sasl_refusal(sasl)) {
@@ -406,7 +427,7 @@ static int user_pass(struct pop3 *p, const struct session_options *o, struct err
 
 static int log_in_with(struct pop3 *p, const struct session_options *o, struct err *err)
 {
-	const uint32_t listed = p->caps.auth;
+	const uint32_t listed = p->caps.auth & ~p->stalled;
 	struct sasl_situation situation = {
 		.offered = listed,
 		.wanted = o->mechanism,
@@ -464,7 +485,9 @@ static int enter(struct pop3 *p, const struct session_options *o, struct err *er
 	return log_in(p, o, err);
 }
 
-int pop3_open(const struct session_options *o, struct pop3 **out, struct err *err)
+/* One connection. *stalled has the mechanisms that are known to get no answer; one more may be. */
+static int open_once(const struct session_options *o, uint32_t *stalled, struct pop3 **out,
+		     struct err *err)
 {
 	bool tls = o->security == SECURITY_TLS;
 	struct stream_options line = {
@@ -484,17 +507,33 @@ int pop3_open(const struct session_options *o, struct pop3 **out, struct err *er
 	p->host = o->host;
 	p->timeout_ms = o->timeout_ms;
 	p->trace_fd = o->trace_fd;
+	p->stalled = *stalled;
 	p->guarded = SLICE_LIT("");
 	if (stream_connect(&line, &p->stream, err) < 0) {
 		free(p);
 		return -1;
 	}
 	if (enter(p, o, err) < 0) {
+		*stalled = p->stalled;
 		pop3_close(p);
 		return -1;
 	}
 	*out = p;
 	return 0;
+}
+
+int pop3_open(const struct session_options *o, struct pop3 **out, struct err *err)
+{
+	uint32_t own = 0, *stalled = o->stalled ? o->stalled : &own;
+
+	for (;;) {
+		uint32_t before = *stalled;
+
+		if (open_once(o, stalled, out, err) == 0)
+			return 0;
+		if (*stalled == before)
+			return -1;
+	}
 }
 
 void pop3_close(struct pop3 *p)

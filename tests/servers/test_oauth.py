@@ -625,6 +625,41 @@ class Oddities(rig.ProgramTest):
         self.assertEqual(set(self.mechanisms(server)), {"OAUTHBEARER"})
         self.assertIn("no answer to a login by OAUTHBEARER", result.err)
 
+    def test_no_answer_from_the_pop3_server(self):
+        """The other mechanism is tried over another connection, there too."""
+        heard = []
+
+        def pop3(line):
+            line.say("+OK ready")
+            while words := line.file.readline().decode().split():
+                heard.append(" ".join(words[:2]))
+                if words[:2] == ["AUTH", "XOAUTH2"]:
+                    line.sock.recv(100)  # for ever
+                    return
+                line.say({"CAPA": "+OK\r\nSASL XOAUTH2 OAUTHBEARER\r\nUIDL\r\n.", "UIDL": "+OK\r\n.",
+                          "LIST": "+OK\r\n."}.get(words[0], "+OK"))
+
+        def all_is_well(line):
+            line.say("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=OAUTHBEARER] ready")
+            while command := line.hear():
+                if command.name == "LIST" and command.rest.endswith('"*"'):
+                    line.say('* LIST () "/" INBOX')
+                elif command.name == "STATUS":
+                    line.say("* STATUS INBOX (UIDVALIDITY 7 UIDNEXT 9 MESSAGES 1)")
+                elif command.name == "EXAMINE":
+                    line.say("* 1 EXISTS", "* OK [UIDVALIDITY 7] x")
+                elif command.name == "UID":
+                    line.say('* 1 FETCH (UID 8 FLAGS () INTERNALDATE "01-Mar-2004 09:00:00 +0000" RFC822.SIZE 99 '
+                             'BODY[HEADER.FIELDS (FROM)] {2}', "", ")")
+                line.say(f"{command.tag} OK [CAPABILITY IMAP4rev1] done")
+
+        with fakeserver.FakeServer(all_is_well) as server, fakeserver.FakeServer(pop3) as other:
+            result = self.plan(server, "--pop3", f"pop3://alice@127.0.0.1:{other.port}", "--timeout", "2",
+                               status=rig.OK)
+        tried = [words for words in heard if words.startswith("AUTH")]
+        self.assertEqual(tried[:2], ["AUTH XOAUTH2", "AUTH OAUTHBEARER"], f"{heard} {result}")
+        self.assertEqual(tried.count("AUTH XOAUTH2"), 1, "it is not tried again")
+
     def test_switched_off(self):
         def handle(line):
             line.say("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2 AUTH=OAUTHBEARER] ready")
