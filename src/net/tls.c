@@ -383,6 +383,14 @@ void tls_close(struct tls *t)
 
 /* ---- reading and writing ---- */
 
+/* What an earlier call has left would be taken for this one's. To clear a queue that is empty takes
+ * as long as to encrypt a kilobyte. */
+static void forget_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
 static int broke_down(struct tls *t, struct err *err)
 {
 	const char *reason = ERR_reason_error_string(ERR_peek_error());
@@ -399,7 +407,7 @@ ssize_t tls_read(struct tls *t, void *bytes, size_t len, struct err *err)
 	size_t n = 0;
 	int rc;
 
-	ERR_clear_error();
+	forget_errors();
 	rc = SSL_read_ex(t->ssl, bytes, len, &n);
 	t->read_wants_write = false;
 	t->write_wants_read = false; /* it may have been read just now: let the writer try again */
@@ -424,7 +432,7 @@ ssize_t tls_write(struct tls *t, const void *bytes, size_t len, struct err *err)
 	size_t n = 0;
 	int rc;
 
-	ERR_clear_error();
+	forget_errors();
 	rc = SSL_write_ex(t->ssl, bytes, len, &n);
 	t->write_wants_read = false;
 	if (rc == 1)

@@ -634,6 +634,8 @@ int filing(struct transfer *t, enum file_mode mode, bool include_partial, struct
 	if (journal_balance(t->journal, t->run, 0, &balance, err) < 0)
 		return -1;
 	f.total = balance.outcome[OUTCOME_TO_FILE];
+	if (f.total == 0 && mode != FILE_MOVE) /* which may have originals left to remove */
+		return 0;
 	for (;;) {
 		struct err cause = ERR_INIT;
 

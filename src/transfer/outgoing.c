@@ -15,6 +15,7 @@
 #include "transfer/mended.h"
 
 #define FIND_ARENA_MAX (1u << 20)
+#define PIECE	       (32u << 10) /* several lines share the processor's cache */
 
 struct outgoing {
 	struct canon *canon;
@@ -43,6 +44,7 @@ struct outgoing *outgoing_new(struct err *err)
 		err_nomem(err);
 		return NULL;
 	}
+	canon_set_piece(o->canon, PIECE);
 	return o;
 }
 

@@ -14,8 +14,9 @@ struct outgoing; /* serves one message after the other */
 struct outgoing *outgoing_new(struct err *err);
 void outgoing_free(struct outgoing *o);
 
-/* Find the message and read its beginning. A message that fits into one buffer (most do) is
- * checked here already. -1 with SCOPE_MESSAGE: it is gone, unreadable, or not what was scanned. */
+/* Find the message and read its beginning. A message that fits into one piece of 32 KiB (most do)
+ * is checked here already. -1 with SCOPE_MESSAGE: it is gone, unreadable, or not what was scanned.
+ */
 int outgoing_open(struct outgoing *o, struct source_set *sources, const struct upload *u,
 		  struct err *err);
 
