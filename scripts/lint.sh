@@ -15,7 +15,7 @@ step clang-format
 have clang-format && { find src tests -name '*.[ch]' -print0 |
     xargs -0 -n 40 -P "$(nproc)" clang-format --dry-run --Werror || failed clang-format; }
 
-# Several minutes for all files the first time; later only for those that have changed.
+# Many minutes for all files the first time; later only for those that have changed.
 step clang-tidy
 have clang-tidy && { find src tests/tools tests/fuzz -name '*.c' -print0 |
     sort -z | xargs -0 -n 1 -P "$(nproc)" scripts/lint-c.sh || failed clang-tidy; }
