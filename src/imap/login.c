@@ -513,6 +513,16 @@ static int introduce(struct session *s, struct err *err)
 	return 0;
 }
 
+/* A server that puts us off has not said what it is asked for: without the prefix and the separator
+ * every folder would get another name, in this session and in all that remember it. */
+static int unless_put_off(struct session *s, enum verb verb, const struct response *r,
+			  struct err *err)
+{
+	if (r->status == STATUS_OK || refusal_of(r) != REFUSAL_THROTTLED)
+		return 0;
+	return refused(s, verb, r, SCOPE_ACCOUNT, err);
+}
+
 static int ask_namespace(struct session *s, struct session_memory *m, struct err *err)
 {
 	CLEANUP(args_release) struct args args = ARGS_INIT;
@@ -530,7 +540,7 @@ static int ask_namespace(struct session *s, struct session_memory *m, struct err
 		s->namespaces = ns;
 		memory_note_namespaces(m, &r);
 	}
-	return got;
+	return got < 0 ? -1 : unless_put_off(s, VERB_NAMESPACE, &r, err);
 }
 
 /* Both questions are on their way before the first is answered. */
@@ -567,7 +577,7 @@ static int ask_separator(struct session *s, struct err *err)
 	while ((got = command_next(s, &r, err)) > 0)
 		if (response_is(&r, "LIST") && etpan_list(s->etpan, &r, &arena, &row))
 			s->separator = row.separator;
-	return got;
+	return got < 0 ? -1 : unless_put_off(s, VERB_LIST, &r, err);
 }
 
 static int decode_prefix(struct session *s, struct err *err)

@@ -464,8 +464,10 @@ void indexing_start(struct indexing *ix)
 {
 	struct transfer *t = ix->t;
 
-	for (unsigned i = 0; i < LINES_MAX; i++)
+	for (unsigned i = 0; i < LINES_MAX; i++) {
+		arena_release(&ix->line[i].arena); /* all lines were lost, and this is a new one */
 		ix->line[i].arena = (struct arena)ARENA_INIT(NAME_ARENA_MAX);
+	}
 	if (ix->most == 0) {
 		ix->most = most_lines(t, t->session);
 		ix->wanted = ix->most < LINES_AT_FIRST ? ix->most : LINES_AT_FIRST;
