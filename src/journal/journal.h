@@ -395,6 +395,14 @@ int journal_origins_left(struct journal *j, int64_t after, size_t max, struct ar
  * that are not UPLOAD_PLANNED are an error (ERR_INTERNAL). */
 int journal_mark_inflight(struct journal *j, const int64_t *uploads, size_t n, uint32_t uidvalidity,
 			  uint32_t base_uidnext, struct err *err);
+/* The same for several folders at once. */
+struct inflight_group {
+	const int64_t *uploads;
+	size_t n;
+	uint32_t uidvalidity, base_uidnext;
+};
+int journal_mark_inflight_groups(struct journal *j, const struct inflight_group *groups, size_t n,
+				 struct err *err);
 /* n uploads in order: stored with UIDs first_uid, first_uid + 1, ... (0: UIDs not known). Call
  * within a transaction or not. Sets the line's outcome. */
 int journal_mark_stored(struct journal *j, const int64_t *uploads, size_t n, uint32_t uidvalidity,

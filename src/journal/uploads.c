@@ -288,29 +288,41 @@ static int mark_range_inflight(struct journal *j, int64_t first, size_t n, int64
 	return 0;
 }
 
-int journal_mark_inflight(struct journal *j, const int64_t *uploads, size_t n, uint32_t uidvalidity,
-			  uint32_t base_uidnext, struct err *err)
+int journal_mark_inflight_groups(struct journal *j, const struct inflight_group *groups, size_t n,
+				 struct err *err)
 {
+	int64_t seq = j->last_seq;
+
 	if (!sqlite3_get_autocommit(j->db.sqlite))
 		return err_set(
 			err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER,
 			"uploads marked in flight within a transaction would not be on disk");
 	if (journal_begin(j, err) < 0)
 		return -1;
-	for (size_t i = 0, many; i < n; i += many) {
-		many = consecutive(uploads + i, n - i);
-		if (mark_range_inflight(j, uploads[i], many, j->last_seq + (int64_t)i + 1,
-					uidvalidity, base_uidnext, err) < 0) {
-			journal_rollback(j);
-			return -1;
+	for (const struct inflight_group *g = groups; g < groups + n; g++) {
+		for (size_t i = 0, many; i < g->n; i += many, seq += (int64_t)many) {
+			many = consecutive(g->uploads + i, g->n - i);
+			if (mark_range_inflight(j, g->uploads[i], many, seq + 1, g->uidvalidity,
+						g->base_uidnext, err) < 0) {
+				journal_rollback(j);
+				return -1;
+			}
 		}
 	}
 	fault_point("journal-inflight-before");
 	if (journal_commit(j, err) < 0)
 		return -1;
-	j->last_seq += (int64_t)n;
+	j->last_seq = seq;
 	fault_point("journal-inflight-after");
 	return 0;
+}
+
+int journal_mark_inflight(struct journal *j, const int64_t *uploads, size_t n, uint32_t uidvalidity,
+			  uint32_t base_uidnext, struct err *err)
+{
+	const struct inflight_group all = { uploads, n, uidvalidity, base_uidnext };
+
+	return journal_mark_inflight_groups(j, &all, 1, err);
 }
 
 /* One upload and its line; `sql` has the id as ?1, `line_sql` too. Either may be NULL. */
