@@ -149,6 +149,7 @@ static struct plan_server server_facts(const struct session *s)
 		.separator = session_separator(s),
 		.append_limit = session_append_limit(s),
 		.any_case = session_profile(s)->any_case,
+		.can_take_away = session_capabilities(s) & CAP_UIDPLUS,
 	};
 }
 

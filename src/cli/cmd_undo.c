@@ -105,7 +105,8 @@ static int carry_out(struct undo_command *c, struct err *err)
 
 	if (transfer_connect(t, err) != 0 || index_account(t, err) != 0)
 		return -1;
-	if (!options.dry && recover(t, err) != 0)
+	/* also in a dry run: what was being sent when the run died is there, or is not */
+	if (recover(t, err) != 0)
 		return -1;
 	return undo(t, c->run, &options, &c->tally, err);
 }
@@ -126,12 +127,16 @@ static void print_result(const struct undo_command *c)
 	put(n->removed,
 	    dry ? "messages would be taken away again" : "messages were taken away again");
 	put(n->moved_back, dry ? "messages would be moved back" : "messages were moved back");
+	put(n->put_back, dry ? "messages would be copied back into INBOX"
+			     : "messages were copied back into INBOX");
 	put(n->flags, dry ? "messages would have their flags as before"
 			  : "messages have their flags as before");
 	put(n->gone, "messages are not there any more");
 	put(n->changed, "messages are left alone: they were changed since, or their folder was");
 	put(n->unknown, "messages are left alone: the server has never told their UIDs");
-	if (n->removed + n->moved_back + n->flags + n->gone + n->changed + n->unknown == 0)
+	if (n->removed + n->moved_back + n->put_back + n->flags + n->gone + n->changed +
+		    n->unknown ==
+	    0)
 		puts("There is nothing to take back.");
 	puts("\nFolders that the run has made stay, and so does everything in them that is not its"
 	     " own.");

@@ -27,7 +27,7 @@
 #include "message/keys.h"
 
 #define APPLICATION_ID 0x6d686a31 /* "mhj1" */
-#define SCHEMA_VERSION 8
+#define SCHEMA_VERSION 9
 
 static const char *const tables[] = {
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
@@ -214,6 +214,11 @@ static const char *const tables[] = {
 	" upload INTEGER PRIMARY KEY, step INTEGER NOT NULL," /* enum undo_step */
 	" uidvalidity INTEGER NOT NULL, base_uidnext INTEGER NOT NULL)",
 
+	/* Originals in INBOX that a run takes away although another run has made the copy (which
+	 * becomes a move thereby). Of a dry run: what it has foretold. */
+	"CREATE TABLE clearing ("
+	" run INTEGER NOT NULL, upload INTEGER NOT NULL, PRIMARY KEY (run, upload)) WITHOUT ROWID",
+
 	/* Local flags that a message of the server that is not of our making has been given: what
 	 * the user changes there afterwards is his. */
 	"CREATE TABLE merged (remote INTEGER PRIMARY KEY, uidvalidity INTEGER NOT NULL,"
@@ -249,8 +254,8 @@ static int create(struct db *db, struct err *err)
 	sqlite3_bind_int(st, 1, MATCH_RULES_VERSION);
 	if (db_run(db, st, err) < 0)
 		return -1;
-	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 8, "as in the text below");
-	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=8;", err);
+	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 9, "as in the text below");
+	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=9;", err);
 }
 
 static int foreign(const struct db *db, const char *what, struct err *err)

@@ -31,7 +31,7 @@ int journal_undo_folder_next(struct journal *j, int64_t run, int64_t after, stru
 	return got <= 0 ? got : folder_read(st, a, out, err);
 }
 
-static int read_state(struct journal *j, int64_t upload, struct undo_state *out, struct err *err)
+int journal_undo_state(struct journal *j, int64_t upload, struct undo_state *out, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(
 		&j->db, "SELECT step, uidvalidity, base_uidnext FROM undo WHERE upload = ?", err);
@@ -71,7 +71,7 @@ int journal_undo_next(struct journal *j, int64_t run, int64_t folder, uint32_t a
 	sqlite3_bind_int64(st, 4, (sqlite3_int64)max);
 	n = uploads_read(j, st, max, a, out, err);
 	for (int i = 0; i < n; i++)
-		if (read_state(j, out[i].id, &states[i], err) < 0)
+		if (journal_undo_state(j, out[i].id, &states[i], err) < 0)
 			return -1;
 	return n;
 }
@@ -130,6 +130,7 @@ static int end_one(struct journal *j, int64_t upload, int64_t by, struct err *er
 		"  ON l.id BETWEEN r.first_line AND r.last_line WHERE l.upload = ?1)",
 		"DELETE FROM upload WHERE id = ?1",
 		"DELETE FROM undo WHERE upload = ?1",
+		"DELETE FROM clearing WHERE upload = ?1",
 	};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -162,7 +163,12 @@ int journal_undo_end(struct journal *j, const int64_t *uploads, size_t n, int64_
 int journal_flags_to_undo(struct journal *j, int64_t run, uint64_t *out, struct err *err)
 {
 	return count(j,
-		     "SELECT count(*) FROM flag_change c WHERE c.run = ? AND c.state IN (0, 1)"
+		     "SELECT count(*) FROM flag_change c"
+		     " JOIN folder f ON f.id = c.remote >> 32 AND f.uidvalidity = c.uidvalidity"
+		     " JOIN remote r ON r.id = c.remote"
+		     " WHERE c.run = ? AND c.state IN (0, 1)"
+		     " AND (c.added & r.flags <> 0 OR c.removed & ~r.flags <> 0"
+		     "  OR c.added_keywords IS NOT NULL OR c.removed_keywords IS NOT NULL)"
 		     " AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.folder = c.remote >> 32"
 		     "  AND u.uid = c.remote & 4294967295 AND u.uid > 0 AND u.method < 2"
 		     "  AND u.state IN (2, 3))",

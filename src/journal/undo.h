@@ -26,6 +26,8 @@ int journal_undo_folder_next(struct journal *j, int64_t run, int64_t after, stru
 int journal_undo_next(struct journal *j, int64_t run, int64_t folder, uint32_t after, size_t max,
 		      struct arena *a, struct upload *out, struct undo_state *states,
 		      struct err *err);
+/* How far one has been taken back. */
+int journal_undo_state(struct journal *j, int64_t upload, struct undo_state *out, struct err *err);
 /* Those whose UID is not known. */
 int journal_undo_blind(struct journal *j, int64_t run, uint64_t *out, struct err *err);
 
@@ -38,7 +40,7 @@ int journal_undo_end(struct journal *j, const int64_t *uploads, size_t n, int64_
 
 /* What was changed in messages that will be taken away need not be changed back. */
 int journal_flags_undo_prepare(struct journal *j, int64_t run, struct err *err);
-/* Changes of flags that the run made and that are not taken back. */
+/* Changes of flags that the run made and that the index still shows, of what stays. */
 int journal_flags_to_undo(struct journal *j, int64_t run, uint64_t *out, struct err *err);
 /* All of the run's are taken back: local flags may be merged anew. */
 int journal_flags_undone(struct journal *j, int64_t run, struct err *err);

@@ -470,9 +470,12 @@ int journal_filing_as_copy(struct journal *j, int64_t run, uint64_t *n, struct e
 	return 0;
 }
 
+/* The run that takes it away: it may be a later one than the one that made the copy. */
+#define RUN_OF_ORIGIN "coalesce((SELECT max(run) FROM clearing WHERE upload = u.id), l.run, 0)"
 /* Of which run, and which message. */
 #define MARK_OF_ORIGIN                                                                             \
-	"SELECT l.run, u.origin FROM upload u JOIN line l ON l.id = u.line WHERE u.id = ?1"
+	"SELECT " RUN_OF_ORIGIN ", u.origin FROM upload u LEFT JOIN line l ON l.id = u.line"       \
+	" WHERE u.id = ?1"
 _Static_assert(FLAG_CHANGE_PLANNED == 0 && FLAG_CHANGE_DONE == 1 && FLAG_CHANGE_DROPPED == 2 &&
 		       FLAG_DELETED == 8,
 	       "as in the SQL");
@@ -481,8 +484,8 @@ int journal_origin_marked(struct journal *j, const int64_t *uploads, size_t n, s
 {
 	return mark_all(j, uploads, n,
 			"INSERT INTO flag_change(run, remote, uidvalidity, removed, added, state)"
-			" SELECT l.run, u.origin, u.origin_uidvalidity, 0, 8, 0"
-			" FROM upload u JOIN line l ON l.id = u.line WHERE u.id = ?1",
+			" SELECT " RUN_OF_ORIGIN ", u.origin, u.origin_uidvalidity, 0, 8, 0"
+			" FROM upload u LEFT JOIN line l ON l.id = u.line WHERE u.id = ?1",
 			NULL, err);
 }
 

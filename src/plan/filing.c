@@ -8,6 +8,7 @@
  * for a message of the local Inbox, or that we ourselves put where it is, stays.
  */
 #include "base/fault.h"
+#include "journal/notice.h"
 #include "match/work.h"
 #include "plan/internal.h"
 
@@ -94,6 +95,49 @@ int plan_filings(struct planning *p, struct err *err)
 	if (write_copies(p, err) < 0)
 		return -1;
 	return p->options->file == FILE_MOVE ? choose_moves(p, err) : 0;
+}
+
+/* ---- originals of earlier copies ---- */
+
+/* What an earlier run has copied, and that is still where it was copied to; the original is the
+ * same as then, and stands for nothing else that is here. One copy of each original. */
+static const char choose_clearing[] =
+	"INSERT INTO clearing(run, upload) SELECT :run, max(u.id) FROM line l"
+	" CROSS JOIN upload u ON u.id = l.upload AND u.method = 1 AND u.state IN (2, 3)"
+	"  AND u.uid > 0"
+	" CROSS JOIN folder f ON f.id = u.origin >> 32 AND f.role = 1 AND f.listed = 1"
+	"  AND f.uidvalidity = u.origin_uidvalidity"
+	" CROSS JOIN remote r ON r.id = u.origin AND r.size = u.wire_len AND r.flags & 8 = 0"
+	" CROSS JOIN folder g ON g.id = u.folder AND g.listed = 1 AND g.uidvalidity = u.uidvalidity"
+	" CROSS JOIN remote c ON c.id = (u.folder << 32) + u.uid"
+	" WHERE l.id BETWEEN :first AND :last AND l.action = 1 AND u.folder = l.target"
+	" AND u.origin NOT IN (SELECT remote FROM line WHERE id BETWEEN :first AND :last"
+	"  AND action IN (1, 2, 6) AND remote IS NOT NULL)"
+	" AND (:only = 0 OR EXISTS (SELECT 1 FROM clearing o WHERE o.run = :only"
+	"  AND o.upload = u.id))"
+	" AND NOT " MATCH_OURS("r.id", "r.key") " GROUP BY u.origin";
+
+int plan_clearing(struct planning *p, struct err *err)
+{
+	struct run_notice n = { "originals-left", 0, NULL,
+				"messages in INBOX, copied into their folders by an earlier run, "
+				"would be taken away there" };
+	sqlite3_stmt *st;
+
+	if (p->options->file != FILE_MOVE || p->kind == RUN_VERIFY || !p->server->can_take_away)
+		return 0;
+	st = db_stmt(p->db, choose_clearing, err);
+	if (!st)
+		return -1;
+	plan_bind(st, ":first", p->base + 1);
+	plan_bind(st, ":last", p->base + p->lines);
+	plan_bind(st, ":run", p->run);
+	plan_bind(st, ":only", p->options->only_run);
+	if (db_run(p->db, st, err) < 0)
+		return -1;
+	n.count = (uint64_t)sqlite3_changes64(p->db->sqlite);
+	return p->kind == RUN_PLAN && n.count > 0 ? journal_notice_add(p->j, p->run, 0, &n, err)
+						  : 0;
 }
 
 /* ---- when the server's copy is gone ---- */

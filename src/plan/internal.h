@@ -33,6 +33,9 @@ int plan_over_lines(const struct planning *p, const char *sql, struct err *err);
 
 /* filing.c: the uploads of the lines that the server shall file. */
 int plan_filings(struct planning *p, struct err *err);
+/* filing.c: what earlier runs have copied out of INBOX, and a run that is to move takes away there:
+ * written down (journal/clearing.h). */
+int plan_clearing(struct planning *p, struct err *err);
 
 /* flags.c: what is to be changed in the flags of messages that are in their folder already: written
  * down, or only counted. */

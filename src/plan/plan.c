@@ -419,6 +419,22 @@ static int tell_keywords(struct planning *p, struct err *err)
 	return tell_count(p, st, &n, err);
 }
 
+/* A run reads the headers of what is known by UIDLs alone before it acts on it. */
+static int tell_sampled(struct planning *p, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(p->db,
+				   "SELECT count(*) FROM line l CROSS JOIN remote r"
+				   " ON r.id = l.remote WHERE l.id BETWEEN ? AND ? AND l.level = 1"
+				   " AND length(r.key) = 0",
+				   err);
+	struct run_notice n = { "uidl-sample", 0, NULL,
+				"messages are known by their UIDLs alone, of which a sample agreed;"
+				" a run reads the headers of all of them first, and compares"
+				" contents where they differ" };
+
+	return tell_count(p, st, &n, err);
+}
+
 /* The same message may lie in two stores in two dresses (each fetched by its own POP client, with
  * other Received fields). Without reading the bodies that cannot be proven, so all go up; but the
  * user is told how many may be such. */
@@ -492,8 +508,10 @@ static int make_lines(struct planning *p, struct err *err)
 		return -1;
 	if (p->kind != RUN_VERIFY && plan_server_only(p, err) < 0)
 		return -1;
+	if (plan_clearing(p, err) < 0)
+		return -1;
 	if (p->kind == RUN_PLAN)
-		return plan_count_flag_changes(p, err);
+		return tell_sampled(p, err) < 0 ? -1 : plan_count_flag_changes(p, err);
 	return writes(p) && (write_uploads(p, err) < 0 || plan_flag_changes(p, err) < 0) ? -1 : 0;
 }
 

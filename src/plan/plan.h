@@ -55,6 +55,7 @@ struct plan_server {
 	char separator;	       /* 0: no hierarchy */
 	uint64_t append_limit; /* octets; 0: none known */
 	bool any_case;	       /* folders whose names differ in case alone are one folder */
+	bool can_take_away;    /* single messages (UIDPLUS) */
 };
 
 /* Split "Local name=Server name"; a '=' in a name is written "\=". The parts belong to the arena.

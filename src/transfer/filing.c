@@ -17,6 +17,7 @@
 
 #include "base/fault.h"
 #include "base/stop.h"
+#include "journal/clearing.h"
 #include "transfer/filing_work.h"
 
 #define PAGE_FIRST	 500 /* nothing is on its way while it is made ready */
@@ -270,6 +271,34 @@ static int moves_as_copies(struct filing *f, struct err *err)
 					err);
 }
 
+/* Originals of moves on a server without MOVE, and of what earlier runs have copied. */
+static int clear_inbox(struct filing *f, struct err *err)
+{
+	struct transfer *t = f->t;
+
+	if (!(session_capabilities(t->session) & CAP_UIDPLUS))
+		return 0;
+	if (journal_clearing_begin(t->journal, t->run, err) < 0)
+		return -1;
+	fault_point("file-clearing");
+	f->open = 0;
+	return origins_remove(t, err);
+}
+
+static int tell_cleared(struct filing *f, struct err *err)
+{
+	struct transfer *t = f->t;
+	uint64_t n;
+
+	if (journal_cleared(t->journal, t->run, &n, err) < 0)
+		return -1;
+	return n == 0 ? 0
+		      : transfer_notice(t, 0, "originals-removed", n, NULL,
+					"messages in INBOX, copied into their folders by an earlier"
+					" run, were taken away there",
+					err);
+}
+
 /* ---- all of it ---- */
 
 static int file_all(struct filing *f, struct err *err)
@@ -281,7 +310,7 @@ static int file_all(struct filing *f, struct err *err)
 	if (moves_as_copies(f, err) < 0 || file_method(f, METHOD_COPY, err) < 0 ||
 	    file_method(f, METHOD_MOVE, err) < 0)
 		return -1;
-	if (f->mode == FILE_MOVE && origins_remove(f->t, err) < 0)
+	if (f->mode == FILE_MOVE && clear_inbox(f, err) < 0)
 		return -1;
 	got = f->t->session && f->open != 0 ? session_unselect(f->t->session, err) : 0;
 	f->open = 0;
@@ -347,6 +376,8 @@ int filing(struct transfer *t, enum file_mode mode, bool include_partial, struct
 		return -1;
 	f->total = balance.outcome[OUTCOME_TO_FILE];
 	result = file_patiently(f, err);
+	if (result == 0)
+		result = tell_cleared(f, err);
 	filing_free(f);
 	return result;
 }

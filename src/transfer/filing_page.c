@@ -266,50 +266,76 @@ static size_t find_uid(const struct group *g, uint32_t uid)
 {
 	struct upload key = { .origin_uid = uid };
 	struct upload *wanted = &key;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is in it */
 	struct upload *const *at = bsearch(&wanted, g->u, g->n, sizeof(*g->u), by_uid);
 
 	return at ? (size_t)(at - g->u) : g->n;
 }
 
-static int stored(struct filing *f, const struct group *g, size_t i, uint32_t uid, struct err *err)
+/* Some that follow each other, as do the UIDs that they have got. */
+struct stretch {
+	size_t first, n;
+	uint32_t uid;
+};
+
+static int store_stretch(struct filing *f, const struct group *g, struct stretch *s,
+			 struct err *err)
 {
 	struct journal *j = f->t->journal;
-	int64_t id = g->u[i]->id;
+	int64_t ids[FILING_PAGE];
+	size_t n = s->n;
 
-	if (uid < g->place->base || g->stored[i])
+	s->n = 0;
+	for (size_t i = 0; i < n; i++) {
+		ids[i] = g->u[s->first + i]->id;
+		g->stored[s->first + i] = true;
+		f->t->tally.filed_octets += g->u[s->first + i]->wire_len;
+	}
+	f->t->tally.filed += n;
+	if (n == 0)
 		return 0;
-	g->stored[i] = true;
-	f->t->tally.filed++;
-	f->t->tally.filed_octets += g->u[i]->wire_len;
-	if (journal_mark_stored(j, &id, 1, g->place->uidvalidity, uid, err) < 0)
+	if (journal_mark_stored(j, ids, n, g->place->uidvalidity, s->uid, err) < 0)
 		return -1;
-	return f->moves ? journal_origin_gone(j, &id, 1, err) : 0;
+	return f->moves ? journal_origin_gone(j, ids, n, err) : 0;
+}
+
+/* Message `i` of the group is `uid` now. */
+static int store_pair(struct filing *f, const struct group *g, size_t i, uint32_t uid,
+		      struct stretch *s, struct err *err)
+{
+	if (i == g->n || uid < g->place->base || g->stored[i])
+		return 0;
+	if ((s->n > 0 && (i != s->first + s->n || uid != s->uid + s->n)) &&
+	    store_stretch(f, g, s, err) < 0)
+		return -1;
+	if (s->n == 0)
+		*s = (struct stretch){ .first = i, .uid = uid };
+	s->n++;
+	return 0;
 }
 
 /* The pairs of COPYUID. */
 static int store_pairs(struct filing *f, const struct group *g, const struct append_result *r,
 		       struct err *err)
 {
+	struct stretch s = { 0 };
 	size_t to = 0;
 	uint32_t next = r->n_to > 0 ? r->to[0].first : 0;
 
 	if (r->uidvalidity != g->place->uidvalidity)
 		return 0;
-	for (size_t from = 0; from < r->n_from; from++) {
-		for (uint64_t uid = r->from[from].first; uid <= r->from[from].last; uid++) {
-			size_t i = find_uid(g, (uint32_t)uid);
-
-			if (i < g->n && stored(f, g, i, next, err) < 0)
+	for (size_t from = 0; from < r->n_from && to < r->n_to; from++) {
+		for (uint64_t uid = r->from[from].first; uid <= r->from[from].last && to < r->n_to;
+		     uid++) {
+			if (store_pair(f, g, find_uid(g, (uint32_t)uid), next, &s, err) < 0)
 				return -1;
 			if (next < r->to[to].last)
 				next++;
 			else if (++to < r->n_to)
 				next = r->to[to].first;
-			else
-				return 0;
 		}
 	}
-	return 0;
+	return store_stretch(f, g, &s, err);
 }
 
 /* What a NO means for the rest. What of it the server did all the same, the index tells. */

@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "base/stop.h"
+#include "journal/clearing.h"
 #include "transfer/filing.h"
 
 #define ORIGIN_ARENA_MAX (16u << 20)
@@ -61,7 +62,7 @@ struct origins {
 	bool copied[FILING_PAGE]; /* the copy is there: the original may go */
 	struct look look;
 	uint32_t uids[FILING_PAGE];
-	int64_t ids[FILING_PAGE], to_mark[FILING_PAGE];
+	int64_t ids[FILING_PAGE], to_mark[FILING_PAGE], missed[FILING_PAGE];
 };
 
 /* Open a folder for reading or writing: 1, 0 it cannot be opened, -1. */
@@ -86,6 +87,13 @@ bool origin_same(const struct found_message *m, const struct upload *u)
 	       (m->internaldate == TIME_NONE || m->internaldate == u->internaldate);
 }
 
+/* The copy may have been made long ago, by another run: its header is looked at, too. */
+static bool is_the_same(const struct found_message *m, const struct upload *u)
+{
+	return origin_same(m, u) &&
+	       (!u->has_keys || memcmp(m->keys.fields, u->keys.fields, KEY_LEN) == 0);
+}
+
 /* Which of the page's copies in `target` are there, and are what was copied? */
 static int look_at_copies(struct origins *o, int64_t target, struct err *err)
 {
@@ -102,11 +110,11 @@ static int look_at_copies(struct origins *o, int64_t target, struct err *err)
 		if (o->u[i].target == target && o->u[i].uid != 0 &&
 		    o->u[i].uidvalidity == sel.uidvalidity)
 			o->uids[n++] = o->u[i].uid;
-	if (look_at(o->t, o->uids, n, false, &o->arena, &o->look, err) < 0)
+	if (look_at(o->t, o->uids, n, true, &o->arena, &o->look, err) < 0)
 		return -1;
 	for (size_t i = 0; i < o->n; i++)
 		if (o->u[i].target == target && o->u[i].uidvalidity == sel.uidvalidity)
-			o->copied[i] = origin_same(look_found(&o->look, o->u[i].uid), &o->u[i]);
+			o->copied[i] = is_the_same(look_found(&o->look, o->u[i].uid), &o->u[i]);
 	return 0;
 }
 
@@ -124,11 +132,11 @@ static int look_at_all_copies(struct origins *o, struct err *err)
 	return 0;
 }
 
-static int look_at_originals(struct origins *o, struct err *err)
+static int look_at_originals(struct origins *o, bool header, struct err *err)
 {
 	for (size_t i = 0; i < o->n; i++)
 		o->uids[i] = o->u[i].origin_uid;
-	return look_at(o->t, o->uids, o->n, false, &o->arena, &o->look, err);
+	return look_at(o->t, o->uids, o->n, header, &o->arena, &o->look, err);
 }
 
 /* Take away the originals whose copies are there. */
@@ -136,28 +144,31 @@ static int remove_originals(struct origins *o, struct err *err)
 {
 	struct selected sel;
 	struct err shut = ERR_INIT;
-	size_t n_gone = 0, n_there = 0, n_to_mark = 0;
+	size_t n_gone = 0, n_there = 0, n_to_mark = 0, n_missed = 0;
 	int got = open_folder(o, o->u[0].origin_folder, true, &sel, &shut);
 
 	if (got < 0)
 		*err = shut;
 	if (got <= 0)
 		return got;
-	if (look_at_originals(o, err) < 0)
+	if (look_at_originals(o, true, err) < 0)
 		return -1;
 	for (size_t i = 0; i < o->n; i++) {
 		const struct found_message *m = look_found(&o->look, o->u[i].origin_uid);
 		bool there = m->uid != 0 && sel.uidvalidity == o->u[i].origin_uidvalidity;
 
-		if (there && (!o->copied[i] || !origin_same(m, &o->u[i])))
+		if (there && (!o->copied[i] || !is_the_same(m, &o->u[i])))
 			continue; /* it stays */
 		o->ids[n_gone++] = o->u[i].id;
+		if (!there)
+			o->missed[n_missed++] = o->u[i].id;
 		if (there && !(m->flags.system & FLAG_DELETED))
 			o->to_mark[n_to_mark++] = o->u[i].id;
 		if (there)
 			o->uids[n_there++] = o->u[i].origin_uid;
 	}
-	if (journal_origin_marked(o->t->journal, o->to_mark, n_to_mark, err) < 0)
+	if (journal_clearing_missed(o->t->journal, o->missed, n_missed, err) < 0 ||
+	    journal_origin_marked(o->t->journal, o->to_mark, n_to_mark, err) < 0)
 		return -1;
 	fault_point("file-marking");
 	if (uids_remove(o->t, o->uids, n_there, err) < 0 ||
@@ -179,7 +190,7 @@ static int note_gone(struct origins *o, struct err *err)
 		*err = shut;
 	if (got <= 0)
 		return got;
-	if (look_at_originals(o, err) < 0)
+	if (look_at_originals(o, false, err) < 0)
 		return -1;
 	for (size_t i = 0; i < o->n; i++)
 		if (sel.uidvalidity != o->u[i].origin_uidvalidity ||

@@ -182,6 +182,7 @@ struct undo_options {
 struct undo_tally {
 	uint64_t removed;    /* messages we had uploaded or copied */
 	uint64_t moved_back; /* to where they were moved from */
+	uint64_t put_back;   /* copied back there, where another run had made the copy */
 	uint64_t flags;	     /* messages whose flags are as before */
 	uint64_t changed; /* left alone: changed by somebody since, or their folder was made anew */
 	uint64_t gone;	  /* not there any more */

@@ -14,28 +14,12 @@
 
 #include "base/fault.h"
 #include "base/stop.h"
+#include "journal/clearing.h"
 #include "journal/undo.h"
 #include "message/keys.h"
-#include "transfer/filing.h"
+#include "transfer/undo_work.h"
 
 #define UNDO_ARENA_MAX (16u << 20)
-#define POLL_MS	       500
-
-struct undoing {
-	struct transfer *t;
-	int64_t run;
-	struct undo_options o;
-	struct undo_tally *tally;
-	struct arena arena, names;
-	struct remote_folder folder;
-	struct selected sel;
-	struct upload *u; /* the page, by UID */
-	struct undo_state *states;
-	const struct found_message **found;
-	size_t n;
-	uint32_t uids[FILING_PAGE];
-	int64_t ids[FILING_PAGE];
-};
 
 static void undoing_release(struct undoing *w)
 {
@@ -54,7 +38,7 @@ static bool has_keyword(const struct flag_set *set, const char *keyword)
 }
 
 /* The message we put there: its header is ours, or its size where the server alters headers. */
-static bool is_it(const struct upload *u, const struct found_message *m)
+bool undo_is_it(const struct upload *u, const struct found_message *m)
 {
 	bool same_header = u->has_keys && u->keys.has_id == m->keys.has_id &&
 			   memcmp(u->keys.fields, m->keys.fields, KEY_LEN) == 0;
@@ -121,7 +105,7 @@ static int remove_page(struct undoing *w, struct err *err)
 
 		if (goes_back(u) || m->uid == 0)
 			continue;
-		if (!is_it(u, m) || !is_untouched(u, m, w->states[i].step)) {
+		if (!undo_is_it(u, m) || !is_untouched(u, m, w->states[i].step)) {
 			w->tally->changed++;
 			continue;
 		}
@@ -142,120 +126,6 @@ static int forget_page(struct undoing *w, struct err *err)
 }
 
 /* ---- moving back ---- */
-
-/* Wait for the end of a command: 1, 0 refused, -1. */
-static int finish(struct undoing *w, struct err *err)
-{
-	struct session *s = w->t->session;
-	struct append_result r;
-	int got;
-
-	while ((got = session_reap(s, &r, err)) == 0)
-		if (session_poll(&s, 1, POLL_MS, err) < 0)
-			return -1;
-	if (got < 0)
-		return -1;
-	if (!r.ok)
-		progress_note(w->t->progress, "'%s': the server does not move messages back: %s",
-			      w->folder.name, r.text);
-	return r.ok;
-}
-
-static int moved_back(struct undoing *w, const int64_t *ids, size_t n, struct err *err)
-{
-	w->tally->moved_back += n;
-	fault_point("undo-moved-back");
-	return journal_undo_end(w->t->journal, ids, n, w->t->run, err);
-}
-
-/* `n` of ids[] and uids[] from `from` on, by MOVE: what is still here afterwards was not moved. */
-static int move_group(struct undoing *w, size_t from, size_t n, const char *origin, struct err *err)
-{
-	struct session *s = w->t->session;
-	size_t taken;
-
-	if (journal_undo_begin(w->t->journal, w->ids + from, n, UNDO_MOVING, 0, 0, err) < 0)
-		return -1;
-	fault_point("undo-before-move");
-	for (size_t done = 0; done < n; done += taken) {
-		int got;
-
-		if (session_move(s, w->uids + from + done, n - done, origin, &taken, err) < 0 ||
-		    session_poll(&s, 1, 0, err) < 0)
-			return -1;
-		fault_point("undo-move-sent");
-		got = finish(w, err);
-		if (got == 0)
-			w->tally->changed += taken;
-		if (got < 0 || (got > 0 && moved_back(w, w->ids + from + done, taken, err) < 0))
-			return -1;
-	}
-	return 0;
-}
-
-/* Has an undo that was cut off copied it into its origin folder already? That folder is open. 1, 0,
- * -1. */
-static int is_copied_back(struct undoing *w, const struct upload *u, const struct undo_state *state,
-			  struct err *err)
-{
-	struct keyer *keyer = keyer_new(err);
-	struct match_keys keys;
-	struct index_row row;
-	bool found = false;
-	int got = keyer ? session_index_start(w->t->session, state->base_uidnext, err) : -1;
-
-	while (got == 0 && (got = session_index_next(w->t->session, &w->names, &row, err)) > 0) {
-		got = keyer_run(keyer, row.header, &keys, NULL, NULL, err);
-		found |= got == 0 && row.size == u->wire_len &&
-			 row.internaldate == u->internaldate &&
-			 memcmp(keys.fields, u->keys.fields, KEY_LEN) == 0;
-	}
-	keyer_free(keyer);
-	return got < 0 ? -1 : found;
-}
-
-/* Without MOVE: copy and take away, one by one. */
-static int carry_back(struct undoing *w, size_t i, const struct remote_folder *origin,
-		      struct err *err)
-{
-	const struct upload *u = &w->u[i];
-	const struct undo_state *state = &w->states[i];
-	struct session *s = w->t->session;
-	struct folder_status now;
-	struct selected sel;
-	bool copied = false;
-	size_t taken;
-	int got;
-
-	if (session_status(s, origin->wire_name, &now, err) < 0)
-		return -1;
-	if (state->step == UNDO_MOVING && state->uidvalidity == now.uidvalidity) {
-		if (session_examine(s, origin->wire_name, &sel, err) < 0)
-			return -1;
-		got = is_copied_back(w, u, state, err);
-		if (got < 0 || session_select(s, w->folder.wire_name, &w->sel, err) < 0)
-			return -1;
-		copied = got > 0;
-	}
-	if (!copied) {
-		if (journal_undo_begin(w->t->journal, &u->id, 1, UNDO_MOVING, now.uidvalidity,
-				       now.uidnext, err) < 0)
-			return -1;
-		fault_point("undo-before-move");
-		if (session_copy(s, &u->uid, 1, origin->wire_name, &taken, err) < 0 ||
-		    session_poll(&s, 1, 0, err) < 0)
-			return -1;
-		fault_point("undo-move-sent");
-		got = finish(w, err);
-		if (got <= 0) {
-			w->tally->changed += got == 0;
-			return got;
-		}
-	}
-	if (uids_remove(w->t, &u->uid, 1, err) < 0)
-		return -1;
-	return moved_back(w, &u->id, 1, err);
-}
 
 /* What is not here any more is back if we were at it, else somebody has taken it. */
 static int note_absent(struct undoing *w, struct err *err)
@@ -285,7 +155,7 @@ static size_t choose_moves(struct undoing *w, size_t at[FILING_PAGE])
 
 		if (!goes_back(u) || m->uid == 0)
 			continue;
-		if (!is_it(u, m) || !is_untouched(u, m, UNDO_REMOVING)) {
+		if (!undo_is_it(u, m) || !is_untouched(u, m, UNDO_REMOVING)) {
 			w->tally->changed++;
 			continue;
 		}
@@ -311,11 +181,8 @@ static int move_run(struct undoing *w, const size_t *at, size_t from, size_t n, 
 		return 0;
 	}
 	if (session_capabilities(w->t->session) & CAP_MOVE)
-		return move_group(w, from, n, origin.wire_name, err);
-	for (size_t i = 0; i < n; i++)
-		if (stop_check(err) < 0 || carry_back(w, at[from + i], &origin, err) < 0)
-			return -1;
-	return 0;
+		return undo_move(w, from, n, origin.wire_name, err);
+	return undo_carry(w, at + from, n, &origin, err);
 }
 
 static int move_page(struct undoing *w, struct err *err)
@@ -353,18 +220,23 @@ static int open_folder(struct undoing *w, struct err *err)
 	return transfer_folder_shut(err) ? 0 : -1;
 }
 
-/* The next page behind UID `after`: their number, 0, -1. */
-static int load_page(struct undoing *w, uint32_t after, struct err *err)
+static int alloc_page(struct undoing *w, struct err *err)
 {
-	int n;
-
 	arena_reset(&w->arena);
 	w->u = arena_alloc(&w->arena, FILING_PAGE * sizeof(*w->u));
 	w->states = arena_alloc(&w->arena, FILING_PAGE * sizeof(*w->states));
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is in it */
 	w->found = arena_alloc(&w->arena, FILING_PAGE * sizeof(*w->found));
-	if (!w->u || !w->states || !w->found)
-		return err_nomem(err);
+	return w->u && w->states && w->found ? 0 : err_nomem(err);
+}
+
+/* The next page behind UID `after`: their number, 0, -1. */
+static int load_page(struct undoing *w, uint32_t after, struct err *err)
+{
+	int n;
+
+	if (alloc_page(w, err) < 0)
+		return -1;
 	n = journal_undo_next(w->t->journal, w->run, w->folder.id, after, FILING_PAGE, &w->arena,
 			      w->u, w->states, err);
 	w->n = n > 0 ? (size_t)n : 0;
@@ -387,20 +259,24 @@ static size_t leave_strangers(struct undoing *w)
 	return kept;
 }
 
-static int undo_page(struct undoing *w, struct err *err)
+/* What of the page is there, as it is now. */
+static int look_at_page(struct undoing *w, struct err *err)
 {
 	struct look look;
 
 	w->n = leave_strangers(w);
 	for (size_t i = 0; i < w->n; i++)
 		w->uids[i] = w->u[i].uid;
-	if (w->n == 0)
-		return 0;
 	if (look_at(w->t, w->uids, w->n, true, &w->arena, &look, err) < 0)
 		return -1;
 	for (size_t i = 0; i < w->n; i++)
 		w->found[i] = look_found(&look, w->u[i].uid);
-	if (remove_page(w, err) < 0 || forget_page(w, err) < 0)
+	return 0;
+}
+
+static int undo_page(struct undoing *w, struct err *err)
+{
+	if (look_at_page(w, err) < 0 || remove_page(w, err) < 0 || forget_page(w, err) < 0)
 		return -1;
 	return move_page(w, err);
 }
@@ -444,6 +320,112 @@ static int undo_folders(struct undoing *w, struct err *err)
 	}
 }
 
+/* ---- originals that the run took away of what another had copied ---- */
+
+static int load_cleared(struct undoing *w, uint32_t after, struct err *err)
+{
+	int n;
+
+	if (alloc_page(w, err) < 0)
+		return -1;
+	n = journal_cleared_next(w->t->journal, w->run, w->folder.id, after, FILING_PAGE, &w->arena,
+				 w->u, err);
+	w->n = n > 0 ? (size_t)n : 0;
+	for (size_t i = 0; i < w->n; i++)
+		if (journal_undo_state(w->t->journal, w->u[i].id, &w->states[i], err) < 0)
+			return -1;
+	return n;
+}
+
+/* Those of the page whose copy is there to be copied back: their places into at[]. */
+static size_t choose_put_back(struct undoing *w, size_t at[FILING_PAGE])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++) {
+		const struct found_message *m = w->found[i];
+
+		if (m->uid == 0)
+			w->tally->gone++;
+		else if (!undo_is_it(&w->u[i], m))
+			w->tally->changed++;
+		else
+			at[n++] = i;
+	}
+	return n;
+}
+
+static int put_back_page(struct undoing *w, struct err *err)
+{
+	size_t at[FILING_PAGE], n;
+	struct remote_folder origin;
+
+	if (look_at_page(w, err) < 0)
+		return -1;
+	n = choose_put_back(w, at);
+	for (size_t from = 0, len; from < n; from += len) {
+		int64_t folder = w->u[at[from]].origin_folder;
+		int got;
+
+		for (len = 1; from + len < n && w->u[at[from + len]].origin_folder == folder; len++)
+			;
+		arena_reset(&w->names);
+		got = journal_folder_get(w->t->journal, folder, &w->names, &origin, err);
+		if (got < 0)
+			return -1;
+		if (got == 0 || !origin.exists) {
+			w->tally->changed += len;
+			continue;
+		}
+		if (!w->o.dry && undo_put_back(w, at + from, len, &origin, err) < 0)
+			return -1;
+		w->tally->put_back += w->o.dry ? len : 0;
+		for (size_t i = from; w->o.dry && i < from + len; i++)
+			w->tally->flags +=
+				journal_cleared_differs(&w->u[at[i]], &w->found[at[i]]->flags);
+	}
+	return 0;
+}
+
+static int put_back_folder(struct undoing *w, struct err *err)
+{
+	uint32_t after = 0;
+	int got;
+
+	while ((got = load_cleared(w, after, err)) > 0) {
+		after = w->u[w->n - 1].uid;
+		if (stop_check(err) < 0 || put_back_page(w, err) < 0)
+			return -1;
+		progress_update(w->t->progress, "taking back", w->tally->put_back, 0, 0);
+	}
+	return got;
+}
+
+static int put_back_all(struct undoing *w, struct err *err)
+{
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(1u << 20);
+	int64_t after = 0;
+	int got;
+
+	if (!w->o.dry && journal_clearing_forget(w->t->journal, w->run, err) < 0)
+		return -1;
+	for (;;) {
+		struct err shut = ERR_INIT;
+
+		arena_reset(&a);
+		got = journal_cleared_folder_next(w->t->journal, w->run, after, &a, &w->folder,
+						  err);
+		if (got <= 0)
+			return got;
+		after = w->folder.id;
+		got = open_folder(w, &shut);
+		if (got < 0)
+			*err = shut;
+		if (got < 0 || (got > 0 && put_back_folder(w, err) < 0))
+			return -1;
+	}
+}
+
 /* ---- all of it ---- */
 
 static int undo_flags(struct undoing *w, struct err *err)
@@ -451,8 +433,12 @@ static int undo_flags(struct undoing *w, struct err *err)
 	struct transfer *t = w->t;
 	uint64_t before = t->tally.flags_changed;
 
-	if (w->o.dry)
-		return journal_flags_to_undo(t->journal, w->run, &w->tally->flags, err);
+	if (w->o.dry) {
+		if (journal_flags_to_undo(t->journal, w->run, &before, err) < 0)
+			return -1;
+		w->tally->flags += before;
+		return 0;
+	}
 	if (journal_flags_undo_prepare(t->journal, w->run, err) < 0 ||
 	    flags_restore(t, w->run, err) < 0 || journal_flags_undone(t->journal, w->run, err) < 0)
 		return -1;
@@ -474,8 +460,10 @@ static int undo_once(struct undoing *w, struct err *err)
 			"all that anybody has marked; nothing was changed");
 	/* what has been undone before counts once; what stays is counted anew */
 	w->tally->changed = 0;
+	if (w->o.dry)
+		*w->tally = (struct undo_tally){ 0 };
 	if (origins_refresh(t, err) < 0 || plan_flags_settle(t->journal, err) < 0 ||
-	    undo_flags(w, err) < 0 || undo_folders(w, err) < 0)
+	    put_back_all(w, err) < 0 || undo_flags(w, err) < 0 || undo_folders(w, err) < 0)
 		return -1;
 	if (journal_undo_blind(t->journal, w->run, &w->tally->unknown, err) < 0)
 		return -1;

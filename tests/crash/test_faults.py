@@ -140,6 +140,7 @@ class UndoFaults(FilingFaults):
     """Death while a run is taken back, and the undo of a run that died: the account as it was."""
     points_min = 12
     options = ("--file", "move")
+    number = "1"  # of the run that is taken back
 
     def fresh_account(self, name):
         super().fresh_account(name)
@@ -155,7 +156,7 @@ class UndoFaults(FilingFaults):
             env["MAILHOIST_FAULT"] = fault
         else:
             env["MAILHOIST_FAULT_LOG"] = str(self.log)
-        return self.hoist("undo", "1", "--state", self.state, password=self.server.password,
+        return self.hoist("undo", self.number, "--state", self.state, password=self.server.password,
                           status=status, env=env)
 
     def test_every_point(self):
@@ -208,3 +209,39 @@ class UndoExpungeFaults(UndoFaults):
     """Without MOVE the way back is COPY, \\Deleted and UID EXPUNGE."""
     server_options = {"extra": "ssl = no\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR UIDPLUS "
                                "MULTIAPPEND NAMESPACE UNSELECT"}
+
+
+class ClearingFaults(MoveFaults):
+    """A run that moves after one that has copied: the originals of the copies go."""
+    points_min = 5
+
+    def setUp(self):
+        super().setUp()
+        self.life = popbox.Leftovers(messages=16, folders=3, seed=32, local_only=0.1)
+        self.source = self.folder / "smaller"
+        self.life.write(maildir=self.source)
+        self.expected = self.life.expected(moved=True)
+
+    def fresh_account(self, name):
+        super().fresh_account(name)
+        self.hoist("run", self.source, "--file", "copy", "--to", self.server.plain_url(self.user),
+                   "--state", self.state, password=self.server.password)
+
+    def passages(self):
+        """Of the steps that such a run alone has."""
+        return {name: count for name, count in super().passages().items()
+                if name.startswith(("file-", "undo-"))}
+
+    def die_while_resuming(self, points, only_resumed):
+        pass
+
+
+class UndoClearingFaults(ClearingFaults, UndoFaults):
+    points_min = 5
+    number = "2"
+    test_of_a_run_that_died = None
+    test_every_point = UndoFaults.test_every_point
+
+    def fresh_account(self, name):
+        ClearingFaults.fresh_account(self, name)
+        self.before = self.rows()

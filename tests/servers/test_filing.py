@@ -425,6 +425,97 @@ class UndoWithoutUidplus(rig.ServerTest):
         return self.hoist(*arguments, password=self.server.password, status=status)
 
 
+class MoveAfterCopy(Undo):
+    """Who has copied first, to be careful, and then wants to move."""
+    test_after_copies = test_after_moves = test_and_run_again = None
+    test_what_was_changed_since_stays = None
+
+    def setUp(self):
+        super().setUp()
+        self.run_it("--file", "copy", "--flags", "local")
+        self.copied = self.server.dump(self.user)
+
+    def inbox(self):
+        return {row["sha256"]: row for row in self.server.dump(self.user) if row["folder"] == "INBOX"}
+
+    def notices(self):
+        report = json.loads(self.hoist("report", "--format", "json", "--state", self.state).out)
+        self.assertTrue(report["balance"]["adds_up"])
+        return {notice["kind"]: notice["count"] for notice in report["notices"]}
+
+    def leaving(self):
+        """What the copies have made needless in INBOX."""
+        stays = {row["sha256"] for row in self.life.expected(moved=True) if row["folder"] == "INBOX"}
+        return set(self.inbox()) - stays
+
+    def test_the_originals_go(self):
+        leaving = self.leaving()
+        self.assertGreater(len(leaving), 20)
+        self.run_to_server("plan", self.source, "--file", "move")
+        self.assertEqual(self.notices()["originals-left"], len(leaving))
+        self.assertEqual(self.server.dump(self.user), self.copied, "a plan changes nothing")
+        self.run_it("--file", "move", "--flags", "local")
+        self.assertEqual(self.notices()["originals-removed"], len(leaving))
+        self.assertEqual(self.server.dump(self.user),
+                         [row for row in self.copied
+                          if row["folder"] != "INBOX" or row["sha256"] not in leaving])
+        page = self.hoist("report", "--cleanup", "--state", self.state).out
+        self.assertIn(f"still holds: {len(self.inbox())} messages", page)
+        self.run_it("--file", "move", "--flags", "local")
+        self.assertNotIn("originals-removed", self.notices())
+
+    def test_a_saved_plan_does_the_same(self):
+        leaving = self.leaving()
+        self.run_to_server("plan", self.source, "--file", "move")
+        self.hoist("apply", "2", *self.to(), password=self.server.password)
+        self.assertEqual(len(self.inbox()), len({row["sha256"] for row in self.copied
+                                                 if row["folder"] == "INBOX"} - leaving))
+
+    def test_and_come_back(self):
+        leaving = self.leaving()
+        self.run_it("--file", "move", "--flags", "local")
+        after = self.server.dump(self.user)
+        foretold = self.undo("--dry-run", run="2").out
+        self.assertEqual(self.server.dump(self.user), after)
+        done = self.undo(run="2").out
+        self.assertEqual(re.findall(r"\d+  messages", foretold), re.findall(r"\d+  messages", done))
+        self.assertIn(f"{len(leaving)}  messages were copied back into INBOX", done)
+        self.assertEqual(self.rows(self.server.dump(self.user), uids=False),
+                         self.rows(self.copied, uids=False))
+        self.undo(run="1")
+        self.assertAsBefore(uids=False)
+
+    def test_the_first_run_is_taken_back(self):
+        """The copy is all there is: it goes back as it was."""
+        self.run_it("--file", "move", "--flags", "local")
+        self.undo(run="1")
+        self.assertEqual({row["sha256"] for row in self.server.dump(self.user)},
+                         {row["sha256"] for row in self.before})
+
+    def test_what_is_not_as_it_was_stays(self):
+        """An original whose copy the user has removed, and one that he has marked."""
+        lonely, marked = sorted(self.leaving())[:2]
+        client = self.server.connect(self.user)
+        for row in self.copied:
+            if (row["sha256"], row["folder"] == "INBOX") in ((lonely, False), (marked, True)):
+                client.select('"%s"' % row["folder"])
+                client.uid("STORE", str(row["uid"]), "+FLAGS.SILENT", r"(\Deleted)")
+                if row["sha256"] == lonely:
+                    client.uid("EXPUNGE", str(row["uid"]))
+        client.logout()
+        gone = self.leaving() - {lonely, marked}
+        before = self.server.dump(self.user)
+        self.run_it("--file", "move", "--flags", "local")
+        self.assertEqual(self.server.dump(self.user),
+                         [row for row in before
+                          if row["folder"] != "INBOX" or row["sha256"] not in gone])
+
+    def test_without_the_journal_nothing_goes(self):
+        self.state = self.folder / "another machine"
+        self.run_it("--file", "move", "--flags", "server")
+        self.assertEqual(self.server.dump(self.user), self.copied)
+
+
 class Incomplete(rig.ServerTest):
     """Thunderbird fetched only the beginnings: the server's whole messages are filed in their place."""
     server_options = {"extra": "ssl = no"}

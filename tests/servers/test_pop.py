@@ -121,6 +121,7 @@ class Thunderbird(PopLife):
         # the sample, what arrived later, and what was deleted here
         self.assertLess(self.headers_asked(), 20 + 9 + self.deleted + 30)
         self.assertIn("messages known by their UIDLs (Dovecot's), after a look at 20", self.report())
+        self.assertIn("a run reads the headers of all of them first", self.report())
 
     def test_the_same_without_it(self):
         self.live()
