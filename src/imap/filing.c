@@ -142,7 +142,8 @@ void filing_noted(struct session *s, const struct response *r)
 	for (size_t i = 0; i < s->ring_len; i++) {
 		struct pending *p = session_pending(s, i);
 
-		if (p->done || !copies(p))
+		/* Dovecot tells all sets of MOVEs that it has received before it ends the first. */
+		if (p->done || !copies(p) || p->from)
 			continue;
 		read_copyuid(p, r->code_args);
 		return;

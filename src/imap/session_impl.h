@@ -313,7 +313,8 @@ struct pending *session_pending(const struct session *s, size_t i);
 
 /* ---- filing.c ---- */
 
-/* "[COPYUID ...]" of an untagged OK (RFC 6851 4.3): it is the oldest COPY's or MOVE's. */
+/* "[COPYUID ...]" of an untagged OK (RFC 6851 4.3): it is that of the oldest COPY or MOVE that has
+ * none yet. */
 void filing_noted(struct session *s, const struct response *r);
 /* The tagged OK of a COPY, MOVE or STORE: its COPYUID or MODIFIED into the result. */
 void filing_ended(struct pending *p, const struct response *r);
