@@ -76,6 +76,8 @@ static bool read_item(struct lexer *l, struct slice name, struct arena *a, struc
 		return out->has_date = read_date(l, &row->internaldate);
 	if (IS(name, "RFC822.SIZE"))
 		return out->has_size = lex_number(l, &row->size);
+	if (IS(name, "X-GM-MSGID"))
+		return lex_number(l, &row->gmail_id);
 	if (name.len > 11 && is_name(slice_head(name, 11), "BODY[HEADER", 11))
 		return out->has_header = read_header(l, scratch, &row->header);
 	return lex_skip(l);
@@ -88,7 +90,7 @@ bool fetch_items(struct slice rest, struct arena *a, struct buf *scratch, struct
 
 	out->has_uid = out->has_size = out->has_flags = out->has_date = out->has_header = false;
 	out->row.uid = 0;
-	out->row.size = 0;
+	out->row.size = out->row.gmail_id = 0;
 	out->row.internaldate = TIME_NONE;
 	out->row.flags.system = 0;
 	out->row.flags.n_keywords = 0;
@@ -105,10 +107,20 @@ bool fetch_items(struct slice rest, struct arena *a, struct buf *scratch, struct
 	return true;
 }
 
-static void rows_args(struct args *args, uint32_t first, bool header)
+static void add_items(struct args *args, const struct session *s, bool header)
 {
-	buf_addf(&args->text, "%" PRIu32 ":* (UID FLAGS INTERNALDATE RFC822.SIZE%s)",
-		 first > 0 ? first : 1, header ? " BODY.PEEK[HEADER.FIELDS (" KEY_FIELDS ")]" : "");
+	buf_adds(&args->text, " (UID FLAGS INTERNALDATE RFC822.SIZE");
+	if (s->caps.bits & CAP_GMAIL)
+		buf_adds(&args->text, " X-GM-MSGID");
+	if (header)
+		buf_adds(&args->text, " BODY.PEEK[HEADER.FIELDS (" KEY_FIELDS ")]");
+	buf_addc(&args->text, ')');
+}
+
+static void rows_args(struct args *args, const struct session *s, uint32_t first, bool header)
+{
+	buf_addf(&args->text, "%" PRIu32 ":*", first > 0 ? first : 1);
+	add_items(args, s, header);
 }
 
 static void flags_args(struct args *args, uint64_t since)
@@ -122,7 +134,7 @@ int session_index_ahead(struct session *s, uint32_t first, struct err *err)
 {
 	CLEANUP(args_release) struct args args = ARGS_INIT;
 
-	rows_args(&args, first, true);
+	rows_args(&args, s, first, true);
 	return ahead_announce(s, VERB_UID_FETCH, &args, err);
 }
 
@@ -143,7 +155,7 @@ static int index_from(struct session *s, uint32_t first, bool header, struct err
 	s->index = (struct index_state){ .active = true, .no_header = !header, .first = first };
 	if (s->exists == 0) /* "1:*" of an empty folder is a syntax error to some servers */
 		return 0;
-	rows_args(&args, first, header);
+	rows_args(&args, s, first, header);
 	if (command_start(s, VERB_UID_FETCH, &args, err) < 0)
 		return -1;
 	s->index.active = true; /* command_start() gives up what was active */
@@ -184,10 +196,7 @@ int session_index_start_set(struct session *s, const uint32_t *uids, size_t n, b
 	if (session_check(s, err) < 0 || command_finish(s, err) < 0)
 		return -1;
 	*taken = uid_set_add(&args.text, uids, n, SET_LINE_MAX - FETCH_REST_MAX);
-	buf_adds(&args.text, " (UID FLAGS INTERNALDATE RFC822.SIZE");
-	if (header)
-		buf_adds(&args.text, " BODY.PEEK[HEADER.FIELDS (" KEY_FIELDS ")]");
-	buf_adds(&args.text, ")");
+	add_items(&args, s, header);
 	s->index = (struct index_state){ .active = true, .no_header = !header };
 	if (*taken == 0)
 		return 0;

@@ -264,6 +264,7 @@ struct index_row {
 	int64_t internaldate;
 	struct flag_set flags; /* keywords in the arena given to session_index_next() */
 	struct slice header;   /* the KEY_FIELDS, raw; valid until the next call */
+	uint64_t gmail_id;     /* the same in every label (CAP_GMAIL); 0: not told */
 };
 /* UID FETCH first:* (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (...)]) of the
  * examined folder; session_index_next() delivers rows as they come: 1, 0 at the end, -1. A row

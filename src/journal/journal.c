@@ -112,11 +112,14 @@ static int set_dir(struct journal *j, const char *state_dir, const char *account
 static int open_writable(struct journal *j, const char *file, struct err *err)
 {
 	/* A longer log: checkpoints in the middle of 200,000 items only cost time. */
-	static const char settings[] =
-		JOURNAL_CACHE "PRAGMA wal_autocheckpoint=4000;"
-			      "PRAGMA journal_size_limit=67108864;"
-			      /* journal_doubt_stays() */
-			      "CREATE TEMP TABLE doubt_stays (upload INTEGER PRIMARY KEY);";
+	static const char settings[] = JOURNAL_CACHE
+		"PRAGMA wal_autocheckpoint=4000;"
+		"PRAGMA journal_size_limit=67108864;"
+		/* journal_doubt_stays() */
+		"CREATE TEMP TABLE doubt_stays (upload INTEGER PRIMARY KEY);"
+		/* journal_remote_join_gmail() */
+		"CREATE TEMP TABLE gmail_read (id INTEGER PRIMARY KEY, remote INTEGER NOT NULL);"
+		"CREATE TEMP TABLE gmail_unread (id INTEGER NOT NULL, remote INTEGER PRIMARY KEY);";
 
 	if (make_dirs(j->dir, err) < 0 || lock(j, err) < 0 || db_open(&j->db, file, err) < 0)
 		return -1;

@@ -210,9 +210,13 @@ struct remote_row {
 	uint32_t flags;
 	const char *keywords; /* blank-separated, or NULL */
 	struct match_keys keys;
-	bool unread; /* put: the header has not been read, `keys` says nothing */
+	bool unread;	   /* put: the header has not been read, `keys` says nothing */
+	uint64_t gmail_id; /* put: the same message in another label has the same; 0: none */
 };
 int journal_remote_put(struct journal *j, const struct remote_row *row, struct err *err);
+/* Rows that were put as unread become those of the same Gmail messages, as far as their headers
+ * have been read in another folder since journal_remote_load(). */
+int journal_remote_join_gmail(struct journal *j, int64_t folder, uint64_t *joined, struct err *err);
 /* The flags of a message as they are now; one that is not in the index stays out of it. */
 int journal_remote_flags(struct journal *j, int64_t folder, uint32_t uid, uint32_t flags,
 			 const char *keywords, struct err *err);

@@ -316,6 +316,8 @@ int journal_remote_load(struct journal *j, uint64_t rows, struct err *err)
 {
 	int64_t have;
 
+	if (db_exec(&j->db, "DELETE FROM gmail_read; DELETE FROM gmail_unread", err) < 0)
+		return -1;
 	if (rows < LOAD_MIN)
 		return 0;
 	if (db_int(&j->db, "SELECT coalesce(sum(messages), 0) FROM folder WHERE indexed", &have,
@@ -361,6 +363,35 @@ int journal_remote_clear_from(struct journal *j, int64_t folder, uint32_t uid, s
 			  remote_id(folder, uid), remote_id(folder, UINT32_MAX), err);
 }
 
+/* Which of Gmail's messages it is. */
+static int note_gmail(struct journal *j, const struct remote_row *row, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   row->unread ? "INSERT OR REPLACE INTO gmail_unread VALUES (?, ?)"
+					       : "INSERT OR REPLACE INTO gmail_read VALUES (?, ?)",
+				   err);
+
+	if (!st)
+		return -1;
+	db_bind_u64(st, 1, row->gmail_id);
+	sqlite3_bind_int64(st, 2, remote_id(row->folder, row->uid));
+	return db_run(&j->db, st, err);
+}
+
+int journal_remote_join_gmail(struct journal *j, int64_t folder, uint64_t *joined, struct err *err)
+{
+	if (db_run_ids(&j->db,
+		       "UPDATE remote SET (key, fields, ident) = (r.key, r.fields, r.ident)"
+		       " FROM gmail_unread u, gmail_read g, remote r"
+		       " WHERE remote.id BETWEEN ?1 AND ?2 AND length(remote.key) = 0"
+		       " AND u.remote = remote.id AND g.id = u.id AND r.id = g.remote"
+		       " AND r.size = remote.size AND length(r.key) > 0",
+		       remote_id(folder, 0), remote_id(folder, UINT32_MAX), err) < 0)
+		return -1;
+	*joined = (uint64_t)sqlite3_changes64(j->db.sqlite);
+	return 0;
+}
+
 int journal_remote_put(struct journal *j, const struct remote_row *row, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(&j->db,
@@ -384,7 +415,7 @@ int journal_remote_put(struct journal *j, const struct remote_row *row, struct e
 	if (db_run(&j->db, st, err) < 0)
 		return -1;
 	sqlite3_clear_bindings(st);
-	return 0;
+	return row->gmail_id != 0 ? note_gmail(j, row, err) : 0;
 }
 
 int journal_remote_flags(struct journal *j, int64_t folder, uint32_t uid, uint32_t flags,

@@ -95,11 +95,14 @@ static int by_id(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
-/* The longest work first: who begins with it last waits for it alone. */
+/* The longest work first: who begins with it last waits for it alone. All mail waits for the others
+ * anyway. */
 static int by_work(const void *a, const void *b)
 {
 	const struct known_folder *x = a, *y = b;
 
+	if ((x->role == ROLE_ALL) != (y->role == ROLE_ALL))
+		return x->role == ROLE_ALL ? 1 : -1;
 	if (x->to_come != y->to_come)
 		return x->to_come > y->to_come ? -1 : 1;
 	return by_id(a, b);

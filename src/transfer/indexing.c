@@ -250,7 +250,7 @@ static int announce(struct indexing *ix, struct index_line *line, struct err *er
 		if (got > 0)
 			got = k->status.uidvalidity == 0
 				      ? 0
-				      : reading_foreseen(ix->t, &f, &k->status, err);
+				      : reading_foreseen(ix->t, line->session, &f, &k->status, err);
 		if (got > 0)
 			got = reading_announce(line->session, &f, &k->status, err);
 		if (got <= 0)

@@ -74,7 +74,7 @@ static bool asks_twice(const struct remote_folder *f, const struct folder_status
 }
 
 /* INBOX may be read by UIDLs, which asks other things. */
-int reading_foreseen(struct transfer *t, const struct remote_folder *f,
+int reading_foreseen(struct transfer *t, const struct session *s, const struct remote_folder *f,
 		     const struct folder_status *now, struct err *err)
 {
 	struct rows r = { .t = t, .folder = f, .uidvalidity = now->uidvalidity };
@@ -86,7 +86,7 @@ int reading_foreseen(struct transfer *t, const struct remote_folder *f,
 	    rows_uidl_promising(&r, f->uidvalidity == now->uidvalidity ? f->uidnext : 1, &by_uidl,
 				err) < 0)
 		return -1;
-	return !by_uidl;
+	return !by_uidl && !rows_is_all_mail(s, f);
 }
 
 static int announce_rows(struct session *s, const struct remote_folder *f,
@@ -128,6 +128,8 @@ static int ask_rows(struct reading *rd, uint32_t first, struct err *err)
 		return -1;
 	if (by_uidl)
 		return rows_take_by_uidl(r, first, err);
+	if (rows_is_all_mail(r->t->session, r->folder))
+		return rows_take_all_mail(r, first, err);
 	return session_index_start(r->t->session, first, err) < 0 ? -1 : 1;
 }
 

@@ -43,7 +43,7 @@ void reading_release(struct reading *rd);
 bool reading_needless(const struct remote_folder *f, const struct folder_status *now,
 		      bool all_flags);
 /* All that has to be asked of it can be said ahead (session_index_ahead()). 1, 0, -1. */
-int reading_foreseen(struct transfer *t, const struct remote_folder *f,
+int reading_foreseen(struct transfer *t, const struct session *s, const struct remote_folder *f,
 		     const struct folder_status *now, struct err *err);
 /* Say it: 1; 0: not now; -1. */
 int reading_announce(struct session *s, const struct remote_folder *f,

@@ -33,6 +33,7 @@ static int put_row(struct rows *r, const struct index_row *row, struct err *err)
 		.internaldate = row->internaldate,
 		.flags = row->flags.system,
 		.unread = r->unread,
+		.gmail_id = row->gmail_id,
 	};
 
 	if (!r->unread && keyer_run(r->keyer, row->header, &remote.keys, NULL, NULL, err) < 0)

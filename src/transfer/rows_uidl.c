@@ -35,7 +35,7 @@ static int read_headers(struct rows *r, const uint32_t *uids, size_t n, struct e
 	return 0;
 }
 
-static int read_unread(struct rows *r, enum uidl_unread which, struct err *err)
+int rows_read_unread(struct rows *r, enum uidl_unread which, struct err *err)
 {
 	struct uidl_place p = place_of(r);
 	uint32_t uids[UIDS_A_TIME];
@@ -54,7 +54,7 @@ static int read_unread(struct rows *r, enum uidl_unread which, struct err *err)
 	}
 }
 
-static int read_sizes(struct rows *r, uint32_t first, struct err *err)
+int rows_read_sizes(struct rows *r, uint32_t first, struct err *err)
 {
 	int got;
 
@@ -66,8 +66,7 @@ static int read_sizes(struct rows *r, uint32_t first, struct err *err)
 	return got;
 }
 
-/* What was expunged since its size was told. */
-static int drop_vanished(struct rows *r, uint64_t *n, struct err *err)
+int rows_drop_vanished(struct rows *r, uint64_t *n, struct err *err)
 {
 	struct uidl_place p = place_of(r);
 
@@ -81,13 +80,13 @@ int rows_take_by_uidl(struct rows *r, uint32_t first, struct err *err)
 	uint32_t last_uid;
 	bool believed;
 
-	if (read_sizes(r, first, err) < 0)
+	if (rows_read_sizes(r, first, err) < 0)
 		return -1;
 	count = r->count;
 	last_uid = r->last_uid;
 	if (match_pop_align(r->t->journal, &p, err) < 0 ||
 	    match_uidl_pair(r->t->journal, &p, first > 0 ? first : 1, err) < 0 ||
-	    read_unread(r, UIDL_SAMPLE, err) < 0 ||
+	    rows_read_unread(r, UIDL_SAMPLE, err) < 0 ||
 	    match_uidl_judge(r->t->journal, &p, &believed, err) < 0)
 		return -1;
 	r->count = 0;
@@ -97,10 +96,10 @@ int rows_take_by_uidl(struct rows *r, uint32_t first, struct err *err)
 			return -1;
 		count = r->count;
 		last_uid = r->last_uid;
-	} else if (read_unread(r, UIDL_REST, err) < 0) {
+	} else if (rows_read_unread(r, UIDL_REST, err) < 0) {
 		return -1;
 	}
-	if (drop_vanished(r, &vanished, err) < 0)
+	if (rows_drop_vanished(r, &vanished, err) < 0)
 		return -1;
 	r->count = believed ? count - vanished : count;
 	r->last_uid = last_uid;

@@ -4,6 +4,7 @@ import sqlite3
 import time
 
 import mailboxes
+import providers
 import rig
 from faultproxy import FaultProxy
 from memserver import Hangup, MemServer
@@ -15,6 +16,9 @@ def mail(number, size=200):
     return (b"Message-ID: <i%d@index.example>\r\nFrom: a@index.example\r\nTo: b@index.example\r\n"
             b"Subject: number %d\r\nDate: Mon, 1 Mar 2004 10:00:00 +0000\r\n\r\n%s\r\n"
             % (number, number, b"x" * size))
+
+
+mails = [mail(number) for number in range(50)]
 
 
 def indexed(state):
@@ -139,6 +143,49 @@ class Several(rig.ProgramTest):
         with Slow(folders=3, messages=50) as server:
             self.assertWhole(server, self.plan(server, source=source))
             self.assertEqual(server.examined, ["F1", "F2", "INBOX"])
+
+
+class AllMail(rig.ProgramTest):
+    """Gmail has every message once more: headers are asked for once."""
+
+    def plan(self, server):
+        source = self.folder / "one.mbox"
+        source.write_bytes(b"From a Mon Mar  1 10:00:00 2004\nSubject: one\nFrom: a@b.example\n\nx\n")
+        server.heard.clear()
+        self.hoist("plan", source, "--to", server.url(), "--state", self.state, password=PASSWORD,
+                   env={"MAILHOIST_HURRY": "1"})
+        asked, name = [], None
+        for command in server.heard:
+            if command.name == "EXAMINE":
+                name = command.rest.strip('"')
+            elif command.name == "UID" and "BODY.PEEK" in command.rest and name == server.all_mail:
+                asked.append(command.rest.split()[1])
+        want = {name: {m.uid: len(m.data) for m in folder.messages}
+                for name, folder in server.folders.items() if folder.messages}
+        self.assertEqual({name: {uid: size for uid, (size, _) in rows.items()}
+                          for name, rows in indexed(self.state).items()}, want)
+        return asked
+
+    def store(self, server, numbers, *names):
+        for number in numbers:
+            for name in names:
+                server.store(server.folders[name], mails[number], set(), "01-Mar-2004 10:00:00 +0000")
+
+    def test_headers_of_what_has_no_label(self):
+        with providers.Gmail() as server:
+            server.throttle_after = 0
+            server.make("Work")
+            self.store(server, range(0, 20), "INBOX", "Work")
+            self.store(server, range(20, 23), server.all_mail)
+            self.store(server, range(23, 40), "Work")
+            self.assertEqual(self.plan(server), ["21:23"])
+            self.assertEqual(self.plan(server), [])
+            self.store(server, range(40, 45), "INBOX")
+            self.store(server, range(45, 47), server.all_mail)
+            self.assertEqual(self.plan(server), ["46:47"])
+            # taken away as a whole: read anew, and labels that have not changed are not read again
+            del server.folders["Work"].messages[-1], server.folders[server.all_mail].messages[39]
+            self.plan(server)
 
 
 class Kept:

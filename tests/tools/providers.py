@@ -322,6 +322,9 @@ class Gmail(Provider):
         return self.label(folder, original)
 
     def fetch_item(self, message, item):
+        if item.upper() == "X-GM-MSGID":
+            ids = self.__dict__.setdefault("ids", {})
+            return b"X-GM-MSGID %d" % ids.setdefault(id(message.data), 1278455344230334865 + len(ids))
         if item.upper() == "X-GM-LABELS":
             return b"X-GM-LABELS (" + b" ".join(f'"{n}"'.encode() for n in self.labels(message)) + b")"
         return super().fetch_item(message, item)
