@@ -213,7 +213,8 @@ static void put_balance(struct writer *w, const struct balance *b)
 		plus = " + ";
 	}
 	buf_addc(&w->out, '\n');
-	if (report_nothing_decided(b))
+	/* The login may fail before any source has been read. */
+	if (report_nothing_decided(b) || (b->found == 0 && w->run.exit_status != 0))
 		buf_adds(&w->out, "Nothing was decided: the run ended before its plan was made\n");
 	else if (!report_accounts_for_all(b))
 		buf_adds(&w->out, "THE BALANCE DOES NOT ADD UP\n");
