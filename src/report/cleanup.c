@@ -38,9 +38,11 @@ static void put_inbox(struct buf *out, const struct inbox_facts *f, const struct
 	buf_adds(out, "What INBOX on the server still holds: ");
 	put_amount(out, &f->all);
 	buf_adds(out, f->all.n ? ", of which\n" : ".\n");
-	put_item(out, &f->filed,
-		 "lie in one of your folders as well, where the server has copied them. They take"
-		 "\n    their space twice. You may delete them from INBOX.");
+	put_item(
+		out, &f->filed,
+		"lie in one of your folders as well, where the server has copied them. They take"
+		"\n    their space twice. You may delete them from INBOX; mailhoist run --file move"
+		"\n    does it for you, and takes away nothing else there.");
 	put_item(out, deleted,
 		 "were deleted on this computer, but not on the server. They are yours to delete"
 		 "\n    there, or to keep: nothing has touched them.");

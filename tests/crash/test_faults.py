@@ -4,6 +4,7 @@ with its flags and date. CRASH_LONG=1 tries every passage of a point instead of 
 import collections
 import os
 import random
+import re
 
 import gen_mail
 import popbox
@@ -150,14 +151,19 @@ class UndoFaults(FilingFaults):
         return sorted((row["folder"], row["sha256"], row["internaldate"], *row["flags"])
                       for row in self.server.dump(self.user))
 
-    def undo(self, fault=None, status=rig.OK):
+    def undo(self, fault=None, status=rig.OK, options=()):
         env = {"MAILHOIST_HURRY": "1"}
         if fault:
             env["MAILHOIST_FAULT"] = fault
         else:
             env["MAILHOIST_FAULT_LOG"] = str(self.log)
-        return self.hoist("undo", self.number, "--state", self.state, password=self.server.password,
+        return self.hoist("undo", self.number, *options, "--state", self.state, password=self.server.password,
                           status=status, env=env)
+
+    @staticmethod
+    def numbers(result):
+        """How many messages, line by line."""
+        return re.findall(r"(?m)^ *(\d+)  messages", result.out)
 
     def test_every_point(self):
         self.fresh_account("first")
@@ -189,8 +195,12 @@ class UndoFaults(FilingFaults):
                 self.fresh_account(f"died-{point}")
                 result = self.run_once(point, status=None)
                 self.assertIn(result.status, (rig.FAULT, rig.OK), str(result))
-                self.undo()
+                there = self.rows()
+                foretold = self.undo(options=["--dry-run"])
+                self.assertEqual(self.rows(), there)
+                done = self.undo()
                 self.assertEqual(self.rows(), self.before)
+                self.assertEqual(self.numbers(foretold), self.numbers(done))
 
 
 class UndoFlagsFaults(UndoFaults):

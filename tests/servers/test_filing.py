@@ -89,6 +89,7 @@ class Filing(Life):
         self.assertIn(f"still holds: {len(inbox)} messages", page)
         filed = {m.data for m in self.life.mails if m.folder != "INBOX"} - self.life.local_only
         self.assertIn(f"- {len(filed)} messages", page)
+        self.assertIn("mailhoist run --file move", page)
         self.assertIn("leave messages on the", page)
 
     def test_off_leaves_it_there(self):
