@@ -3,7 +3,8 @@
  * (RFC 5322, 2045-2049, 2231, 6522, 5545): the transport headers kept octet for
  * octet where the store has them, everything missing from the properties. The same
  * item gives the same octets in every run and on every machine. Output is
- * canonical: CR LF, a final CR LF, no line over 998 octets, no NUL.
+ * canonical: CR LF, a final CR LF, no line over 998 octets, no NUL; but what is
+ * signed keeps its lines as they are (smime.h).
  */
 #ifndef MAILHOIST_MIME_COMPOSE_H
 #define MAILHOIST_MIME_COMPOSE_H

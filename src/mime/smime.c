@@ -15,14 +15,23 @@
 
 enum smime_kind { SMIME_NONE, SMIME_CLEAR, SMIME_OPAQUE };
 
-/* Does the data start with the fields of a multipart/signed? */
-static bool is_signed_entity(struct composer *c, const struct mapi_attachment *att)
+/* The field of the header with which the data begins. *out lies in the reader: it is valid until
+ * the data is read again. */
+static bool find_field(struct composer *c, const struct mapi_attachment *att, const char *name,
+		       struct header_field *out)
 {
 	struct reader *r = blob_reader_start(&c->blob, &att->data);
 	struct slice piece = { NULL, 0 };
+
+	return r->next(r, &piece) && header_find(piece, name, out);
+}
+
+/* Does the data start with the fields of a multipart/signed? */
+static bool is_signed_entity(struct composer *c, const struct mapi_attachment *att)
+{
 	struct header_field field;
 
-	return r->next(r, &piece) && header_find(piece, "Content-Type", &field) &&
+	return find_field(c, att, "Content-Type", &field) &&
 	       slice_istarts(slice_trim(field.value), SLICE_LIT("multipart/signed"));
 }
 
@@ -85,9 +94,12 @@ bool smime_write(struct composer *c, const struct entity *e)
 	struct mapi_attachment att;
 	struct attachments it;
 	enum smime_kind kind = find(c, e->item, &it, &att);
+	struct header_field own;
 	struct reader *blob;
 
-	if (kind != SMIME_NONE)
+	/* Some signed entities bring the field along. */
+	if (kind == SMIME_OPAQUE ||
+	    (kind == SMIME_CLEAR && !find_field(c, &att, "MIME-Version", &own)))
 		outlet_adds(&c->out, "MIME-Version: 1.0\r\n");
 	if (kind == SMIME_OPAQUE)
 		write_opaque(c, e, &att);

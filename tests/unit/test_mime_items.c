@@ -100,6 +100,8 @@ Test(mime_items, signed_and_encrypted)
 {
 	static const char entity[] = "Content-Type: multipart/signed; boundary=\"b\"\n\n--b\n\n"
 				     "8 bit: \xc3\xbc \n--b--\n";
+	static const char versioned[] = "MIME-Version: 1.0\n"
+					"Content-Type: multipart/signed; boundary=\"b\"\n\n--b--\n";
 	CLEANUP(buf_release) struct buf out = BUF_INIT(OUT_MAX);
 	struct fake_attachment att = { .att = { .method = MAPI_ATTACH_BY_VALUE,
 						.mime_type = "multipart/signed",
@@ -115,6 +117,12 @@ Test(mime_items, signed_and_encrypted)
 		   "MIME-Version: 1.0\r\n"
 		   "Content-Type: multipart/signed; boundary=\"b\"\r\n\r\n--b\r\n\r\n"
 		   "8 bit: \xc3\xbc \r\n--b--\r\n");
+	/* An entity that brings the field along: it does not stand there twice. */
+	att.att.data = fake_text(versioned);
+	fake_compose(&f, NULL, &out);
+	expect_has("versioned", &out,
+		   "MIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=\"b\"\r\n");
+	cr_expect_null(strstr(strstr(buf_cstr(&out), "MIME-Version") + 1, "MIME-Version"));
 	item(&f, "IPM.Note.SMIME");
 	f.attachments = &att;
 	f.n_attachments = 1;
