@@ -237,27 +237,38 @@ int session_open(const struct session_options *options, struct session **out, st
 	}
 }
 
-/* Say good-bye and give the server a moment to say it too: the next login should find this
- * connection gone. */
-static void log_out(struct session *s)
+void session_leave(struct session *s)
 {
 	CLEANUP(args_release) struct args args = ARGS_INIT;
-	struct response r;
 	struct err err;
 
+	if (!s || !s->stream || s->dead || !s->logged_in || s->logging_out || s->append.open ||
+	    session_is_waiting(s) || stop_requested())
+		return;
 	s->logging_out = true;
 	s->timeout_ms = LOGOUT_TIMEOUT_MS;
 	session_progress(s);
-	(void)command_run(s, VERB_LOGOUT, &args, &r, &err);
+	if (command_start(s, VERB_LOGOUT, &args, &err) == 0)
+		session_pump(s, 0);
+}
+
+/* Give the server a moment to say good-bye too: the next login should find this connection gone. */
+static void await_farewell(struct session *s)
+{
+	struct response r;
+	struct err err;
+
+	while (s->command.active && command_next(s, &r, &err) > 0)
+		;
 }
 
 void session_close(struct session *s)
 {
 	if (!s)
 		return;
-	if (s->stream && !s->dead && s->logged_in && !s->append.open && !session_is_waiting(s) &&
-	    !stop_requested())
-		log_out(s);
+	session_leave(s);
+	if (s->logging_out)
+		await_farewell(s);
 	stream_close(s->stream);
 	append_release(s);
 	ahead_release(s);

@@ -125,6 +125,11 @@ enum capability {
  * many connections": RETRY_LATER), ERR_PROTOCOL. */
 int session_open(const struct session_options *options, struct session **out, struct err *err);
 
+/* Say LOGOUT without waiting for the answer, if the session is healthy: before several sessions are
+ * closed one after the other. Nothing but session_close() may be called afterwards. NULL does
+ * nothing. */
+void session_leave(struct session *s);
+
 /* LOGOUT if the session is healthy, close, free. NULL does nothing. */
 void session_close(struct session *s);
 

@@ -78,13 +78,13 @@ static bool near_limit(const struct shape *s, uint64_t size)
 }
 
 /* A large message waits, so that a server with a limit of its own refuses it before its octets.
- * Each wait costs a round trip in which nothing moves: where a larger one has been stored, there is
- * no such limit to be feared. */
+ * Each wait costs a round trip in which nothing moves: where one of half its size has been stored,
+ * such a limit would be a coincidence, and costs no more than one message sent for nothing. */
 static bool waits_by_size(const struct shape *s, uint64_t size, uint64_t taken)
 {
 	if (near_limit(s, size))
 		return true;
-	return size > s->plain_max && (size > taken || size > s->plain_most);
+	return size > s->plain_max && (size / 2 > taken || size > s->plain_most);
 }
 
 bool batch_waits(const struct shape *s, uint64_t size, uint64_t taken, bool proven)

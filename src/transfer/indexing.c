@@ -491,11 +491,15 @@ void indexing_stop(struct indexing *ix)
 		if (line->session)
 			session_accompany(line->session, NULL);
 		/* The first that is left becomes the session of the steps behind this one. */
-		if (line->session && !ix->t->session)
+		if (line->session && !ix->t->session) {
 			ix->t->session = line->session;
-		else
-			session_close(line->session);
-		*line = (struct index_line){ 0 };
+			line->session = NULL;
+		}
+		session_leave(line->session);
+	}
+	for (unsigned i = 0; i < LINES_MAX; i++) {
+		session_close(ix->line[i].session);
+		ix->line[i] = (struct index_line){ 0 };
 	}
 	ix->n = 0;
 }

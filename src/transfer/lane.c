@@ -30,13 +30,20 @@ static bool uids_sane(const struct lane *l, const struct batch *b, const struct 
 	       r->first_uid > 0 && r->last_uid - r->first_uid == b->n - 1;
 }
 
+static void follow_pace(struct lane *l)
+{
+	l->shape.window = l->pace.window;
+	l->shape.octets = l->pace.octets;
+}
+
 static void learn_pace(struct lane *l, uint64_t octets)
 {
 	if (l->shape.commands == 1) /* one at a time on purpose */
 		return;
 	pace_stored(&l->pace, time_monotonic_ms(), octets);
-	l->shape.window = l->pace.window;
-	l->shape.octets = l->pace.octets;
+	follow_pace(l);
+	if (l->pace.round >= PACE_ROUNDS_FIRST)
+		l->books->window = l->pace.window;
 }
 
 static int stored(struct lane *l, struct batch *b, const struct append_result *r, struct err *err)
@@ -215,7 +222,9 @@ int lane_open(struct lane *l, struct books *books, const struct ready_target *ta
 	if (careful)
 		l->shape = shape_careful(&l->shape);
 	shape_slow(&l->shape, &books->gate->limits);
-	pace_begin(&l->pace, &l->shape, window_max(l));
+	pace_begin(&l->pace, &l->shape, window_max(l), books->window);
+	if (!careful)
+		follow_pace(l);
 	l->canon = canon_new();
 	if (!l->canon)
 		return err_nomem(err);

@@ -42,6 +42,7 @@ struct books {
 	int64_t pause_until_ms;
 	uint32_t proven_flags; /* FLAG_* that the server has taken on an APPEND line */
 	uint64_t taken;	       /* octets of the largest message that it has stored */
+	uint64_t window;       /* what the lanes have found may be on its way; 0: not yet */
 };
 
 struct lane {

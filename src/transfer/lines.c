@@ -442,11 +442,15 @@ static void release(struct lines *ls)
 		if (line->session)
 			session_accompany(line->session, NULL);
 		/* The first that is left becomes the session of the steps behind this one. */
-		if (line->session && !ls->t->session)
+		if (line->session && !ls->t->session) {
 			ls->t->session = line->session;
-		else
-			session_close(line->session);
-		line->session = NULL;
+			line->session = NULL;
+		}
+		session_leave(line->session);
+	}
+	for (unsigned i = 0; i < LINES_MAX; i++) {
+		session_close(ls->line[i].session);
+		ls->line[i].session = NULL;
 	}
 }
 

@@ -6,13 +6,25 @@
 #include "transfer/pace.h"
 
 #define ROUND_MIN_MS 100 /* answers to MULTIAPPEND come in lumps */
-#define ROUNDS_FIRST 3	 /* before the window is touched */
 /* A busy server stores for that long before it answers a MULTIAPPEND. Where it takes longer than is
  * reckoned with here, the window holds the rate down, and the rate then the window: down to the
  * least, and to commands of a few messages, which cost the server most. */
 #define DELAY_MIN_MS 1000
 
-void pace_begin(struct pace *p, const struct shape *s, uint64_t window_max)
+static uint64_t clamp(uint64_t n, uint64_t least, uint64_t most)
+{
+	if (n < least)
+		n = least;
+	return n < most ? n : most;
+}
+
+static void take_window(struct pace *p, uint64_t window)
+{
+	p->window = clamp(window, PACE_WINDOW_MIN, p->window_max);
+	p->octets = clamp(p->window / 4, PACE_OCTETS_MIN, p->octets_max);
+}
+
+void pace_begin(struct pace *p, const struct shape *s, uint64_t window_max, uint64_t known)
 {
 	*p = (struct pace){
 		.window = s->window,
@@ -22,6 +34,8 @@ void pace_begin(struct pace *p, const struct shape *s, uint64_t window_max)
 	};
 	if (window_max > 0 && window_max < PACE_WINDOW_MAX)
 		p->window_max = window_max;
+	if (known > 0)
+		take_window(p, known);
 }
 
 void pace_round_trip(struct pace *p, int64_t ms)
@@ -48,13 +62,6 @@ static uint64_t best_rate(const struct pace *p)
 	return best;
 }
 
-static uint64_t clamp(uint64_t n, uint64_t least, uint64_t most)
-{
-	if (n < least)
-		n = least;
-	return n < most ? n : most;
-}
-
 static void set_window(struct pace *p)
 {
 	uint64_t delay = p->rtt_ms > DELAY_MIN_MS / 2 ? 2 * (uint64_t)p->rtt_ms : DELAY_MIN_MS;
@@ -62,8 +69,7 @@ static void set_window(struct pace *p)
 
 	if (want > 2 * p->window)
 		want = 2 * p->window;
-	p->window = clamp(want, PACE_WINDOW_MIN, p->window_max);
-	p->octets = clamp(p->window / 4, PACE_OCTETS_MIN, p->octets_max);
+	take_window(p, want);
 }
 
 void pace_stored(struct pace *p, int64_t now_ms, uint64_t octets)
@@ -75,6 +81,6 @@ void pace_stored(struct pace *p, int64_t now_ms, uint64_t octets)
 		return;
 	p->rates[p->round++ % PACE_ROUNDS] = p->round_octets * 1000 / (uint64_t)took;
 	pace_resumed(p, now_ms);
-	if (p->round >= ROUNDS_FIRST)
+	if (p->round >= PACE_ROUNDS_FIRST)
 		set_window(p);
 }

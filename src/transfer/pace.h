@@ -8,10 +8,11 @@
 
 #include "transfer/batch.h"
 
-#define PACE_WINDOW_MIN (UINT64_C(512) << 10)
-#define PACE_WINDOW_MAX (UINT64_C(64) << 20)
-#define PACE_OCTETS_MIN (UINT64_C(128) << 10)
-#define PACE_ROUNDS	8
+#define PACE_WINDOW_MIN	  (UINT64_C(512) << 10)
+#define PACE_WINDOW_MAX	  (UINT64_C(64) << 20)
+#define PACE_OCTETS_MIN	  (UINT64_C(128) << 10)
+#define PACE_ROUNDS	  8
+#define PACE_ROUNDS_FIRST 3 /* before the window is touched */
 
 struct pace {
 	uint64_t window, window_max; /* now, and the provider's or PACE_WINDOW_MAX */
@@ -25,8 +26,9 @@ struct pace {
 	uint64_t round_octets;
 };
 
-/* Begin where the shape of the server says; window_max 0: the provider is not known to have one. */
-void pace_begin(struct pace *p, const struct shape *s, uint64_t window_max);
+/* Begin where the shape of the server says, or with the window that another folder of the account
+ * has come to (`known`; 0: none yet); window_max 0: the provider is not known to have one. */
+void pace_begin(struct pace *p, const struct shape *s, uint64_t window_max, uint64_t known);
 
 /* A round trip while nothing else was on its way. */
 void pace_round_trip(struct pace *p, int64_t ms);

@@ -42,7 +42,7 @@ static struct pace begun(uint64_t window_max)
 	struct shape s = { .window = 8 * MIB, .octets = 8 * MIB };
 	struct pace p;
 
-	pace_begin(&p, &s, window_max);
+	pace_begin(&p, &s, window_max, 0);
 	if (window_max > 0 && p.window > window_max)
 		p.window = window_max; /* as shape_of() does */
 	return p;
@@ -110,4 +110,29 @@ Test(transfer, pace_follows)
 	cr_expect_eq(p.window, window);
 	play(&p, 10 * MIB, 80, 5);
 	cr_expect_lt(p.window, window / 5);
+}
+
+static const struct {
+	const char *name;
+	uint64_t known, window_max, window, octets;
+} beginnings[] = {
+	{ "the first folder", 0, 0, 8 * MIB, 8 * MIB },
+	{ "behind one on a wide line", 40 * MIB, 0, 40 * MIB, 8 * MIB },
+	{ "behind one on a narrow line", MIB, 0, MIB, MIB / 4 },
+	{ "a provider with a window", 40 * MIB, 4 * MIB, 4 * MIB, MIB },
+};
+
+Test(transfer, pace_goes_on_where_another_folder_was)
+{
+	struct shape s = { .window = 8 * MIB, .octets = 8 * MIB };
+
+	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
+		struct pace p;
+
+		pace_begin(&p, &s, beginnings[i].window_max, beginnings[i].known);
+		cr_expect_eq(p.window, beginnings[i].window, "%s: window %lu", beginnings[i].name,
+			     (unsigned long)p.window);
+		cr_expect_eq(p.octets, beginnings[i].octets, "%s: octets %lu", beginnings[i].name,
+			     (unsigned long)p.octets);
+	}
 }
