@@ -92,6 +92,11 @@ bool batch_waits(const struct shape *s, uint64_t size, uint64_t taken, bool prov
 	return !proven || waits_by_size(s, size, taken);
 }
 
+bool batch_waits_once(const struct shape *s, uint64_t size, uint64_t taken)
+{
+	return waits_by_size(s, size, taken) && !waits_by_size(s, size, size);
+}
+
 static bool goes_alone(const struct shape *s, uint64_t size)
 {
 	return size > s->alone_above || near_limit(s, size);

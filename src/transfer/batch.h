@@ -41,6 +41,10 @@ size_t batch_cut(const struct shape *s, const struct upload *uploads, size_t n);
  * in this folder; `taken`: the size of the largest message that it has stored. */
 bool batch_waits(const struct shape *s, uint64_t size, uint64_t taken, bool proven);
 
+/* Would a message of this size have to wait once, and none of its size behind it? Then it does best
+ * where a wait is due anyway. */
+bool batch_waits_once(const struct shape *s, uint64_t size, uint64_t taken);
+
 /* Identity of a flag set, for telling whether it is proven. */
 uint64_t flag_set_hash(const struct flag_set *flags);
 

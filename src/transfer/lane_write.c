@@ -54,6 +54,22 @@ static int ask_gate(struct lane *l, const struct batch *b, struct err *err)
 	return ms == 0;
 }
 
+/* The first message of a folder waits for its "+" in any case: so let it be the largest of those
+ * that would wait for theirs later, when everything on its way has to be answered before. */
+static void largest_first(struct lane *l)
+{
+	struct batch *largest = NULL;
+
+	if (l->folder_proven || l->sent.n > 0 || l->shape.commands == 1)
+		return;
+	for (struct batch *b = l->queue.first; b; b = b->next)
+		if (b->n == 1 && batch_waits_once(&l->shape, b->octets, l->books->taken) &&
+		    (!largest || b->octets > largest->octets))
+			largest = b;
+	if (largest)
+		list_bring_first(&l->queue, largest);
+}
+
 static int step_idle(struct lane *l, struct err *err)
 {
 	int may;
@@ -66,6 +82,7 @@ static int step_idle(struct lane *l, struct err *err)
 		return 0;
 	if (time_monotonic_ms() < l->books->pause_until_ms)
 		return 0;
+	largest_first(l);
 	may = ask_gate(l, l->queue.first, err);
 	if (may <= 0)
 		return may;

@@ -113,6 +113,21 @@ struct batch *list_take_first(struct batch_list *list)
 	return b;
 }
 
+void list_bring_first(struct batch_list *list, struct batch *b)
+{
+	struct batch *before = list->first;
+
+	if (b == before)
+		return;
+	while (before->next != b)
+		before = before->next;
+	before->next = b->next;
+	if (list->last == b)
+		list->last = before;
+	b->next = list->first;
+	list->first = b;
+}
+
 void list_release(struct batch_list *list)
 {
 	struct batch *b;

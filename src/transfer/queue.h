@@ -59,7 +59,8 @@ size_t batch_ids(const struct batch *b, int64_t *ids);
 
 void list_push_last(struct batch_list *list, struct batch *b);
 void list_push_first(struct batch_list *list, struct batch *b);
-struct batch *list_take_first(struct batch_list *list); /* NULL: empty */
-void list_release(struct batch_list *list);		/* frees the batches */
+struct batch *list_take_first(struct batch_list *list);		 /* NULL: empty */
+void list_bring_first(struct batch_list *list, struct batch *b); /* b: one of them */
+void list_release(struct batch_list *list);			 /* frees the batches */
 
 #endif

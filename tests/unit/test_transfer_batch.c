@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "transfer/batch.h"
+#include "transfer/queue.h"
 #include "transfer/internal.h"
 
 static const struct profile unknown = { .name = "" };
@@ -92,6 +93,50 @@ Test(transfer, batch_waits)
 
 		cr_expect_eq(batch_waits(&s, waits[i].size, waits[i].taken, waits[i].proven),
 			     waits[i].want, "%s", waits[i].name);
+	}
+}
+
+static const struct {
+	const char *name;
+	uint32_t capabilities;
+	uint64_t append_limit, size, taken;
+	bool want;
+} once[] = {
+	{ "small", ALL, 0, 100, 0, false },
+	{ "large", ALL, 0, 5000, 0, true },
+	{ "large, but a larger one was stored", ALL, 0, 5000, 6000, false },
+	{ "near the limit: each time", ALL, 6000, 5000, 0, false },
+	{ "LITERAL-: each time", CAP_LITERAL_MINUS, 0, 5000, 0, false },
+	{ "no LITERAL+: each time", CAP_MULTIAPPEND, 0, 5000, 0, false },
+};
+
+Test(transfer, batch_waits_once)
+{
+	for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
+		struct shape s =
+			shape_of(once[i].capabilities, once[i].append_limit, &unknown, &options);
+
+		cr_expect_eq(batch_waits_once(&s, once[i].size, once[i].taken), once[i].want, "%s",
+			     once[i].name);
+	}
+}
+
+Test(transfer, list_bring_first)
+{
+	for (size_t which = 0; which < 3; which++) {
+		struct batch b[3] = { { .octets = 1 }, { .octets = 2 }, { .octets = 3 } };
+		struct batch_list list = { 0 };
+		uint64_t sum = 0;
+
+		for (size_t i = 0; i < 3; i++)
+			list_push_last(&list, &b[i]);
+		list_bring_first(&list, &b[which]);
+		cr_expect_eq(list.first, &b[which]);
+		for (const struct batch *at = list.first; at; at = at->next)
+			sum += at->octets;
+		cr_expect_eq(sum, 6, "with %zu", which);
+		cr_expect_eq(list.last, &b[which == 2 ? 1 : 2]);
+		cr_expect_null(list.last->next);
 	}
 }
 
