@@ -425,7 +425,7 @@ static int tell_sampled(struct planning *p, struct err *err)
 	sqlite3_stmt *st = db_stmt(p->db,
 				   "SELECT count(*) FROM line l CROSS JOIN remote r"
 				   " ON r.id = l.remote WHERE l.id BETWEEN ? AND ? AND l.level = 1"
-				   " AND length(r.key) = 0",
+				   " AND r.joined",
 				   err);
 	struct run_notice n = { "uidl-sample", 0, NULL,
 				"messages are known by their UIDLs alone, of which a sample agreed;"

@@ -102,4 +102,5 @@ class Copies(rig.ProgramTest):
         self.assertLessEqual(max(longest.values()), LINE_MAX, longest)
         for verb in ("COPY", "STORE", "EXPUNGE"):
             self.assertGreater(longest[verb], LINE_MAX - 300, "as many as fit on a line")
-            self.assertLessEqual(count[verb], 5)
+            # copying begins with five messages in tests, and doubles: 7 commands, and 3 of whole lines
+            self.assertLessEqual(count[verb], 10 if verb == "COPY" else 5)
