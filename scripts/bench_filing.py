@@ -1,7 +1,8 @@
 """The part of `make bench` about filing: the same mail is filed by the server from INBOX, uploaded in
 single APPENDs, and uploaded in MULTIAPPENDs, over one connection each. A relay tells when the first
 command of the work went out and when the last answer came; scanning, matching and verifying are not
-counted. The mail lies on the disk here, for what a server writes is what it takes time for."""
+counted. The mail lies on the disk here, for what a server writes is what it takes time for. Making the
+seven folders and opening INBOX is counted, too: with 4,000 messages that is a third of what filing takes."""
 import os
 import subprocess
 import time
@@ -10,7 +11,7 @@ import mailboxes
 import rig
 from faultproxy import FaultProxy
 
-MESSAGES = int(os.environ.get("BENCH_FILED", 4000))
+MESSAGES = int(os.environ.get("BENCH_FILED", 8000))
 SINGLE = ("imap_capability = IMAP4rev1 LITERAL+ SASL-IR UIDPLUS NAMESPACE UNSELECT SPECIAL-USE "
           "LIST-EXTENDED LIST-STATUS")
 
