@@ -12,6 +12,7 @@
 
 #define CHUNK_UPLOADS	500 /* marked in flight by one commit */
 #define CHUNK_CAREFUL	20
+#define QUEUE_ENOUGH	CHUNK_UPLOADS /* messages: so many are loaded while these go out */
 #define COMMIT_AFTER_MS 2000
 
 static void not_begun(struct batch *b)
@@ -137,7 +138,7 @@ static int load_chunk(struct lane *l, struct err *err)
 int lane_fill(struct lane *l, struct err *err)
 {
 	while (!l->exhausted && !l->stopping && l->queue.octets < l->shape.window &&
-	       l->queue.n < l->shape.commands) {
+	       l->queue.n < l->shape.commands && l->queue.messages < QUEUE_ENOUGH) {
 		if (load_chunk(l, err) < 0)
 			return -1;
 	}

@@ -9,6 +9,9 @@
 #include "base/text.h"
 #include "message/mend.h"
 
+/* Each is remembered with all that the journal knows of it: a kilobyte. */
+#define SENT_MESSAGES_MAX 1000
+
 static struct upload *current(const struct lane *l)
 {
 	return &l->writing->chunk->uploads[l->writing->first + l->at];
@@ -78,7 +81,8 @@ static int step_idle(struct lane *l, struct err *err)
 		return lane_mend_next(l, err);
 	if (l->stopping || !l->queue.first || session_room(l->t->session) == 0)
 		return 0;
-	if (l->sent.n >= l->shape.commands || l->sent.octets >= l->shape.window)
+	if (l->sent.n >= l->shape.commands || l->sent.octets >= l->shape.window ||
+	    l->sent.messages >= SENT_MESSAGES_MAX)
 		return 0;
 	if (time_monotonic_ms() < l->books->pause_until_ms)
 		return 0;

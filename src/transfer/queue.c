@@ -86,6 +86,7 @@ void list_push_last(struct batch_list *list, struct batch *b)
 	list->last = b;
 	list->n++;
 	list->octets += b->octets;
+	list->messages += b->n;
 }
 
 void list_push_first(struct batch_list *list, struct batch *b)
@@ -96,6 +97,7 @@ void list_push_first(struct batch_list *list, struct batch *b)
 		list->last = b;
 	list->n++;
 	list->octets += b->octets;
+	list->messages += b->n;
 }
 
 struct batch *list_take_first(struct batch_list *list)
@@ -109,6 +111,7 @@ struct batch *list_take_first(struct batch_list *list)
 		list->last = NULL;
 	list->n--;
 	list->octets -= b->octets;
+	list->messages -= b->n;
 	b->next = NULL;
 	return b;
 }

@@ -38,7 +38,7 @@ struct batch {
 
 struct batch_list {
 	struct batch *first, *last;
-	size_t n;
+	size_t n, messages;
 	uint64_t octets;
 };
 

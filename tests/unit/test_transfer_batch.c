@@ -124,7 +124,9 @@ Test(transfer, batch_waits_once)
 Test(transfer, list_bring_first)
 {
 	for (size_t which = 0; which < 3; which++) {
-		struct batch b[3] = { { .octets = 1 }, { .octets = 2 }, { .octets = 3 } };
+		struct batch b[3] = { { .octets = 1, .n = 1 },
+				      { .octets = 2, .n = 5 },
+				      { .octets = 3, .n = 7 } };
 		struct batch_list list = { 0 };
 		uint64_t sum = 0;
 
@@ -136,6 +138,9 @@ Test(transfer, list_bring_first)
 			sum += at->octets;
 		cr_expect_eq(sum, 6, "with %zu", which);
 		cr_expect_eq(list.last, &b[which == 2 ? 1 : 2]);
+		cr_expect_eq(list.messages, 13);
+		cr_expect_eq(list_take_first(&list), &b[which]);
+		cr_expect_eq(list.messages, 13 - b[which].n);
 		cr_expect_null(list.last->next);
 	}
 }
