@@ -59,16 +59,7 @@ int journal_clearing_missed(struct journal *j, const int64_t *uploads, size_t n,
 
 int journal_cleared(struct journal *j, int64_t run, uint64_t *out, struct err *err)
 {
-	sqlite3_stmt *st = db_stmt(&j->db, "SELECT count(*)" CLEARED, err);
-
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, run);
-	if (one_row(j, st, err) <= 0)
-		return -1;
-	*out = (uint64_t)sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return 0;
+	return count_of_run(j, "SELECT count(*)" CLEARED, run, out, err);
 }
 
 /* ---- undo ---- */
@@ -211,7 +202,7 @@ static int note_flags(struct journal *j, int64_t run, const struct upload *u, in
 int journal_cleared_back(struct journal *j, int64_t run, const struct upload *u, uint32_t uid,
 			 uint32_t uidvalidity, const struct flag_set *now, struct err *err)
 {
-	int64_t remote = (int64_t)((uint64_t)u->origin_folder << 32 | uid);
+	int64_t remote = remote_id(u->origin_folder, uid);
 	sqlite3_stmt *st;
 
 	if (note_flags(j, run, u, remote, uidvalidity, now, err) < 0)

@@ -197,3 +197,17 @@ int64_t column_time(sqlite3_stmt *st, int column)
 	return sqlite3_column_type(st, column) == SQLITE_NULL ? TIME_NONE
 							      : sqlite3_column_int64(st, column);
 }
+
+int count_of_run(struct journal *j, const char *sql, int64_t run, uint64_t *out, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(&j->db, sql, err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, run);
+	if (one_row(j, st, err) <= 0)
+		return -1;
+	*out = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return 0;
+}

@@ -342,7 +342,7 @@ struct upload {
 	const char *message_id, *subject, *from;
 	bool ours; /* its octets are those that are here: we uploaded it, nobody copied it */
 	enum upload_state state;
-	int64_t seq;			    /* order of submission; 0: never submitted */
+	int64_t seq; /* order in which they were marked in flight; 0: never */
 	uint32_t uidvalidity, base_uidnext; /* when it was submitted */
 	uint32_t uid;			    /* 0: not known */
 	enum filing_method method;

@@ -78,6 +78,9 @@ static inline int64_t remote_id(int64_t folder, uint32_t uid)
 /* Step a query that has at most one row: 1, 0, -1. */
 #define one_row(j_, st_, err_) db_step(&(j_)->db, (st_), (err_))
 
+/* One number about a run, which is the only parameter of `sql`. */
+int count_of_run(struct journal *j, const char *sql, int64_t run, uint64_t *out, struct err *err);
+
 /* A list read row by row, the reader keeping only where it is: the row of `run` (?1 in `sql`)
  * behind the one of id `after` (?2). 1 and *out stands on it, 0, -1. */
 int row_after(struct journal *j, const char *sql, int64_t run, int64_t after, sqlite3_stmt **out,

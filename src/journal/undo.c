@@ -76,23 +76,10 @@ int journal_undo_next(struct journal *j, int64_t run, int64_t folder, uint32_t a
 	return n;
 }
 
-static int count(struct journal *j, const char *sql, int64_t run, uint64_t *out, struct err *err)
-{
-	sqlite3_stmt *st = db_stmt(&j->db, sql, err);
-
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, run);
-	if (one_row(j, st, err) <= 0)
-		return -1;
-	*out = (uint64_t)sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return 0;
-}
-
 int journal_undo_blind(struct journal *j, int64_t run, uint64_t *out, struct err *err)
 {
-	return count(j, "SELECT count(*)" UNDOABLE " WHERE r.id = ? AND u.uid = 0", run, out, err);
+	return count_of_run(j, "SELECT count(*)" UNDOABLE " WHERE r.id = ? AND u.uid = 0", run, out,
+			    err);
 }
 
 static int begin_one(struct journal *j, int64_t upload, enum undo_step step, uint32_t uidvalidity,
@@ -162,17 +149,18 @@ int journal_undo_end(struct journal *j, const int64_t *uploads, size_t n, int64_
 
 int journal_flags_to_undo(struct journal *j, int64_t run, uint64_t *out, struct err *err)
 {
-	return count(j,
-		     "SELECT count(*) FROM flag_change c"
-		     " JOIN folder f ON f.id = c.remote >> 32 AND f.uidvalidity = c.uidvalidity"
-		     " JOIN remote r ON r.id = c.remote"
-		     " WHERE c.run = ? AND c.state IN (0, 1)"
-		     " AND (c.added & r.flags <> 0 OR c.removed & ~r.flags <> 0"
-		     "  OR c.added_keywords IS NOT NULL OR c.removed_keywords IS NOT NULL)"
-		     " AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.folder = c.remote >> 32"
-		     "  AND u.uid = c.remote & 4294967295 AND u.uid > 0 AND u.method < 2"
-		     "  AND u.state IN (2, 3))",
-		     run, out, err);
+	return count_of_run(
+		j,
+		"SELECT count(*) FROM flag_change c"
+		" JOIN folder f ON f.id = c.remote >> 32 AND f.uidvalidity = c.uidvalidity"
+		" JOIN remote r ON r.id = c.remote"
+		" WHERE c.run = ? AND c.state IN (0, 1)"
+		" AND (c.added & r.flags <> 0 OR c.removed & ~r.flags <> 0"
+		"  OR c.added_keywords IS NOT NULL OR c.removed_keywords IS NOT NULL)"
+		" AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.folder = c.remote >> 32"
+		"  AND u.uid = c.remote & 4294967295 AND u.uid > 0 AND u.method < 2"
+		"  AND u.state IN (2, 3))",
+		run, out, err);
 }
 
 int journal_flags_undone(struct journal *j, int64_t run, struct err *err)

@@ -79,7 +79,7 @@ static bool near_limit(const struct shape *s, uint64_t size)
 
 /* A large message waits, so that a server with a limit of its own refuses it before its octets.
  * Each wait costs a round trip in which nothing moves: where one of half its size has been stored,
- * such a limit would be a coincidence, and costs no more than one message sent for nothing. */
+ * such a limit would be a coincidence: what is above it is sent for nothing then, and refused. */
 static bool waits_by_size(const struct shape *s, uint64_t size, uint64_t taken)
 {
 	if (near_limit(s, size))

@@ -15,13 +15,11 @@
 #include "base/stop.h"
 #include "transfer/compress.h"
 
-#define LINES_AT_FIRST 2
-#define ONE_MORE_MS    10000 /* without trouble, until another connection is tried */
-#define WATCH_MS       100   /* before another login is thought of, */
-#define LOGIN_TRIPS    6     /* which takes so many round trips; */
-#define WORTH_MS       300   /* the rest has to take so long, */
-#define WORTH_LOGINS   5     /* and so many times as long as a login */
-#define ROWS_AHEAD     4000  /* about 1.5 MB: more than is on its way on most lines */
+#define WATCH_MS       100  /* before another login is thought of, */
+#define LOGIN_TRIPS    6    /* which takes so many round trips; */
+#define WORTH_MS       300  /* the rest has to take so long, */
+#define WORTH_LOGINS   5    /* and so many times as long as a login */
+#define ROWS_AHEAD     4000 /* about 1.5 MB: more than is on its way on most lines */
 #define ROWS_AT_A_TIME 300
 #define NAME_ARENA_MAX (1u << 20)
 

@@ -8,8 +8,10 @@
 #include "message/canon.h"
 #include "transfer/transfer.h"
 
-#define BATCH_MESSAGES_MAX 1000 /* of one MULTIAPPEND, whatever the options say */
-#define CONNECTIONS	   4	/* where neither options nor profile say more or less */
+#define BATCH_MESSAGES_MAX 1000	 /* of one MULTIAPPEND, whatever the options say */
+#define CONNECTIONS	   4	 /* where neither options nor profile say more or less */
+#define LINES_AT_FIRST	   2	 /* connections that uploading and indexing begin with */
+#define ONE_MORE_MS	   10000 /* without trouble, until another one is tried */
 
 /* The options with their defaults filled in. */
 struct transfer_options transfer_limits(const struct transfer *t);

@@ -117,15 +117,11 @@ static int end_command(struct lane *l, struct err *err)
 	return 1;
 }
 
-/* The current message is out of the run. Before the first message of a command it is just left
- * out; behind others the command ends here, and the rest makes another. */
-static int leave_out(struct lane *l, struct err *err)
+/* The current message goes out of the batch; those behind it go back into the queue. */
+static int take_out(struct lane *l, struct err *err)
 {
 	struct batch *rest = batch_split(l->writing, l->at);
-
-	if (!rest)
-		return err_nomem(err);
-	struct batch *behind = batch_split(rest, 1);
+	struct batch *behind = rest ? batch_split(rest, 1) : NULL;
 
 	batch_free(rest);
 	if (!behind)
@@ -134,6 +130,15 @@ static int leave_out(struct lane *l, struct err *err)
 		lane_requeue(l, behind);
 	else
 		batch_free(behind);
+	return 0;
+}
+
+/* The current message is out of the run. Before the first message of a command it is just left
+ * out; behind others the command ends here, and the rest makes another. */
+static int leave_out(struct lane *l, struct err *err)
+{
+	if (take_out(l, err) < 0)
+		return -1;
 	if (l->at > 0)
 		return end_command(l, err);
 	batch_free(l->writing);
@@ -315,17 +320,9 @@ static int step_drop(struct lane *l, struct err *err)
 	if (lane_connect_again(l, err) < 0)
 		return -1;
 
-	/* The messages before it in the same command have to go again, and those behind it. */
-	struct batch *rest = batch_split(l->writing, l->at);
-	struct batch *behind = rest ? batch_split(rest, 1) : NULL;
-
-	batch_free(rest);
-	if (!behind)
-		return err_nomem(err);
-	if (behind->n > 0)
-		lane_requeue(l, behind);
-	else
-		batch_free(behind);
+	/* The messages before it in the same command have to go again. */
+	if (take_out(l, err) < 0)
+		return -1;
 	if (l->at > 0)
 		lane_requeue(l, l->writing);
 	else

@@ -9,10 +9,8 @@
 
 #include "base/fault.h"
 
-#define LINES_AT_FIRST 2
 #define POLL_MS	       500
 #define STOP_GRACE_MS  15000 /* after a signal: for the answers to what has been sent */
-#define ONE_MORE_MS    10000 /* without trouble, until another connection is tried */
 #define FAIL_PAGE      200
 #define PAGE_ARENA_MAX (8u << 20)
 #define NAME_ARENA_MAX (1u << 20)
