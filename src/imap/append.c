@@ -152,7 +152,10 @@ int session_append_bytes(struct session *s, const void *bytes, size_t len, struc
 	if (writer_add(&s->writer, bytes, len, err) < 0)
 		return -1;
 	s->append.left -= len;
-	return s->append.refused && s->append.left == 0 ? give_up(s, err) : 0;
+	if (s->append.refused && s->append.left == 0)
+		return give_up(s, err);
+	session_write_early(s);
+	return 0;
 }
 
 int session_append_end(struct session *s, struct err *err)

@@ -14,7 +14,9 @@
 #include "base/stop.h"
 
 #define SESSIONS_MAX 64
-#define SLICE_MS     1000 /* of waiting, before the stop flag is looked at again */
+#define SLICE_MS     1000	 /* of waiting, before the stop flag is looked at again */
+#define EARLY_OCTETS (64u << 10) /* four TLS records; a whole segment on loopback */
+#define EARLY_MOST   (1u << 20)	 /* without a look at what the server says, and at other sessions */
 
 /* ---- deadlines ---- */
 
@@ -106,6 +108,7 @@ static void write_some(struct session *s)
 		session_fail(s, &err);
 		return;
 	}
+	s->full = (size_t)sent < piece.len;
 	writer_sent(&s->writer, (size_t)sent);
 	s->flow.octets += (size_t)sent;
 	if (sent > 0)
@@ -123,8 +126,19 @@ static void push(struct session *s)
 	}
 }
 
+void session_write_early(struct session *s)
+{
+	size_t before = s->writer.len;
+
+	if (s->dead || s->full || before < EARLY_OCTETS || s->early >= EARLY_MOST)
+		return;
+	write_some(s);
+	s->early += before - s->writer.len;
+}
+
 void session_pump(struct session *s, short revents)
 {
+	s->early = 0;
 	if (s->dead)
 		return;
 	if ((revents & (POLLIN | POLLHUP | POLLERR)) || stream_has_pending(s->stream))

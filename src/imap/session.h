@@ -350,11 +350,12 @@ size_t session_room(const struct session *s);
 
 /* Begin an APPEND to `wire_name`; returns its ticket (> 0) by which its end is recognised, or -1.
  * Then for each message session_append_message(), its octets by session_append_bytes(), and after
- * the last one session_append_end(). All of these only queue, and nothing is sent before
- * session_poll(). Several messages need CAP_MULTIAPPEND. session_append_bytes() takes at most
- * session_room() octets. A message whose octets cannot be had after all (the source changed)
- * leaves no way but session_close(): nothing of this APPEND is stored then. A BAD to octets that
- * were sent without waiting for "+" ends the session: the server may be reading mail as commands.
+ * the last one session_append_end(). All of these queue; octets may go out when there are enough
+ * of them, everything else with session_poll(). Several messages need CAP_MULTIAPPEND.
+ * session_append_bytes() takes at most session_room() octets. A message whose octets cannot be had
+ * after all (the source changed) leaves no way but session_close(): nothing of this APPEND is
+ * stored then. A BAD to octets that were sent without waiting for "+" ends the session: the server
+ * may be reading mail as commands.
  */
 int64_t session_append_begin(struct session *s, const char *wire_name, struct err *err);
 int session_append_message(struct session *s, const struct append_spec *spec, struct err *err);

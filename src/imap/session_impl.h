@@ -134,6 +134,8 @@ struct session {
 	size_t n_undone;
 	bool news;		/* an answer has come since the last session_poll() */
 	uint64_t octets_undone; /* of APPENDs without an answer */
+	bool full;		/* the line took less than it was offered */
+	size_t early;		/* octets written between two polls */
 	struct composing append;
 	struct pending reaped; /* whose text and ranges the caller looks at */
 
@@ -187,6 +189,9 @@ int session_round(struct session *s, struct err *err);
 int session_await(void *session, int fd, short events, int64_t deadline, struct err *err);
 /* Move what can be moved without waiting. */
 void session_pump(struct session *s, short revents);
+/* Octets of an APPEND are staged: where there are enough of them, and the line takes them, they go
+ * at once, while the processor still has them in its cache. */
+void session_write_early(struct session *s);
 /* Milliseconds until the deadline, from now; -1: there is none. */
 int64_t session_time_left(const struct session *s);
 void session_progress(struct session *s);

@@ -38,6 +38,7 @@ struct tls {
 	bool established, broken; /* broken: nothing may be sent any more */
 	bool asked;		  /* STARTTLS */
 	bool read_wants_write, write_wants_read;
+	bool more; /* of what is being written: another record follows at once */
 
 	/* of the socket */
 	bool eof;
@@ -76,7 +77,8 @@ static int bio_read(BIO *bio, char *bytes, int len)
 static int bio_write(BIO *bio, const char *bytes, int len)
 {
 	struct tls *t = BIO_get_data(bio);
-	ssize_t n = send(t->fd, bytes, (size_t)len, MSG_NOSIGNAL);
+	/* A segment holds several records (64 KiB on loopback and with offloading): fill it. */
+	ssize_t n = send(t->fd, bytes, (size_t)len, MSG_NOSIGNAL | (t->more ? MSG_MORE : 0));
 
 	BIO_clear_retry_flags(bio);
 	if (n < 0 && try_again(errno))
@@ -433,7 +435,9 @@ ssize_t tls_write(struct tls *t, const void *bytes, size_t len, struct err *err)
 	int rc;
 
 	forget_errors();
+	t->more = len > SSL3_RT_MAX_PLAIN_LENGTH;
 	rc = SSL_write_ex(t->ssl, bytes, len, &n);
+	t->more = false;
 	t->write_wants_read = false;
 	if (rc == 1)
 		return (ssize_t)n;

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "source/kinds.h"
-#include "source/mbox_file.h"
 #include "source/mbox_locator.h"
+#include "source/mbox_shelf.h"
 #include "source/mbox_tree.h"
 
 #define READER_VERSION	  1 /* raise when a scan of the same file could give something else */
@@ -50,8 +50,7 @@ struct mbox {
 	uint64_t n_deleted;			  /* seen in PASS_LIVE */
 	uint64_t n_with_mail, n_empty, n_refused; /* files: mbox, empty, something else */
 
-	struct mbox_file *found; /* for find() */
-	char *found_name;
+	struct mbox_shelf found; /* for find() */
 };
 
 static struct mbox *from_source(struct source *s)
@@ -101,8 +100,7 @@ static void close_source(struct source *s)
 	struct mbox *m = from_source(s);
 
 	mbox_file_close(m->file);
-	mbox_file_close(m->found);
-	free(m->found_name);
+	mbox_shelf_clear(&m->found);
 	mbox_tree_release(&m->tree);
 	arena_release(&m->scratch);
 	notices_free(m->notices);
@@ -417,21 +415,16 @@ static bool leads_out(const char *path)
 	return *path == '/';
 }
 
-static int open_found(struct mbox *m, const char *name, struct err *err)
+/* NULL and *err when it cannot be read. */
+static struct mbox_file *open_found(struct mbox *m, const char *name, struct err *err)
 {
-	if (m->found_name && strcmp(m->found_name, name) == 0)
-		return 0;
-	mbox_file_close(m->found);
-	m->found = NULL;
-	free(m->found_name);
-	m->found_name = strdup(name);
-	if (!m->found_name)
-		return err_nomem(err);
-	if (open_file(m, name, &m->found, err) == 0)
-		return 0;
-	free(m->found_name);
-	m->found_name = NULL;
-	return -1;
+	struct mbox_file *file = mbox_shelf_get(&m->found, name);
+
+	if (file)
+		return file;
+	if (open_file(m, name, &file, err) != 0 || mbox_shelf_put(&m->found, name, file, err) != 0)
+		return NULL;
+	return file;
 }
 
 static int find(struct source *s, const char *locator, struct arena *a, struct message *out,
@@ -439,17 +432,19 @@ static int find(struct source *s, const char *locator, struct arena *a, struct m
 {
 	struct mbox *m = from_source(s);
 	const char *name, *suffix;
+	struct mbox_file *file;
 
 	if (mbox_locator_split(locator, a, &name, &suffix, err) != 0)
 		return -1;
 	if (leads_out(name) || (!m->is_tree && strcmp(name, m->tree.entries[0]->path) != 0))
 		return err_set(err, ERR_FORMAT, SCOPE_MESSAGE, RETRY_NEVER,
 			       "'%s' is no locator of a message in '%s'", locator, m->path);
-	if (open_found(m, name, err) != 0) {
+	file = open_found(m, name, err);
+	if (!file) {
 		err->scope = SCOPE_MESSAGE;
 		return -1;
 	}
-	return mbox_file_locate(m->found, suffix, out, err);
+	return mbox_file_locate(file, suffix, out, err);
 }
 
 static int next_notice(struct source *s, struct arena *a, struct notice *out)

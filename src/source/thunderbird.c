@@ -18,8 +18,8 @@
 
 #include "source/file_message.h"
 #include "source/kinds.h"
-#include "source/mbox_file.h"
 #include "source/mbox_locator.h"
+#include "source/mbox_shelf.h"
 #include "source/tb_layout.h"
 #include "source/tb_maildir.h"
 
@@ -50,8 +50,7 @@ struct thunderbird {
 	bool complete;	    /* the live pass reached the end: */
 	uint64_t n_deleted; /* so many deleted ones were left out by it */
 
-	struct mbox_file *found; /* of find() */
-	char *found_name;
+	struct mbox_shelf found; /* of find() */
 	struct file_message found_file;
 };
 
@@ -357,15 +356,6 @@ static int next_message(struct source *s, struct arena *a, struct message *out, 
 
 /* ---- find ---- */
 
-static void forget_found(struct thunderbird *t)
-{
-	mbox_file_close(t->found);
-	t->found = NULL;
-	free(t->found_name);
-	t->found_name = NULL;
-	file_message_close(&t->found_file);
-}
-
 /* The account in whose folder the path of a locator lies, and the path below it. */
 static const struct tb_account *account_of(const struct tb_layout *l, const char *path,
 					   const char **below)
@@ -437,25 +427,36 @@ static int find_file(struct thunderbird *t, const char *locator, struct arena *a
 	return file_locator_open(&at, dir, &t->found_file, out, err);
 }
 
+/* NULL and *err when it cannot be read. */
+static struct mbox_file *open_found(struct thunderbird *t, const struct tb_account *account,
+				    const char *name, const char *below, struct err *err)
+{
+	CLEANUP(buf_release) struct buf path = BUF_INIT(65536);
+	struct mbox_file *file = mbox_shelf_get(&t->found, name);
+
+	if (file)
+		return file;
+	buf_addf(&path, "%s/%s", account->dir, below);
+	if (!buf_cstr(&path)) {
+		err_nomem(err);
+		return NULL;
+	}
+	if (mbox_file_open(AT_FDCWD, path.ptr, name, t->unheard, &file, err) != 0 ||
+	    mbox_shelf_put(&t->found, name, file, err) != 0)
+		return NULL;
+	return file;
+}
+
 static int find_in_mbox(struct thunderbird *t, const struct tb_account *account, const char *name,
 			const char *below, const char *suffix, struct message *out, struct err *err)
 {
-	CLEANUP(buf_release) struct buf path = BUF_INIT(65536);
+	struct mbox_file *file = open_found(t, account, name, below, err);
 
-	if (t->found && strcmp(t->found_name, name) != 0)
-		forget_found(t);
-	if (!t->found) {
-		buf_addf(&path, "%s/%s", account->dir, below);
-		t->found_name = strdup(name);
-		if (!buf_cstr(&path) || !t->found_name)
-			return err_nomem(err);
-		if (mbox_file_open(AT_FDCWD, path.ptr, name, t->unheard, &t->found, err) != 0) {
-			forget_found(t);
-			err->scope = SCOPE_MESSAGE;
-			return -1;
-		}
+	if (!file) {
+		err->scope = SCOPE_MESSAGE;
+		return -1;
 	}
-	return mbox_file_locate(t->found, suffix, out, err);
+	return mbox_file_locate(file, suffix, out, err);
 }
 
 static int find(struct source *s, const char *locator, struct arena *a, struct message *out,
@@ -490,7 +491,8 @@ static void close_source(struct source *s)
 	struct thunderbird *t = from_source(s);
 
 	reader_close(&t->reader);
-	forget_found(t);
+	mbox_shelf_clear(&t->found);
+	file_message_close(&t->found_file);
 	tb_layout_release(&t->layout);
 	arena_release(&t->scratch);
 	notices_free(t->notices);
