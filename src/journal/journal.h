@@ -441,6 +441,10 @@ int journal_mark_kept(struct journal *j, int64_t upload, struct err *err);
  * forgotten. */
 int journal_traffic_add(struct journal *j, int64_t utc, uint64_t octets, struct err *err);
 int journal_traffic_day(struct journal *j, int64_t now, uint64_t *octets, struct err *err);
+/* When of the octets that journal_traffic_day() counts no more than `most` will be left, if nothing
+ * else is sent: `now` when that is so already. */
+int journal_traffic_falls(struct journal *j, int64_t now, uint64_t most, int64_t *utc,
+			  struct err *err);
 
 /* In-flight rows of any earlier process, by target and seq: what recovery has to resolve.
  * Targets first: 1, 0, -1; then the rows of one, as journal_uploads_next(). */

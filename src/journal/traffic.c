@@ -46,3 +46,29 @@ int journal_traffic_day(struct journal *j, int64_t now, uint64_t *octets, struct
 	sqlite3_reset(st);
 	return got < 0 ? -1 : 0;
 }
+
+int journal_traffic_falls(struct journal *j, int64_t now, uint64_t most, int64_t *utc,
+			  struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   "SELECT hour, octets FROM traffic WHERE hour BETWEEN ?1 AND ?2"
+				   " ORDER BY hour",
+				   err);
+	uint64_t left;
+	int64_t when = now;
+	int got = 0;
+
+	if (!st || journal_traffic_day(j, now, &left, err) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, now / HOUR - DAY_HOURS);
+	sqlite3_bind_int64(st, 2, now / HOUR);
+	while (left > most && (got = db_step(&j->db, st, err)) > 0) {
+		when = (sqlite3_column_int64(st, 0) + DAY_HOURS + 1) * HOUR;
+		left -= (uint64_t)sqlite3_column_int64(st, 1);
+	}
+	sqlite3_reset(st);
+	if (got < 0)
+		return -1;
+	*utc = when;
+	return 0;
+}

@@ -42,10 +42,11 @@ void forecast_time(struct forecast *f, const struct gate_limits *limits, uint64_
 {
 	uint64_t seconds = 0, other;
 
+	f->by = GATE_RATE;
 	if (limits->octets_per_second > 0)
 		seconds = f->to_send / limits->octets_per_second;
-	if (limits->messages_per_minute > 0 && f->to_send > 0) {
-		other = f->messages * 60 / limits->messages_per_minute;
+	if (limits->messages_per_minute > 0) {
+		other = f->uploads * 60 / limits->messages_per_minute;
 		seconds = other > seconds ? other : seconds;
 	}
 	if (limits->has_hours) { /* so many of a day's minutes are ours */
@@ -55,7 +56,10 @@ void forecast_time(struct forecast *f, const struct gate_limits *limits, uint64_
 	}
 	if (limits->octets_per_day > 0 && f->to_send + sent_today > limits->octets_per_day) {
 		other = (f->to_send + sent_today - 1) / limits->octets_per_day * DAY_SECONDS;
-		seconds = other > seconds ? other : seconds;
+		if (other > seconds) {
+			seconds = other;
+			f->by = GATE_DAY;
+		}
 	}
 	f->seconds = seconds;
 }
@@ -97,20 +101,43 @@ static int tell_room(struct transfer *t, const struct forecast *f, struct err *e
 	return tell(t, "quota", 1, &text, err);
 }
 
-static int tell_time(struct transfer *t, const struct forecast *f, struct err *err)
+/* A limit of the provider is news to who has set none. */
+static void add_provider_limit(struct buf *b, const struct forecast *f, const struct profile *p)
+{
+	buf_addf(b, "%s takes at most ", p->title);
+	if (f->by == GATE_DAY)
+		text_add_size(b, p->octets_per_day);
+	else
+		buf_addf(b, "%" PRIu32 " messages", p->messages_per_minute);
+	buf_addf(b, " a %s: ", f->by == GATE_DAY ? "day" : "minute");
+}
+
+static int tell_time(struct transfer *t, const struct forecast *f, const struct gate_limits *user,
+		     struct err *err)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT(512);
+	bool is_users = f->by == GATE_DAY
+				? user->octets_per_day > 0
+				: user->octets_per_second > 0 || user->messages_per_minute > 0;
 
 	if (f->seconds < 60)
 		return 0;
-	buf_adds(&text, "within the limits that are set, the upload takes at least ");
+	if (is_users)
+		buf_adds(&text, "within the limits that are set, ");
+	else
+		add_provider_limit(&text, f, session_profile(t->session));
+	buf_adds(&text, "the upload takes at least ");
 	add_duration(&text, f->seconds);
+	if (!is_users)
+		buf_addf(&text, " (--max-%s sets another limit)",
+			 f->by == GATE_DAY ? "bytes-per-day" : "rate");
 	return tell(t, "pace", 1, &text, err);
 }
 
 int forecast(struct transfer *t, struct forecast *out, struct err *err)
 {
 	struct gate_limits none = { 0 }, limits;
+	const struct gate_limits *user = t->options ? &t->options->gate : &none;
 	struct balance b;
 	struct quota quota;
 	uint64_t today = 0;
@@ -122,11 +149,11 @@ int forecast(struct transfer *t, struct forecast *out, struct err *err)
 	*out = (struct forecast){
 		.messages = b.outcome[OUTCOME_OPEN] + b.outcome[OUTCOME_TO_FILE],
 		.octets = b.bytes[OUTCOME_OPEN] + b.bytes[OUTCOME_TO_FILE],
+		.uploads = b.outcome[OUTCOME_OPEN],
 		.to_send = b.bytes[OUTCOME_OPEN],
 	};
-	limits = forecast_limits(t->options ? &t->options->gate : &none,
-				 session_profile(t->session));
+	limits = forecast_limits(user, session_profile(t->session));
 	forecast_fit(out, &quota);
 	forecast_time(out, &limits, today);
-	return tell_room(t, out, err) < 0 || tell_time(t, out, err) < 0 ? -1 : 0;
+	return tell_room(t, out, err) < 0 || tell_time(t, out, user, err) < 0 ? -1 : 0;
 }

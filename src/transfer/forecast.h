@@ -9,11 +9,12 @@
 
 struct forecast {
 	uint64_t messages,
-		octets;	  /* that will be added to the account: uploaded, or copied in it */
-	uint64_t to_send; /* octets of these that go over the line */
-	bool fits;	  /* true also when no limit is known */
+		octets; /* that will be added to the account: uploaded, or copied in it */
+	uint64_t uploads, to_send; /* of these, what goes over the line: messages, octets */
+	bool fits;		   /* true also when no limit is known */
 	uint64_t octets_lacking, messages_lacking; /* when it does not */
-	uint64_t seconds; /* at least, by the limits of user and provider; 0: none is known */
+	uint64_t seconds;    /* at least, by the limits of user and provider; 0: none is known */
+	enum gate_reason by; /* the limit that makes it last so long */
 };
 
 /* Of the plan of t->run, over t->session. What does not fit, and what takes more than a minute,

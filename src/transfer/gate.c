@@ -8,8 +8,7 @@
 #include <time.h>
 
 #define BUCKET_SECONDS 2.0
-#define ASK_AGAIN_MS   300000 /* whether the day's share has room again */
-#define LOOK_UP_AFTER  60     /* seconds for which the sum of the day is believed */
+#define LOOK_UP_AFTER  60 /* seconds for which the sum of the day is believed */
 
 struct gate_time gate_now(void)
 {
@@ -118,6 +117,25 @@ static int look_up(struct gate *g, struct journal *j, int64_t utc, struct err *e
 	return 0;
 }
 
+/* Until the oldest hours of the day are a day old and there is room: milliseconds, or -1. What is
+ * larger than the whole share goes when nothing else went. */
+static int64_t ms_until_room(struct gate *g, struct journal *j, int64_t utc, uint64_t octets,
+			     struct err *err)
+{
+	uint64_t share = g->limits.octets_per_day;
+	int64_t when;
+
+	if (look_up(g, j, utc, err) < 0)
+		return -1;
+	if (g->day_octets == 0 || g->day_octets + octets <= share)
+		return 0;
+	if (gate_write(g, j, utc, err) < 0 ||
+	    journal_traffic_falls(j, utc, octets < share ? share - octets : 0, &when, err) < 0)
+		return -1;
+	g->day_utc = 0;
+	return when > utc ? (when - utc) * 1000 : 1000;
+}
+
 /* ---- the buckets ---- */
 
 static void fill_up(double *bucket, double rate, double seconds)
@@ -155,15 +173,12 @@ int64_t gate_wait_ms(struct gate *g, struct journal *j, const struct gate_time *
 	if (minutes > 0)
 		return (int64_t)minutes * 60000;
 	*reason = GATE_DAY;
-	if (g->limits.octets_per_day > 0) {
-		if (look_up(g, j, now->utc, err) < 0)
-			return -1;
-		/* What is larger than the whole share goes when nothing else went. */
-		if (g->day_octets > 0 && g->day_octets + octets > g->limits.octets_per_day)
-			return ASK_AGAIN_MS;
-	}
+	int64_t ms = g->limits.octets_per_day > 0 ? ms_until_room(g, j, now->utc, octets, err) : 0;
+
+	if (ms != 0)
+		return ms;
 	*reason = GATE_RATE;
-	int64_t ms = ms_until_messages(g);
+	ms = ms_until_messages(g);
 
 	if (ms == 0)
 		*reason = GATE_OPEN;

@@ -5,12 +5,14 @@
  */
 #include "base/fault.h"
 #include "base/stop.h"
+#include "base/text.h"
 #include "transfer/forecast.h"
 #include "transfer/lines.h"
 
 #define CAREFUL_AFTER  2 /* losses in a row */
 #define CONDEMN_AFTER  2 /* losses with nothing but this message on its way */
 #define NAME_ARENA_MAX (1u << 20)
+#define REST_LOOK_MS   60000 /* so often the clock is looked at in a long pause */
 
 struct uploading {
 	struct transfer *t;
@@ -23,22 +25,58 @@ struct uploading {
 	uint32_t suspicions;
 };
 
-/* Nothing may be sent for a while: spend it without connections. 2, -1. */
-static int rest(struct uploading *up, const struct lines *ls, struct err *err)
+/* The day's limit may be one that nobody has set. */
+static void add_day_limit(const struct uploading *up, struct buf *b)
+{
+	buf_adds(b, "the day's limit of ");
+	text_add_size(b, up->gate.limits.octets_per_day);
+	buf_adds(b, " is reached");
+	if (up->limits.gate.octets_per_day == 0)
+		buf_addf(b, " (%s has it; --max-bytes-per-day sets another one)",
+			 session_profile(up->t->session)->title);
+}
+
+static void add_reason(const struct uploading *up, enum gate_reason reason, struct buf *b)
 {
 	static const char *const why[] = {
 		[GATE_RATE] = "the rate that was set",
-		[GATE_DAY] = "the day's limit is reached",
 		[GATE_HOURS] = "outside of the hours that were set",
 		[GATE_SERVER] = "the server asks for patience",
 	};
-	CLEANUP(buf_release) struct buf until = BUF_INIT(64);
 
-	time_add_rfc3339(&until, time_now() + ls->rest_ms / 1000);
-	progress_note(up->t->progress, "waiting until %s: %s", buf_cstr(&until),
-		      why[ls->rest_reason]);
+	if (reason == GATE_DAY)
+		add_day_limit(up, b);
+	else
+		buf_adds(b, why[reason]);
+}
+
+/* By the clock on the wall, too: a computer that was asleep meanwhile need not wait as long again.
+ */
+static int wait_until(struct transfer *t, int64_t ms, int64_t utc, struct err *err)
+{
+	int64_t begun = time_monotonic_ms(), left;
+
+	while ((left = begun + ms - time_monotonic_ms()) > 0 && time_now() <= utc + 1)
+		if (transfer_pause(t, left < REST_LOOK_MS ? (uint32_t)left : REST_LOOK_MS, err) < 0)
+			return -1;
+	return stop_check(err);
+}
+
+/* Nothing may be sent for a while: spend it without connections. 2, -1. */
+static int rest(struct uploading *up, const struct lines *ls, struct err *err)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT(512);
+	int64_t until = time_now() + ls->rest_ms / 1000;
+	const char *words;
+
+	buf_adds(&text, "waiting until ");
+	time_add_rfc3339(&text, until);
+	buf_adds(&text, ": ");
+	add_reason(up, ls->rest_reason, &text);
+	words = buf_cstr(&text);
+	progress_note(up->t->progress, "%s", words ? words : "waiting");
 	transfer_disconnect(up->t);
-	return transfer_pause(up->t, (uint32_t)ls->rest_ms, err) < 0 ? -1 : 2;
+	return wait_until(up->t, ls->rest_ms, until, err) < 0 ? -1 : 2;
 }
 
 /* What the user has not set, the profile of the provider does. */

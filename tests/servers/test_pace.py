@@ -1,5 +1,7 @@
 """The limits that a technician sets to an upload: they slow it down, and nothing else."""
+import calendar
 import os
+import re
 import signal
 import subprocess
 import time
@@ -32,10 +34,11 @@ class Pace(rig.ServerTest):
             if words in line:
                 break
         self.assertIn(words, said)
-        self.assertRegex(said, r"waiting until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+        until = re.search(r"waiting until (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", said)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
         self.assertEqual(process.returncode, 143)
+        return calendar.timegm(time.strptime(until[1], "%Y-%m-%dT%H:%M:%SZ")) - time.time()
 
     def test_octets_a_second(self):
         begun = time.monotonic()
@@ -52,13 +55,27 @@ class Pace(rig.ServerTest):
 
     def test_octets_a_day(self):
         half = str(self.octets // 2)
-        self.begin_and_stop("--max-bytes-per-day", half, words="the day's limit")
+        wait = self.begin_and_stop("--max-bytes-per-day", half, words="the day's limit")
+        self.assertGreater(wait, 23.9 * 3600, "it is told when there is room again")
         count = len(self.server.dump(self.user))
         self.assertTrue(0 < count < 120, count)
         # another process knows what the first one sent
         self.begin_and_stop("--max-bytes-per-day", half, words="the day's limit")
         self.assertEqual(len(self.server.dump(self.user)), count)
         self.run_to_server("run", self.store)
+        self.assertComplete()
+
+    def test_octets_a_day_of_the_provider(self):
+        """Nobody has set that limit: it is told whose it is."""
+        profiles = self.folder / "profiles"
+        profiles.write_text("version = 1\n[small]\ntitle = Small Mail\ngreeting = Dovecot\n"
+                            f"day = {self.octets // 2500}k\n")
+        plan = self.run_to_server("plan", self.store, "--profile-file", profiles)
+        self.assertRegex(plan.out, r"Small Mail takes at most [\d.]+ kB a day: the upload takes at least "
+                                   r"2 days \(--max-bytes-per-day sets another limit\)")
+        self.begin_and_stop("--profile-file", profiles,
+                            words="is reached (Small Mail has it; --max-bytes-per-day sets another one)")
+        self.run_to_server("run", self.store, "--profile-file", profiles, "--max-bytes-per-day", "1G")
         self.assertComplete()
 
     def test_hours(self):

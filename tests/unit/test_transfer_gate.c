@@ -146,3 +146,40 @@ Test(gate, the_day_outlives_the_process)
 	cr_expect_eq(gate_wait_ms(&next, b.j, &now, 200, &reason, &err), 0, "the next day");
 	bench_release(&b);
 }
+
+/* Hours of a day ago make room one after the other: until then is waited, and no shorter. */
+Test(gate, the_pause_of_a_full_day_ends_with_its_first_hours)
+{
+	static const struct {
+		const char *name;
+		uint64_t octets;
+		int64_t hours; /* until there is room, from the start of the hour that it is */
+	} rows[] = {
+		{ "the first hour is enough", 300, 25 - 5 },
+		{ "both are needed", 500, 25 - 2 },
+		{ "larger than the whole share", 5000, 25 - 0 },
+	};
+	const int64_t utc = 1800000000, hour = 3600;
+	struct bench b;
+
+	bench_init(&b);
+	cr_assert_eq(journal_traffic_add(b.j, utc - 5 * hour, 300, &err), 0);
+	cr_assert_eq(journal_traffic_add(b.j, utc - 2 * hour, 600, &err), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gate g = { .limits = { .octets_per_day = 1000 } };
+		struct gate_time now = { 1000, utc + 60, 0 };
+		enum gate_reason reason;
+		int64_t ms;
+
+		if (i == 2)
+			gate_sent_octets(&g, 50); /* not in the journal yet */
+		ms = gate_wait_ms(&g, b.j, &now, rows[i].octets, &reason, &err);
+		cr_expect_eq(reason, GATE_DAY, "%s", rows[i].name);
+		cr_expect_eq(now.utc + ms / 1000, utc / hour * hour + rows[i].hours * hour,
+			     "%s: %lld ms", rows[i].name, (long long)ms);
+		now.utc += ms / 1000;
+		cr_expect_eq(gate_wait_ms(&g, b.j, &now, rows[i].octets, &reason, &err), 0, "%s",
+			     rows[i].name);
+	}
+	bench_release(&b);
+}
