@@ -150,6 +150,7 @@ static struct plan_server server_facts(const struct session *s)
 		.append_limit = session_append_limit(s),
 		.any_case = session_profile(s)->any_case,
 		.can_take_away = session_capabilities(s) & CAP_UIDPLUS,
+		.rewrites_headers = session_profile(s)->rewrites_headers,
 	};
 }
 
@@ -193,12 +194,24 @@ static int take_stock(struct transfer *t, struct err *err)
 	return result < 0 ? -1 : pop_list_settle(t, err);
 }
 
-/* What happens to every message: the plan, made from sources and server. */
-static int make_plan(struct migration *m, struct err *err)
+/* From the work that is to be done to what is to be done with each message. */
+static int match_and_plan(struct migration *m, struct err *err)
 {
 	struct transfer *t = &m->transfer;
-	struct forecast forecast_of_plan;
 	struct plan_server server;
+
+	if (match_all(m, err) != 0)
+		return -1;
+	server = server_facts(t->session); /* resolving may have connected again */
+	return plan_lines(t->journal, t->run, &m->plan, &server, err);
+}
+
+/* What happens to every message: the plan, made from sources and server. */
+static int plan_messages(struct migration *m, struct err *err)
+{
+	struct transfer *t = &m->transfer;
+	struct plan_server server;
+	int adopted = 0;
 
 	if (take_stock(t, err) != 0)
 		return -1;
@@ -206,15 +219,25 @@ static int make_plan(struct migration *m, struct err *err)
 		return -1;
 	server = server_facts(t->session);
 	progress_update(&m->progress, "matching", 0, 0, 0);
-	if (plan_folders(t->journal, t->run, &m->plan, &server, err) != 0 || match_all(m, err) != 0)
+	if (plan_folders(t->journal, t->run, &m->plan, &server, err) != 0)
 		return -1;
-	server = server_facts(t->session); /* resolving may have connected again */
-	if (plan_lines(t->journal, t->run, &m->plan, &server, err) != 0)
+	if (m->kind == RUN_APPLY && t->tally.folders_read == 0)
+		adopted = plan_adopt(t->journal, t->run, &m->plan, &server, err);
+	if (adopted != 0)
+		return adopted < 0 ? -1 : 0;
+	return match_and_plan(m, err);
+}
+
+static int make_plan(struct migration *m, struct err *err)
+{
+	struct forecast forecast_of_plan;
+
+	if (plan_messages(m, err) != 0)
 		return -1;
 	m->planned = true;
 	if (m->kind == RUN_VERIFY)
 		return 0;
-	if (forecast(t, &forecast_of_plan, err) != 0)
+	if (forecast(&m->transfer, &forecast_of_plan, err) != 0)
 		return -1;
 	m->fits = forecast_of_plan.fits;
 	return 0;

@@ -27,7 +27,7 @@
 #include "message/keys.h"
 
 #define APPLICATION_ID 0x6d686a31 /* "mhj1" */
-#define SCHEMA_VERSION 9
+#define SCHEMA_VERSION 10
 
 static const char *const tables[] = {
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
@@ -42,7 +42,8 @@ static const char *const tables[] = {
 	" first_line INTEGER NOT NULL DEFAULT 0," /* the range of line.id; 0: no lines made */
 	" last_line INTEGER NOT NULL DEFAULT -1,"
 	" pruned INTEGER NOT NULL DEFAULT 0," /* 1: lines cleared; 2: and the balance folded into */
-	" found INTEGER NOT NULL DEFAULT 0)", /* one, with this as its left side */
+	" found INTEGER NOT NULL DEFAULT 0,"  /* one, with this as its left side */
+	" basis BLOB)", /* of a plan: a checksum of what it rests on; NULL: make it anew */
 
 	"CREATE TABLE store ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -254,8 +255,9 @@ static int create(struct db *db, struct err *err)
 	sqlite3_bind_int(st, 1, MATCH_RULES_VERSION);
 	if (db_run(db, st, err) < 0)
 		return -1;
-	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 9, "as in the text below");
-	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=9;", err);
+	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 10,
+		       "as in the text below");
+	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=10;", err);
 }
 
 static int foreign(const struct db *db, const char *what, struct err *err)

@@ -43,7 +43,7 @@ static int write_copies(struct planning *p, struct err *err)
 		", r.ident IS NOT NULL, r.key, coalesce(r.ident, r.key), r.fields, 1, r.id,"
 		" f.uidvalidity, r.flags, r.keywords"
 		" FROM line l CROSS JOIN item i ON i.id = l.item"
-		" CROSS JOIN work w ON w.item = l.item CROSS JOIN remote r ON r.id = l.remote"
+		" LEFT JOIN work w ON w.item = l.item CROSS JOIN remote r ON r.id = l.remote"
 		" CROSS JOIN folder f ON f.id = l.remote >> 32"
 		" WHERE l.id BETWEEN :first AND :last AND l.action = 6"
 		" ON CONFLICT(folder, sha256, copy) DO UPDATE SET state = excluded.state,"

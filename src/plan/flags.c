@@ -62,7 +62,7 @@ int plan_flags_settle(struct journal *j, struct err *err)
 		"r.id") " AS pop,"                                                                 \
 			" CASE WHEN l.level = 5 THEN u.flags ELSE m.flags END AS before,"          \
 			" CASE WHEN l.level = 5 THEN u.keywords ELSE m.keywords END AS before_k"   \
-			" FROM line l CROSS JOIN item i ON i.id = l.item CROSS JOIN work w ON "    \
+			" FROM line l CROSS JOIN item i ON i.id = l.item LEFT JOIN work w ON "     \
 			"w.item = l.item"                                                          \
 			" CROSS JOIN remote r ON r.id = l.remote CROSS JOIN folder f ON f.id = "   \
 			"l.remote >> 32"                                                           \
@@ -173,7 +173,7 @@ int plan_flags_merged(struct journal *j, int64_t run, enum flag_policy policy, s
 			"INSERT OR REPLACE INTO merged SELECT l.remote, f.uidvalidity,"
 			" coalesce(w.flags, i.flags) & 23, coalesce(w.keywords, i.keywords)"
 			" FROM run x JOIN line l ON l.id BETWEEN x.first_line AND x.last_line"
-			" CROSS JOIN item i ON i.id = l.item CROSS JOIN work w ON w.item = l.item"
+			" CROSS JOIN item i ON i.id = l.item LEFT JOIN work w ON w.item = l.item"
 			" CROSS JOIN remote r ON r.id = l.remote"
 			" CROSS JOIN folder f ON f.id = l.remote >> 32"
 			" LEFT JOIN merged m ON m.remote = l.remote"

@@ -22,6 +22,21 @@ void plan_bind(sqlite3_stmt *st, const char *name, int64_t value);
 /* Run a statement over the run's lines: :first, :last, :run, and :policy (enum flag_policy). */
 int plan_over_lines(const struct planning *p, const char *sql, struct err *err);
 
+/* The lines that the statement before has inserted are the run's. */
+void plan_count_lines(struct planning *p);
+/* Do the lines of this run let the server file? Showing it is what a dry run does anyway. */
+bool plan_files(const struct planning *p);
+
+/* adopt.c. A dry run notes what it rests on, unless it is not sure to be repeated. */
+int plan_note_basis(const struct planning *p, struct err *err);
+/* Is the saved plan what planning anew would come to? 1, 0, -1. */
+int plan_is_repeated(const struct planning *p, struct err *err);
+/* Then the run has the plan's lines, and the notices that came of making them. */
+int plan_take_lines(struct planning *p, struct err *err);
+/* Fill the table `work` with the duplicates among the lines and what they are duplicates of, so
+ * that their flags can be united. */
+int plan_find_twins(const struct planning *p, struct err *err);
+
 /* SQL: an upload that is planned anew gets the facts of its new way. */
 #define PLAN_FACTS_RENEWED                                                                         \
 	"mended = 0, wire_len = excluded.wire_len, nul_count = excluded.nul_count,"                \

@@ -168,8 +168,7 @@ void plan_bind(sqlite3_stmt *st, const char *name, int64_t value)
 		sqlite3_bind_int64(st, index, value);
 }
 
-/* Do the lines of this run let the server file? Showing it is what a dry run does anyway. */
-static bool files(const struct planning *p)
+bool plan_files(const struct planning *p)
 {
 	enum file_mode mode = p->options->file;
 
@@ -289,6 +288,12 @@ static sqlite3_stmt *lines_statement(struct planning *p, struct err *err)
 	return open ? db_stmt(p->db, as_sent, err) : db_stmt(p->db, as_scanned, err);
 }
 
+void plan_count_lines(struct planning *p)
+{
+	p->lines = sqlite3_changes64(p->db->sqlite);
+	p->base = p->lines ? sqlite3_last_insert_rowid(p->db->sqlite) - p->lines : 0;
+}
+
 static int write_lines(struct planning *p, struct err *err)
 {
 	sqlite3_stmt *st = lines_statement(p, err);
@@ -306,12 +311,11 @@ static int write_lines(struct planning *p, struct err *err)
 						      : (int64_t)p->server->append_limit);
 	plan_bind(st, ":verify", p->kind == RUN_VERIFY);
 	plan_bind(st, ":writes", writes(p));
-	plan_bind(st, ":file", files(p));
+	plan_bind(st, ":file", plan_files(p));
 	plan_bind(st, ":unfiled", p->options->file == FILE_PLAN);
 	if (db_run(p->db, st, err) < 0)
 		return -1;
-	p->lines = sqlite3_changes64(p->db->sqlite);
-	p->base = p->lines ? sqlite3_last_insert_rowid(p->db->sqlite) - p->lines : 0;
+	plan_count_lines(p);
 	return 0;
 }
 
@@ -364,7 +368,7 @@ static int write_uploads(struct planning *p, struct err *err)
 		    " coalesce(w.flags, i.flags), mail_keywords(coalesce(w.keywords, i.keywords),"
 		    " NULL), i.has_id, i.key, i.ident, i.fields"
 		    " FROM line l CROSS JOIN item i ON i.id = l.item"
-		    " CROSS JOIN work w ON w.item = l.item"
+		    " LEFT JOIN work w ON w.item = l.item"
 		    " WHERE l.id BETWEEN :first AND :last AND l.action = 0"
 		    " AND l.reason <> '" REASON_IN_DOUBT "'"
 		    " ON CONFLICT(folder, sha256, copy) DO UPDATE SET state = excluded.state,"
@@ -495,11 +499,15 @@ static int read_kind(struct planning *p, struct err *err)
 	return 0;
 }
 
+/* In a run that writes, when its lines are there. */
+static int prepare_changes(struct planning *p, struct err *err)
+{
+	return write_uploads(p, err) < 0 ? -1 : plan_flag_changes(p, err);
+}
+
 static int make_lines(struct planning *p, struct err *err)
 {
-	if (read_kind(p, err) < 0 || match_work_exists(p->j, err) < 0 ||
-	    keyword_functions(p->db, err) < 0 ||
-	    load_saved_plan(p->j, p->options->only_run, err) < 0)
+	if (load_saved_plan(p->j, p->options->only_run, err) < 0)
 		return -1;
 	if (!p->options->keep_duplicates && unite_flags(p->db, err) < 0)
 		return -1;
@@ -511,8 +519,39 @@ static int make_lines(struct planning *p, struct err *err)
 	if (plan_clearing(p, err) < 0)
 		return -1;
 	if (p->kind == RUN_PLAN)
-		return tell_sampled(p, err) < 0 ? -1 : plan_count_flag_changes(p, err);
-	return writes(p) && (write_uploads(p, err) < 0 || plan_flag_changes(p, err) < 0) ? -1 : 0;
+		return tell_sampled(p, err) < 0 || plan_count_flag_changes(p, err) < 0
+			       ? -1
+			       : plan_note_basis(p, err);
+	return writes(p) ? prepare_changes(p, err) : 0;
+}
+
+static int adopt_lines(struct planning *p, struct err *err)
+{
+	if (plan_take_lines(p, err) < 0 || note_range(p, err) < 0 || plan_clearing(p, err) < 0)
+		return -1;
+	if (!p->options->keep_duplicates &&
+	    (plan_find_twins(p, err) < 0 || unite_flags(p->db, err) < 0))
+		return -1;
+	fault_point("plan-adopted");
+	return prepare_changes(p, err);
+}
+
+/* `make` the lines, in one transaction. */
+static int carry_out(struct planning *p, int (*make)(struct planning *, struct err *),
+		     struct err *err)
+{
+	if (journal_begin(p->j, err) < 0)
+		return -1;
+	if (match_work_exists(p->j, err) < 0 || keyword_functions(p->db, err) < 0 ||
+	    make(p, err) < 0) {
+		journal_rollback(p->j);
+		return -1;
+	}
+	fault_point("plan-commit-before");
+	if (journal_commit(p->j, err) < 0)
+		return -1;
+	fault_point("plan-commit-after");
+	return 0;
 }
 
 int plan_lines(struct journal *j, int64_t run, const struct plan_options *options,
@@ -522,15 +561,20 @@ int plan_lines(struct journal *j, int64_t run, const struct plan_options *option
 		.j = j, .db = journal_db(j), .run = run, .options = options, .server = server
 	};
 
-	if (journal_begin(j, err) < 0)
-		return -1;
-	if (make_lines(&p, err) < 0) {
-		journal_rollback(j);
-		return -1;
-	}
-	fault_point("plan-commit-before");
-	if (journal_commit(j, err) < 0)
-		return -1;
-	fault_point("plan-commit-after");
-	return 0;
+	return read_kind(&p, err) < 0 ? -1 : carry_out(&p, make_lines, err);
+}
+
+int plan_adopt(struct journal *j, int64_t run, const struct plan_options *options,
+	       const struct plan_server *server, struct err *err)
+{
+	struct planning p = {
+		.j = j, .db = journal_db(j), .run = run, .options = options, .server = server
+	};
+	int got = read_kind(&p, err);
+
+	if (got == 0)
+		got = plan_is_repeated(&p, err);
+	if (got <= 0)
+		return got;
+	return carry_out(&p, adopt_lines, err) < 0 ? -1 : 1;
 }

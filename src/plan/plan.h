@@ -6,6 +6,7 @@
  *
  *   plan_folders()  after scan and index, before match_prepare()
  *   plan_lines()    after match_finish()
+ *   plan_adopt()    instead of all that comes behind plan_folders(), where it can
  */
 #ifndef MAILHOIST_PLAN_PLAN_H
 #define MAILHOIST_PLAN_PLAN_H
@@ -56,6 +57,7 @@ struct plan_server {
 	uint64_t append_limit; /* octets; 0: none known */
 	bool any_case;	       /* folders whose names differ in case alone are one folder */
 	bool can_take_away;    /* single messages (UIDPLUS) */
+	bool rewrites_headers;
 };
 
 /* Split "Local name=Server name"; a '=' in a name is written "\=". The parts belong to the arena.
@@ -73,6 +75,12 @@ struct match_options plan_match_options(const struct plan_options *options, enum
 /* Write the lines of the run, and in a run that writes (RUN_RUN, RUN_APPLY) the upload rows, in one
  * transaction. In RUN_PLAN, lines to upload stay open; in RUN_VERIFY they are failed: "missing". */
 int plan_lines(struct journal *j, int64_t run, const struct plan_options *options,
+	       const struct plan_server *server, struct err *err);
+
+/* RUN_APPLY, instead of matching and plan_lines(): take over the lines of the plan (only_run) where
+ * planning anew could but come to the same: 1. 0: it might not; nothing is done. -1. The caller
+ * knows that this process has read no folder of the server again. */
+int plan_adopt(struct journal *j, int64_t run, const struct plan_options *options,
 	       const struct plan_server *server, struct err *err);
 
 /* Of what the run has filed, when its folders have been indexed again: write down the changes of

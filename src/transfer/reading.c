@@ -256,6 +256,7 @@ int reading_begin(struct reading *rd, struct transfer *t, struct remote_folder *
 		return -1;
 	if (reading_needless(f, &rd->status, all_flags))
 		return 0;
+	t->tally.folders_read++;
 	if (session_examine(t->session, f->wire_name, &rd->sel, err) < 0)
 		return -1;
 	rd->rows.uidvalidity = rd->sel.uidvalidity;

@@ -64,7 +64,8 @@ struct transfer_tally {
 	uint64_t items, items_unreadable, stores_cached; /* gather */
 	uint64_t source_errors; /* folders or sources that could not be read to their end */
 	uint64_t folders_blind; /* folders of the server that could not be examined */
-	uint64_t remote_messages, remote_new;	 /* index */
+	uint64_t remote_messages, remote_new; /* index */
+	uint64_t folders_read; /* in which something may have changed since the index was made */
 	uint64_t recovered, replanned;		 /* recover */
 	uint64_t uploaded, uploaded_octets;	 /* upload */
 	uint64_t filed, filed_octets;		 /* filing: by the server */
