@@ -261,7 +261,9 @@ static int try_part(struct probe_work *w, int (*part)(struct probe_work *, struc
 	*err = cause;
 	if (!transfer_line_lost(&cause) || ++w->lines_lost > LINES_LOST_MAX)
 		return -1;
-	if (trial_add(w, "line", what, TRIAL_REFUSED, cause.text, err) < 0)
+	if (trial_add(w, "line", what,
+		      cause.code == ERR_UNAVAILABLE ? TRIAL_UNKNOWN : TRIAL_REFUSED, cause.text,
+		      err) < 0)
 		return -1;
 	return reconnect(w, err);
 }

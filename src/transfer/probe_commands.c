@@ -23,10 +23,10 @@ static int try_appenduid(struct probe_work *w, struct err *err)
 	probe_compose(w, &mail, SLICE_LIT("Subject: UID\r\n"), SLICE_LIT("x\r\n"));
 	m.bytes = buf_slice(&mail);
 	if (session_status(w->session, w->scratch.wire_name, &before, err) < 0 ||
-	    probe_append(w->session, w->scratch.wire_name, &m, 1, &r, err) < 0)
+	    probe_append(w, &m, 1, &r, err) < 0)
 		return -1;
 	if (!r.ok)
-		return trial_add(w, id, title, TRIAL_REFUSED, r.text, err);
+		return trial_refused(w, id, title, &r, err);
 	if (r.n_uids == 0)
 		return trial_add(w, id, title, TRIAL_CHANGED, "it is announced, but not told", err);
 	if (r.uidvalidity != before.uidvalidity || r.first_uid < before.uidnext)
@@ -51,10 +51,10 @@ static int try_multiappend(struct probe_work *w, struct err *err)
 	m[0].bytes = buf_slice(&first);
 	m[1].bytes = buf_slice(&second);
 	if (session_status(w->session, w->scratch.wire_name, &before, err) < 0 ||
-	    probe_append(w->session, w->scratch.wire_name, m, 2, &r, err) < 0)
+	    probe_append(w, m, 2, &r, err) < 0)
 		return -1;
 	if (!r.ok)
-		return trial_add(w, id, title, TRIAL_REFUSED, r.text, err);
+		return trial_refused(w, id, title, &r, err);
 	if (session_status(w->session, w->scratch.wire_name, &after, err) < 0)
 		return -1;
 	if (after.messages != before.messages + 2)

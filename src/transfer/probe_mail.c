@@ -15,6 +15,10 @@
 #define FETCHED_MAX	 (256u << 10) /* a server may make it longer */
 #define LONG_LINE_OCTETS 12000	      /* Exchange takes no more than 9,900 to 10,239 */
 #define ROUND_MS	 1000
+/* A server that puts us off is waited for, within reason. */
+#define PUT_OFF_TIMES	3
+#define PUT_OFF_MS	10000 /* where it does not say how long */
+#define PUT_OFF_MOST_MS 120000
 
 /* ---- sending ---- */
 
@@ -57,8 +61,9 @@ static int send_octets(struct session *s, struct slice bytes, struct err *err)
 	return 0;
 }
 
-int probe_append(struct session *s, const char *wire_name, const struct probe_message *messages,
-		 size_t n, struct append_result *out, struct err *err)
+static int append_once(struct session *s, const char *wire_name,
+		       const struct probe_message *messages, size_t n, struct append_result *out,
+		       struct err *err)
 {
 	if (session_append_begin(s, wire_name, err) < 0)
 		return -1;
@@ -79,6 +84,48 @@ int probe_append(struct session *s, const char *wire_name, const struct probe_me
 			return -1;
 	}
 	return session_append_end(s, err) < 0 ? -1 : probe_reap(s, out, err);
+}
+
+/* A server that puts us off has not looked at what was sent: 1: it may be tried again now; 0; -1.
+ */
+static int wait_if_put_off(struct probe_work *w, const struct append_result *r, unsigned times,
+			   struct err *err)
+{
+	uint32_t ms;
+
+	if (r->ok || r->refusal != REFUSAL_THROTTLED || times >= PUT_OFF_TIMES)
+		return 0;
+	ms = refusal_wait_ms(r->text);
+	if (ms == 0)
+		ms = PUT_OFF_MS;
+	if (ms > PUT_OFF_MOST_MS)
+		return 0;
+	progress_note(w->probe->progress, "waiting %u s, the server says: %s", (ms + 999) / 1000,
+		      r->text);
+	return transfer_pause(NULL, ms, err) < 0 ? -1 : 1;
+}
+
+int probe_append(struct probe_work *w, const struct probe_message *messages, size_t n,
+		 struct append_result *out, struct err *err)
+{
+	for (unsigned times = 0;; times++) {
+		int again;
+
+		if (append_once(w->session, w->scratch.wire_name, messages, n, out, err) < 0)
+			return -1;
+		again = wait_if_put_off(w, out, times, err);
+		if (again <= 0)
+			return again < 0 ? -1 : 1;
+	}
+}
+
+int trial_refused(struct probe_work *w, const char *id, const char *title,
+		  const struct append_result *r, struct err *err)
+{
+	enum trial_verdict verdict =
+		r->refusal == REFUSAL_THROTTLED ? TRIAL_UNKNOWN : TRIAL_REFUSED;
+
+	return trial_add(w, id, title, verdict, r->text, err);
 }
 
 void probe_compose(struct probe_work *w, struct buf *out, struct slice fields, struct slice body)
@@ -168,11 +215,33 @@ static void describe_change(struct buf *out, struct slice sent, struct slice fou
 		 (unsigned char)found.ptr[first]);
 }
 
+/* What is looked at in a message that has come back. */
+enum looked_at { LOOK_OCTETS, LOOK_DATE, LOOK_MARKS };
+
 struct mail_trial {
 	const char *id, *title;
 	struct probe_message message;
-	const char *what_else; /* what to look at besides the octets: "date", "flags", "keywords" */
+	enum looked_at what;
+	struct slice fields; /* header fields that it is about */
 };
+
+static struct slice body_of(struct slice mail)
+{
+	ptrdiff_t at;
+
+	if (slice_starts(mail, SLICE_LIT("\r\n")))
+		return slice_from(mail, 2);
+	at = slice_ifind(mail, SLICE_LIT("\r\n\r\n"));
+	return slice_from(mail, at < 0 ? mail.len : (size_t)at + 4);
+}
+
+/* A server that writes all headers anew: what the trial is about has come back. */
+static bool came_back_rewritten(const struct probe_work *w, const struct mail_trial *t,
+				struct slice found)
+{
+	return w->rewrites && slice_eq(body_of(t->message.bytes), body_of(found)) &&
+	       slice_ifind(found, t->fields) >= 0;
+}
 
 static bool has_keyword(const struct flag_set *set, const char *keyword)
 {
@@ -182,14 +251,18 @@ static bool has_keyword(const struct flag_set *set, const char *keyword)
 	return false;
 }
 
-/* What is not as it was sent, apart from the octets. */
-static void describe_loss(struct buf *out, const struct append_spec *spec,
+static void describe_date(struct buf *out, const struct append_spec *spec,
 			  const struct index_row *row)
 {
-	if (row->internaldate != spec->internaldate) {
-		buf_adds(out, "the date became ");
-		time_add_rfc3339(out, row->internaldate);
-	}
+	if (row->internaldate == spec->internaldate)
+		return;
+	buf_adds(out, "the date became ");
+	time_add_rfc3339(out, row->internaldate);
+}
+
+static void describe_marks(struct buf *out, const struct append_spec *spec,
+			   const struct index_row *row)
+{
 	for (uint32_t bit = 1; bit <= FLAG_ALL; bit <<= 1)
 		if (spec->flags & ~row->flags.system & bit)
 			buf_addf(out, "%s%s is lost", out->len ? ", " : "", flag_name(bit));
@@ -198,21 +271,38 @@ static void describe_loss(struct buf *out, const struct append_spec *spec,
 			buf_addf(out, "%s%s is lost", out->len ? ", " : "", spec->keywords[i]);
 }
 
+static void describe_octets(struct probe_work *w, const struct mail_trial *t, struct buf *out,
+			    struct slice found)
+{
+	struct slice sent = t->message.bytes;
+
+	if (slice_eq(sent, found) || came_back_rewritten(w, t, found))
+		return;
+	if (!w->looked && slice_eq(body_of(sent), body_of(found))) { /* nothing is odd about it */
+		w->rewrites = true;
+		buf_adds(out, "header fields are rewritten, the body is the same");
+	} else {
+		describe_change(out, sent, found);
+	}
+}
+
 static int judge(struct probe_work *w, const struct mail_trial *t, const struct found *found,
 		 struct err *err)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT(2048);
-	struct slice sent = t->message.bytes;
 
 	if (!found->there)
 		return trial_add(w, t->id, t->title, TRIAL_CHANGED,
 				 "the server said OK, but the message is not there", err);
 	if (buf_ok(&found->bytes, "a message read back", err) < 0)
 		return -1;
-	if (t->what_else)
-		describe_loss(&text, &t->message.spec, &found->row);
-	else if (!slice_eq(sent, buf_slice(&found->bytes)))
-		describe_change(&text, sent, buf_slice(&found->bytes));
+	if (t->what == LOOK_DATE)
+		describe_date(&text, &t->message.spec, &found->row);
+	else if (t->what == LOOK_MARKS)
+		describe_marks(&text, &t->message.spec, &found->row);
+	else
+		describe_octets(w, t, &text, buf_slice(&found->bytes));
+	w->looked = true;
 	if (text.len == 0)
 		return trial_add(w, t->id, t->title, TRIAL_GOOD, NULL, err);
 	if (!buf_cstr(&text))
@@ -231,12 +321,12 @@ static int try_mail(struct probe_work *w, const struct mail_trial *t, bool *take
 
 	if (stop_check(err) < 0 ||
 	    session_status(w->session, w->scratch.wire_name, &before, err) < 0 ||
-	    probe_append(w->session, w->scratch.wire_name, &t->message, 1, &r, err) < 0)
+	    probe_append(w, &t->message, 1, &r, err) < 0)
 		return -1;
 	*taken = r.ok;
 	if (!r.ok) {
 		w->result->full |= r.refusal == REFUSAL_QUOTA;
-		return trial_add(w, t->id, t->title, TRIAL_REFUSED, r.text, err);
+		return trial_refused(w, t->id, t->title, &r, err);
 	}
 	result = read_back(w, before.uidnext, &a, &found, err);
 	if (result == 0)
@@ -250,9 +340,11 @@ static int try_mail(struct probe_work *w, const struct mail_trial *t, bool *take
 static int try_plain(struct probe_work *w, struct err *err)
 {
 	CLEANUP(buf_release) struct buf mail = BUF_INIT(MESSAGE_MAX);
-	struct mail_trial t = {
-		"append", "uploading a message", { .spec = { .internaldate = PROBE_DATE } }, NULL
-	};
+	struct mail_trial t = { "append",
+				"uploading a message",
+				{ .spec = { .internaldate = PROBE_DATE } },
+				LOOK_OCTETS,
+				{ 0 } };
 
 	probe_compose(w, &mail, SLICE_LIT("Subject: mailhoist probe\r\n"),
 		      SLICE_LIT("This message comes and goes.\r\n"));
@@ -269,24 +361,29 @@ static int try_marks(struct probe_work *w, struct err *err)
 		{ "date",
 		  "the date of arrival",
 		  { .spec = { .internaldate = PROBE_DATE } },
-		  "date" },
+		  LOOK_DATE,
+		  { 0 } },
 		{ "date-old",
 		  "a date of 1970",
 		  { .spec = { .internaldate = INTERNALDATE_MIN } },
-		  "date" },
+		  LOOK_DATE,
+		  { 0 } },
 		{ "flags",
 		  "flags",
 		  { .spec = { .internaldate = PROBE_DATE,
 			      .flags = FLAG_SEEN | FLAG_ANSWERED | FLAG_FLAGGED | FLAG_DRAFT } },
-		  "flags" },
+		  LOOK_MARKS,
+		  { 0 } },
 		{ "keywords",
 		  "keywords that mail programs know",
 		  { .spec = { .internaldate = PROBE_DATE, .keywords = known, .n_keywords = 3 } },
-		  "keywords" },
+		  LOOK_MARKS,
+		  { 0 } },
 		{ "keywords-own",
 		  "keywords of one's own",
 		  { .spec = { .internaldate = PROBE_DATE, .keywords = own, .n_keywords = 1 } },
-		  "keywords" },
+		  LOOK_MARKS,
+		  { 0 } },
 	};
 
 	for (size_t i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
@@ -342,7 +439,8 @@ static int try_octets(struct probe_work *w, const struct octets_trial *o, struct
 	struct mail_trial t = { o->id,
 				o->title,
 				{ .spec = { .internaldate = PROBE_DATE, .literal8 = o->literal8 } },
-				NULL };
+				LOOK_OCTETS,
+				o->fields };
 	bool taken;
 
 	if (o->literal8 && !(session_capabilities(w->session) & CAP_BINARY))
@@ -364,7 +462,8 @@ static int try_long_line(struct probe_work *w, bool in_header, struct err *err)
 				in_header ? "a header line of 12,000 octets"
 					  : "a line of 12,000 octets",
 				{ .spec = { .internaldate = PROBE_DATE } },
-				NULL };
+				LOOK_OCTETS,
+				{ 0 } };
 	bool taken;
 
 	if (in_header)
@@ -377,6 +476,8 @@ static int try_long_line(struct probe_work *w, bool in_header, struct err *err)
 	if (buf_ok(&mail, "a message", err) < 0)
 		return -1;
 	t.message.bytes = buf_slice(&mail);
+	if (in_header)
+		t.fields = buf_slice(&line);
 	return try_mail(w, &t, &taken, err);
 }
 

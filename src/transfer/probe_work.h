@@ -17,6 +17,8 @@ struct probe_work {
 	struct listed_folder scratch; /* wire_name NULL: not made yet */
 	unsigned lines_lost;	      /* by trials */
 	unsigned messages;	      /* made so far: each has a Message-ID of its own */
+	bool looked;		      /* at the first message that came back */
+	bool rewrites;		      /* it had other header fields, though nothing was odd */
 };
 
 /* Each makes its trials: 0, or -1 when the line is lost or a signal came. */
@@ -38,10 +40,14 @@ struct probe_message {
 	struct append_spec spec; /* size and synchronising are filled in */
 	struct slice bytes;
 };
-/* APPEND of `n` messages into `wire_name`, each waiting for its "+": 1 *out is the answer, its text
- * good until the session's next call; -1 the line is lost. */
-int probe_append(struct session *s, const char *wire_name, const struct probe_message *messages,
-		 size_t n, struct append_result *out, struct err *err);
+/* APPEND of `n` messages into the scratch folder, each waiting for its "+", and the whole again
+ * when the server puts us off: 1 *out is the answer, its text good until the session's next call;
+ * -1 the line is lost. */
+int probe_append(struct probe_work *w, const struct probe_message *messages, size_t n,
+		 struct append_result *out, struct err *err);
+/* Write down that it was refused, or, when the server keeps putting us off, that nobody knows. */
+int trial_refused(struct probe_work *w, const char *id, const char *title,
+		  const struct append_result *r, struct err *err);
 /* Wait for the next answer. */
 int probe_reap(struct session *s, struct append_result *out, struct err *err);
 

@@ -143,6 +143,34 @@ class Probing(Check):
             self.assertEqual(trials[name]["verdict"], "good", trials[name])
         self.assertNotIn("nul-literal8", trials, "there is no BINARY")
 
+    def test_a_server_that_dates_mail_itself(self):
+        """That says nothing of its flags."""
+        class Dating(Account):
+            def store(self, folder, data, flags, date):
+                return folder.add(data, flags, "22-Nov-2020 18:00:00 +0000")
+
+        with Dating() as server:
+            trials = self.trials(server)
+            text = self.check(server, "--probe").out
+        self.assertEqual({name for name, trial in trials.items() if trial["verdict"] != "good"},
+                         {"date", "date-old"})
+        self.assertIn("messages will not keep their dates of arrival", text)
+        self.assertNotIn("tags of messages", text)
+
+    def test_put_off_for_good(self):
+        """What was not looked at is neither good nor refused."""
+        class Busy(Account):
+            count = 0
+
+            def check_append(self, line, folder, size, flags, plain):
+                self.count += 1
+                if self.count > 3:
+                    raise Refuse("Request is throttled. Suggested Backoff Time: 10 milliseconds")
+
+        with Busy() as server:
+            trials = self.trials(server)
+        self.assertEqual((trials["append"]["verdict"], trials["long-line"]["verdict"]), ("good", "unknown"))
+
     def test_says_what_it_does(self):
         with Account() as server:
             self.assertIn("trying messages", self.check(server, "--probe").err)

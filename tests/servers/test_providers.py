@@ -60,6 +60,24 @@ class Providers(rig.ProgramTest):
             self.assertNotIn("folder-blind", result.out)
             self.assertLessEqual({"LIST", "STATUS", "EXAMINE", "CREATE", "UID FETCH"}, server.told)
 
+    def test_a_probe_tells_rewriting_from_damage(self):
+        """All that comes back has other header fields; and it is put off in the midst of it."""
+        class Moody(providers.Exchange):
+            throttle_after = 12
+
+        with Moody() as server:
+            found = json.loads(self.hoist("check", "--to", server.url(), "--state", self.state, "--probe",
+                                          "--format", "json", password="x").out)
+            self.assertTrue(server.throttled)
+        trials = {trial["trial"]: trial for trial in found["trials"]}
+        self.assertEqual(trials["append"]["text"], "header fields are rewritten, the body is the same")
+        for name in ("header-utf8", "header-8bit", "body-8bit", "nul", "controls", "header-missing",
+                     "header-invalid"):
+            self.assertEqual(trials[name]["verdict"], "good", trials[name])
+        for name in "long-line", "long-header":
+            self.assertEqual(trials[name]["text"], "Command Argument Error. 11")
+        self.assertFalse([advice for advice in found["advice"] if "damage" in advice or "NUL" in advice])
+
     def test_put_off_for_good(self):
         """Patience has an end, and the run can go on later."""
         class Closed(providers.Gmail):
