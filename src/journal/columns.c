@@ -73,6 +73,17 @@ const char *reason_text(const char *code)
 				   " it arrived" },
 		{ REASON_TOO_BIG, "is larger than the server accepts" },
 		{ REASON_MISSING, "is not on the server" },
+		/* what the server says to an upload (transfer/lane_refuse.c) */
+		{ "content", "the server does not take it as it is" },
+		{ "syntax", "the server takes it for an error in the protocol" },
+		{ "flags", "the server does not take its flags" },
+		{ "permission", "the server does not permit it" },
+		{ "no-folder", "its folder is not there, and cannot be made" },
+		{ "refused", "the server does not take it" },
+		{ "server", "the server fails when it is to store it" },
+		{ "connection-lost", "the server ends the connection when it is sent" },
+		{ "empty", "is empty" },
+		{ "message-id", "the server keeps one message of each Message-ID" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

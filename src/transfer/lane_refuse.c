@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "transfer/mended.h"
 
 #define SERVER_TRIES	     3	/* "internal error" for the same batch */
 #define REFUSED_IN_A_ROW_MAX 25 /* then it is not the messages */
@@ -45,6 +46,25 @@ static struct upload *only_message(const struct batch *b)
 
 /* ---- one message ---- */
 
+/* What has not been allowed and could be tried. That there is a header to be mended shows only when
+ * trying: the server's words have to say so. */
+static int tell_repair(struct lane *l, const struct upload *u, const char *text, struct err *err)
+{
+	CLEANUP(buf_release) struct buf hint = BUF_INIT(256);
+	uint32_t steps = mended_possible(u->repairs) & ~l->limits.repair;
+
+	if (slice_ifind(slice_str(text), SLICE_LIT("header")) < 0)
+		steps &= ~(uint32_t)MEND_HEADER_BLOCK;
+	if (!(session_capabilities(l->t->session) & CAP_BINARY))
+		steps &= ~(uint32_t)MEND_BINARY;
+	if (steps == 0)
+		return 0;
+	buf_adds(&hint, "refused as it is, it may be taken with --repair: ");
+	mend_add_names(&hint, steps);
+	return transfer_notice(l->t, 0, "repairable", 1, l->target.name,
+			       buf_cstr(&hint) ? hint.ptr : "--repair may help", err);
+}
+
 int lane_refuse_message(struct lane *l, const struct upload *u, const char *code, const char *text,
 			struct err *err)
 {
@@ -59,6 +79,9 @@ int lane_refuse_message(struct lane *l, const struct upload *u, const char *code
 	if (books_begin(l->books, err) < 0)
 		return -1;
 	if (journal_mark_refused(l->t->journal, u->id, code, text ? text : "", err) < 0)
+		return -1;
+	if ((strcmp(code, "content") == 0 || strcmp(code, "syntax") == 0) &&
+	    tell_repair(l, u, text, err) < 0)
 		return -1;
 	return kept ? journal_mark_kept(l->t->journal, u->id, err) : 0;
 }

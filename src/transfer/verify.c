@@ -21,6 +21,7 @@
 #define PAGE_ARENA_MAX	   (16u << 20)
 #define FIND_ARENA_MAX	   (1u << 20)
 #define FINDING_MAX	   300
+#define TOLD_MAX	   20 /* findings of a folder; the report has them all */
 #define CHECKED_PER_COMMIT 4000
 
 enum verdict {
@@ -42,6 +43,7 @@ struct checked {
 	bool whole;	 /* header and body are ours to answer for; false: the body alone */
 	bool asked;	 /* in the FETCH at work */
 	bool body_only;	 /* the header has been seen to differ */
+	bool date;	 /* its date differs */
 	uint32_t mended; /* enum mend: in which form it is compared */
 	char finding[FINDING_MAX];
 };
@@ -59,7 +61,8 @@ struct verifying {
 	bool one_by_one; /* one message of the page cannot be fetched */
 	bool whole;	 /* what the FETCH at work asks for */
 	uint64_t in_commit, done;
-	uint64_t keywords_missing, rewritten, had_already, dressed; /* in the folder */
+	uint64_t keywords_missing, rewritten, had_already, dressed, dates; /* in the folder */
+	uint64_t findings; /* in the folder, told or not */
 };
 
 static void verifying_release(struct verifying *v)
@@ -112,6 +115,7 @@ static void check_attributes(struct verifying *v, struct checked *c, const struc
 		const char *s = row->internaldate == TIME_NONE ? NULL : buf_cstr(&text);
 
 		finding(c, CHECK_DIFFERS, "%s", s ? s : "the server gives no date");
+		c->date = true;
 	} else if ((row->flags & FLAG_ALL) != u->flags.system) {
 		finding(c, CHECK_DIFFERS, "flags are %#x, should be %#x", row->flags & FLAG_ALL,
 			u->flags.system);
@@ -509,12 +513,14 @@ static int write_one(struct verifying *v, const struct checked *c, struct err *e
 				       err);
 	default:
 		tally->differs++;
+		v->dates += c->date;
 		if (void_match(v, c, err) < 0)
 			return -1;
 		break;
 	}
-	progress_note(v->t->progress, "'%s', UID %" PRIu32 ": %s", v->folder.name, c->u->uid,
-		      c->finding);
+	if (++v->findings <= TOLD_MAX)
+		progress_note(v->t->progress, "'%s', UID %" PRIu32 ": %s", v->folder.name,
+			      c->u->uid, c->finding);
 	return v->present ? journal_line_differs(j, c->u->line, c->finding, err)
 			  : journal_mark_differs(j, c->u->id, c->finding, err);
 }
@@ -595,6 +601,15 @@ static int note_folder(struct verifying *v, uint64_t *count, const char *kind, c
 
 static int note_changes(struct verifying *v, struct err *err)
 {
+	if (v->findings > TOLD_MAX)
+		progress_note(v->t->progress, "'%s': %" PRIu64 " more like these, see the report",
+			      v->folder.name, v->findings - TOLD_MAX);
+	v->findings = 0;
+	if (note_folder(v, &v->dates, "dates",
+			"the server has not kept the dates of arrival it was given: mail programs "
+			"that sort by these show other days",
+			err) < 0)
+		return -1;
 	if (note_folder(v, &v->keywords_missing, "keywords-missing",
 			"the server did not keep all keywords", err) < 0)
 		return -1;

@@ -86,7 +86,11 @@ class Steps(Repair):
         with Strict() as server:
             result = self.go(server, status=rig.REFUSED)
             self.assertOnce(server)
-        self.assertNotIn("repair", result.out)
+            self.assertNotIn("uploaded with a repair", result.out)
+            self.assertIn("the server does not take it as it is", result.out)
+            self.assertIn("INBOX: refused as it is, it may be taken with --repair: nul\n", result.out)
+            result = self.go(server, "--repair", "binary", "--format", "json", status=rig.REFUSED)
+            self.assertEqual([n["text"][-5:] for n in json.loads(result.out)["notices"]], [": nul"])
 
     def test_each_goes_up_once_on_any_machine(self):
         cases = [

@@ -63,6 +63,20 @@ class Verify(rig.ProgramTest):
             self.command("run", server)
             self.assertIn(mail(1), server.bodies("INBOX"), "what differs is no reason to leave it out")
 
+    def test_a_server_that_dates_mail_itself(self):
+        """Told once for the folder, and not 30 times over on the terminal."""
+        class Dating(MemServer):
+            def store(self, folder, data, flags, date):
+                return folder.add(data, flags, "22-Nov-2020 18:00:00 +0000")
+
+        with Dating() as server:
+            self.write(*(mail(number) for number in range(30)))
+            result = self.command("run", server, status=rig.DIFFERS)
+        self.assertRegex(result.out, r"INBOX: the server has not kept the dates of arrival .* \(30\)\n")
+        self.assertEqual(result.out.count("date is 2020-11-22T18:00:00Z, should be 2004-03-01"), 30)
+        self.assertEqual(result.err.count("date is 2020-11-22T18:00:00Z"), 20)
+        self.assertIn("'INBOX': 10 more like these, see the report", result.err)
+
     def test_beyond_the_sample(self):
         """The first 16 KiB are equal, and so is the size."""
         body = b"x" * 70 + b"\r\n"
