@@ -86,6 +86,7 @@ static int read_number(struct profile *p, struct slice key, struct slice value)
 		{ "window", NULL, &p->window },
 		{ "day", NULL, &p->octets_per_day },
 		{ "limit", NULL, &p->append_limit },
+		{ "line", NULL, &p->line_limit },
 	};
 	uint64_t n;
 

@@ -15,7 +15,7 @@ struct profile {
 	const char *name;  /* of the section: "gmail"; "" for a server that none is known of */
 	const char *title; /* for people */
 	unsigned connections, commands, noop_every;
-	uint64_t window, octets_per_day, append_limit; /* octets */
+	uint64_t window, octets_per_day, append_limit, line_limit; /* octets */
 	uint32_t batch, messages_per_minute;
 	bool no_keywords;
 	bool any_case;		/* folders whose names differ in case are one folder */

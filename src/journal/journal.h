@@ -530,6 +530,10 @@ struct balance {
 /* Of a whole run (store 0), or of one of its stores (quick once the run is finished). */
 int journal_balance(struct journal *j, int64_t run, int64_t store, struct balance *out,
 		    struct err *err);
+/* How many of the run's messages that are still to be uploaded have one of these notes (enum
+ * repair). Looks at all of them. */
+int journal_open_with(struct journal *j, int64_t run, uint32_t repairs, uint64_t *n,
+		      struct err *err);
 /* found == sum of all outcomes, and nothing open. */
 bool balance_adds_up(const struct balance *b);
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "base/text.h"
+#include "message/mend.h"
 #include "transfer/internal.h"
 
 #define DAY_SECONDS 86400
@@ -83,7 +84,10 @@ static int tell(struct transfer *t, const char *kind, uint64_t count, struct buf
 
 	if (!words)
 		return buf_ok(text, "forecast", err);
-	progress_note(t->progress, "%s", words);
+	if (count > 1)
+		progress_note(t->progress, "%s (%" PRIu64 ")", words, count);
+	else
+		progress_note(t->progress, "%s", words);
 	return transfer_notice(t, 0, kind, count, NULL, words, err);
 }
 
@@ -134,6 +138,36 @@ static int tell_time(struct transfer *t, const struct forecast *f, const struct 
 	return tell(t, "pace", 1, &text, err);
 }
 
+/* What the server is known to refuse or to damage, as long as nobody has allowed to mend it. */
+static int tell_trouble(struct transfer *t, struct err *err)
+{
+	const struct profile *p = session_profile(t->session);
+	const uint32_t allowed = t->options ? t->options->repair : 0;
+	CLEANUP(buf_release) struct buf text = BUF_INIT(512);
+	uint64_t n = 0;
+
+	if (p->line_limit > 0 && !(allowed & MEND_LONG_LINES)) {
+		if (journal_open_with(t->journal, t->run, NOTE_LONG_LINE, &n, err) < 0)
+			return -1;
+		buf_addf(&text,
+			 "messages with lines over 998 octets: %s refuses those with lines over "
+			 "%" PRIu64 " (--repair long-lines mends what it refuses)",
+			 p->title, p->line_limit);
+		if (n > 0 && tell(t, "long-lines", n, &text, err) < 0)
+			return -1;
+	}
+	if (!p->loses_8bit_header || (allowed & MEND_HEADER_8BIT))
+		return 0;
+	if (journal_open_with(t->journal, t->run, NOTE_8BIT_HEADER, &n, err) < 0)
+		return -1;
+	buf_reset(&text);
+	buf_addf(&text,
+		 "messages with 8-bit names or subjects, not encoded as mail wants it: %s "
+		 "replaces these octets (--repair header-8bit encodes them beforehand)",
+		 p->title);
+	return n > 0 ? tell(t, "8bit-header", n, &text, err) : 0;
+}
+
 int forecast(struct transfer *t, struct forecast *out, struct err *err)
 {
 	struct gate_limits none = { 0 }, limits;
@@ -155,5 +189,7 @@ int forecast(struct transfer *t, struct forecast *out, struct err *err)
 	limits = forecast_limits(user, session_profile(t->session));
 	forecast_fit(out, &quota);
 	forecast_time(out, &limits, today);
-	return tell_room(t, out, err) < 0 || tell_time(t, out, user, err) < 0 ? -1 : 0;
+	if (tell_room(t, out, err) < 0 || tell_time(t, out, user, err) < 0)
+		return -1;
+	return tell_trouble(t, err);
 }

@@ -1,6 +1,6 @@
 /*
- * What can be said beforehand of an upload: whether it fits into the account, and
- * how long the limits that are known will make it last.
+ * What can be said beforehand of an upload: whether it fits into the account, how
+ * long the limits that are known will make it last, and what the server will not bear.
  */
 #ifndef MAILHOIST_TRANSFER_FORECAST_H
 #define MAILHOIST_TRANSFER_FORECAST_H
@@ -17,8 +17,9 @@ struct forecast {
 	enum gate_reason by; /* the limit that makes it last so long */
 };
 
-/* Of the plan of t->run, over t->session. What does not fit, and what takes more than a minute,
- * becomes a notice ("quota", "pace") and a note of the progress. */
+/* Of the plan of t->run, over t->session. What does not fit, what takes more than a minute, and
+ * what the server is known to refuse or to damage becomes a notice ("quota", "pace", "long-lines",
+ * "8bit-header") and a note of the progress. */
 int forecast(struct transfer *t, struct forecast *out, struct err *err);
 
 /* The arithmetic alone. */

@@ -78,6 +78,20 @@ class Providers(rig.ProgramTest):
             self.assertEqual(trials[name]["text"], "Command Argument Error. 11")
         self.assertFalse([advice for advice in found["advice"] if "damage" in advice or "NUL" in advice])
 
+    def test_lines_that_exchange_refuses(self):
+        """The plan tells it, and so does the refusal; a repair is told by its name."""
+        self.add(())
+        self.store.add((), nasty_mail.head(7) + b"\n" + b"long " * 2200 + b"\n")
+        words = ("messages with lines over 998 octets: Outlook.com or Exchange refuses those with lines "
+                 "over 9900 (--repair long-lines mends what it refuses)")
+        with providers.Exchange() as server:
+            self.assertIn(words, self.run_to(server, command="plan").out)
+            result = self.run_to(server, status=rig.REFUSED)
+            self.assertIn(words, result.out)
+            self.assertIn("it may be taken with --repair: long-lines", result.out)
+            self.assertNotIn("long-lines mends", self.run_to(server, "--repair", "long-lines").out)
+            self.assertEqual(len(server.bodies("INBOX")), 2)
+
     def test_put_off_for_good(self):
         """Patience has an end, and the run can go on later."""
         class Closed(providers.Gmail):

@@ -54,6 +54,11 @@ class OnCyrus(rig.ServerTest):
         self.assertEqual(sorted(self.bodies()), sorted(expected))
         self.assertSecondRunsAreEmpty(4)
 
+    def test_the_plan_tells_what_cyrus_damages(self):
+        result = self.run_to_server("plan", self.source)
+        self.assertIn("messages with 8-bit names or subjects, not encoded as mail wants it: Cyrus replaces "
+                      "these octets", result.out)
+
     def test_taken_back(self):
         self.run_to_server("run", self.source, "--repair", "all")
         self.hoist("undo", "1", "--state", self.state, "--tls-ca", self.server.ca, "--to",
