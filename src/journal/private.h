@@ -67,6 +67,12 @@ int folder_read(sqlite3_stmt *st, struct arena *a, struct remote_folder *out, st
 /* The rows of a bound query, `max` at most. Their number, or -1. */
 int uploads_read(struct journal *j, sqlite3_stmt *st, size_t max, struct arena *a,
 		 struct upload *out, struct err *err);
+/* A query that has at most one row, of FOLDER_COLUMNS: 1, 0, -1. */
+int one_folder(struct journal *j, sqlite3_stmt *st, struct arena *a, struct remote_folder *out,
+	       struct err *err);
+/* How many of these ids follow each other by one: as a rule all of a batch, for the plan wrote them
+ * in the order in which they are sent. Those are marked by one statement. (inflight.c) */
+size_t ids_consecutive(const int64_t *ids, size_t n);
 
 /* A message of the server is known by one number: folder and UID (also in match/ and plan/, in
  * SQL). Rows of a folder thus lie together, in UID order. */
