@@ -27,13 +27,15 @@ _Static_assert(MATCH_JOURNAL == 5 && METHOD_APPEND == 0 && METHOD_COPY == 1 && M
 int journal_doubt_target_next(struct journal *j, int64_t after, struct arena *a,
 			      struct remote_folder *out, struct err *err)
 {
-	sqlite3_stmt *st =
-		db_stmt(&j->db,
-			"SELECT " FOLDER_COLUMNS " FROM folder f WHERE f.id = (SELECT folder"
-			" FROM upload INDEXED BY upload_inflight WHERE state = 1"
-			" AND folder > ? ORDER BY folder LIMIT 1)",
-			err);
+	sqlite3_stmt *st;
 
+	if (inflight_all_to_rows(j, err) < 0)
+		return -1;
+	st = db_stmt(&j->db,
+		     "SELECT " FOLDER_COLUMNS " FROM folder f WHERE f.id = (SELECT folder"
+		     " FROM upload INDEXED BY upload_inflight WHERE state = 1"
+		     " AND folder > ? ORDER BY folder LIMIT 1)",
+		     err);
 	if (!st)
 		return -1;
 	sqlite3_bind_int64(st, 1, after);

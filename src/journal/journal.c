@@ -125,8 +125,7 @@ static int open_writable(struct journal *j, const char *file, struct err *err)
 		return -1;
 	if (schema_prepare(&j->db, err) < 0 || db_exec(&j->db, settings, err) < 0)
 		return -1;
-	return db_int(&j->db, "SELECT coalesce(max(seq), 0) FROM upload WHERE state = 1",
-		      &j->last_seq, err);
+	return inflight_found(j, err);
 }
 
 static int open_journal(const char *state_dir, const char *account, bool readonly,

@@ -17,6 +17,7 @@
  *   line       one line of a run's plan: what shall happen to an item, and why
  *   upload     exactly-once state of one message in one folder, keyed by its content
  *              (folder, SHA-256, copy): survives moved sources and new runs
+ *   inflight   ranges of uploads that are being sent right now
  *   notice     what the user should know
  *
  * One process at a time: journal_open() takes a lock. Times are UTC seconds.
@@ -396,10 +397,14 @@ int journal_origins_left(struct journal *j, int64_t after, size_t max, struct ar
 			 struct upload *out, struct err *err);
 
 /* All n become inflight with increasing seq, in a transaction of its own, on disk on return. Rows
- * that are not UPLOAD_PLANNED are an error (ERR_INTERNAL). */
+ * that are not UPLOAD_PLANNED are an error (ERR_INTERNAL). Ids that follow each other cost one row
+ * all together: queues that are begun anew deliver them until they are marked otherwise. */
 int journal_mark_inflight(struct journal *j, const int64_t *uploads, size_t n, uint32_t uidvalidity,
 			  uint32_t base_uidnext, struct err *err);
-/* The same for several folders at once. */
+/* Those of n uploads that are still in flight may be there or not: nobody will hear of it any more.
+ * From now on no queue has them. (What a process leaves behind when it dies is so, too.) */
+int journal_mark_in_doubt(struct journal *j, const int64_t *uploads, size_t n, struct err *err);
+/* The same for several folders at once, and out of all queues at once. */
 struct inflight_group {
 	const int64_t *uploads;
 	size_t n;

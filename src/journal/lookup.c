@@ -111,7 +111,7 @@ int journal_doubts_begin(struct journal *j, int64_t folder, uint64_t *n, struct 
 		    "CREATE TEMP TABLE IF NOT EXISTS doubt_key (key BLOB PRIMARY KEY) WITHOUT"
 		    " ROWID; DELETE FROM doubt_key; DELETE FROM doubt_stays",
 		    err) < 0 ||
-	    journal_doubts_left(j, folder, n, err) < 0)
+	    inflight_all_to_rows(j, err) < 0 || journal_doubts_left(j, folder, n, err) < 0)
 		return -1;
 	if (*n == 0)
 		return 0;
@@ -168,7 +168,8 @@ int journal_doubts_refresh(struct journal *j, int64_t run, struct err *err)
 	sqlite3_stmt *st;
 	int64_t any;
 
-	if (db_int(&j->db,
+	if (inflight_all_to_rows(j, err) < 0 ||
+	    db_int(&j->db,
 		   "SELECT EXISTS (SELECT 1 FROM upload INDEXED BY upload_inflight WHERE state = 1)"
 		   " OR EXISTS (SELECT 1 FROM upload INDEXED BY upload_blind WHERE uid = 0"
 		   "  AND state IN (2, 3))",

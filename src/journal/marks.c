@@ -42,29 +42,62 @@ static int mark_all(struct journal *j, const int64_t *uploads, size_t n, const c
 
 /* Why it was uploaded although it seemed to be there is worth telling afterwards, too. */
 #define KEEP_REASON                                                                                \
-	"iif(reason IN ('" REASON_OTHER_BODY "', '" REASON_PERISHING "', '" REASON_UNFILED         \
-	"', '" REASON_LEFTOVER_GONE "', '" REASON_WHOLE "'), reason, '')"
+	"iif(reason = '', reason, iif(reason IN ('" REASON_OTHER_BODY "', '" REASON_PERISHING      \
+	"', '" REASON_UNFILED "', '" REASON_LEFTOVER_GONE "', '" REASON_WHOLE "'), reason, ''))"
 
 /* Outcome 2 (present) stays: the run found it stored by an earlier one. */
-static int tell_lines_stored(struct journal *j, int64_t first, int64_t last, struct err *err)
+#define LINE_STORED                                                                                \
+	"UPDATE line SET outcome = iif(action = 6, 3, 1), reason = " KEEP_REASON ", text = NULL,"
+
+/* The rows of a first attempt have the ids of their lines: two runs over two tables, no join. Says
+ * how many have; the others are left to store_again(). */
+static int store_first(struct journal *j, int64_t first, int64_t last, uint32_t uidvalidity,
+		       uint32_t first_uid, int64_t *n, struct err *err)
 {
-	return db_run_ids(&j->db,
-			  "UPDATE line SET outcome = iif(action = 6, 3, 1), reason = " KEEP_REASON
-			  ", text = NULL, remote = iif(u.uid > 0, (u.folder << 32) + u.uid, NULL)"
-			  " FROM upload u WHERE u.id BETWEEN ?1 AND ?2 AND line.id = u.line"
-			  " AND line.outcome <> 2",
-			  first, last, err);
+	static const char known[] = "UPDATE upload SET state = 2, uidvalidity = ?3,"
+				    " uid = ?4 + id WHERE id BETWEEN ?1 AND ?2 AND line = id";
+	static const char blind[] = "UPDATE upload SET state = 2, uidvalidity = ?3, uid = 0"
+				    " WHERE id BETWEEN ?1 AND ?2 AND line = id";
+	sqlite3_stmt *st = first_uid ? db_stmt(&j->db, known, err) : db_stmt(&j->db, blind, err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, first);
+	sqlite3_bind_int64(st, 2, last);
+	sqlite3_bind_int64(st, 3, uidvalidity);
+	if (first_uid)
+		sqlite3_bind_int64(st, 4, (int64_t)first_uid - first);
+	if (db_run(&j->db, st, err) < 0)
+		return -1;
+	*n = sqlite3_changes64(j->db.sqlite);
+	return 0;
 }
 
-static int mark_range_stored(struct journal *j, int64_t first, size_t n, uint32_t uidvalidity,
-			     uint32_t first_uid, struct err *err)
+static int tell_first(struct journal *j, int64_t first, int64_t last, uint32_t first_uid,
+		      struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   LINE_STORED " remote = (target << 32) + ?3 + id"
+					       " WHERE id BETWEEN ?1 AND ?2 AND outcome <> 2",
+				   err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, first);
+	sqlite3_bind_int64(st, 2, last);
+	if (first_uid)
+		sqlite3_bind_int64(st, 3, (int64_t)first_uid - first);
+	return db_run(&j->db, st, err);
+}
+
+static int store_again(struct journal *j, int64_t first, int64_t last, uint32_t uidvalidity,
+		       uint32_t first_uid, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(&j->db,
 				   "UPDATE upload SET state = 2, uidvalidity = ?3,"
 				   " uid = iif(?4 > 0, ?4 + (id - ?1), 0)"
-				   " WHERE id BETWEEN ?1 AND ?2",
+				   " WHERE id BETWEEN ?1 AND ?2 AND line <> id",
 				   err);
-	int64_t last = first + (int64_t)n - 1;
 
 	if (!st)
 		return -1;
@@ -72,7 +105,38 @@ static int mark_range_stored(struct journal *j, int64_t first, size_t n, uint32_
 	sqlite3_bind_int64(st, 2, last);
 	sqlite3_bind_int64(st, 3, uidvalidity);
 	sqlite3_bind_int64(st, 4, first_uid);
-	return db_run(&j->db, st, err) < 0 ? -1 : tell_lines_stored(j, first, last, err);
+	if (db_run(&j->db, st, err) < 0)
+		return -1;
+	return db_run_ids(&j->db,
+			  LINE_STORED " remote = iif(u.uid > 0, (u.folder << 32) + u.uid, NULL)"
+				      " FROM upload u WHERE u.id BETWEEN ?1 AND ?2"
+				      " AND line.id = u.line AND line.outcome <> 2",
+			  first, last, err);
+}
+
+/* In which UIDNEXT it was begun is worth a row's while only where the UID does not say as much: of
+ * one that is not known, and of a message that was there before. */
+static int leave_range(struct journal *j, int64_t first, int64_t last, uint32_t first_uid,
+		       struct err *err)
+{
+	uint32_t base;
+
+	if (inflight_base(j, first, last, &base, err) < 0)
+		return -1;
+	return first_uid < base ? inflight_to_rows(j, first, last, err)
+				: inflight_drop(j, first, last, err);
+}
+
+static int mark_range_stored(struct journal *j, int64_t first, size_t n, uint32_t uidvalidity,
+			     uint32_t first_uid, struct err *err)
+{
+	int64_t last = first + (int64_t)n - 1, n_first;
+
+	if (leave_range(j, first, last, first_uid, err) < 0 ||
+	    store_first(j, first, last, uidvalidity, first_uid, &n_first, err) < 0)
+		return -1;
+	return n_first == (int64_t)n ? tell_first(j, first, last, first_uid, err)
+				     : store_again(j, first, last, uidvalidity, first_uid, err);
 }
 
 int journal_mark_stored(struct journal *j, const int64_t *uploads, size_t n, uint32_t uidvalidity,
@@ -95,13 +159,6 @@ int journal_mark_stored(struct journal *j, const int64_t *uploads, size_t n, uin
 	return 0;
 }
 
-/* What was mended is tried as it is again; without its item it cannot be sent anyway. */
-static const char as_it_is[] =
-	"UPDATE upload SET mended = 0, (wire_len, nul_count, has_id, key, ident, fields) ="
-	" (SELECT wire_len, nul_count, has_id, key, ident, fields FROM item"
-	"  WHERE item.id = upload.item)"
-	" WHERE id = ?1 AND mended <> 0 AND item IN (SELECT id FROM item)";
-
 int journal_mark_mended(struct journal *j, const struct upload *u, struct err *err)
 {
 	sqlite3_stmt *st =
@@ -123,15 +180,41 @@ int journal_mark_mended(struct journal *j, const struct upload *u, struct err *e
 	return db_run(&j->db, st, err);
 }
 
+static int mark_range_planned(struct journal *j, int64_t first, int64_t last, struct err *err)
+{
+	static const char *const steps[] = {
+		/* What was mended is tried as it is again; without its item it cannot be sent
+		 * anyway. */
+		"UPDATE upload SET mended = 0, (wire_len, nul_count, has_id, key, ident, fields) ="
+		" (SELECT wire_len, nul_count, has_id, key, ident, fields FROM item"
+		"  WHERE item.id = upload.item)"
+		" WHERE id BETWEEN ?1 AND ?2 AND mended <> 0 AND item IN (SELECT id FROM item)",
+		"UPDATE upload SET state = 0, uid = 0 WHERE id BETWEEN ?1 AND ?2"
+		" AND (state <> 0 OR uid <> 0)",
+		"UPDATE line SET outcome = iif(action = 6, 8, 0), reason = " KEEP_REASON
+		", text = NULL FROM upload u WHERE u.id BETWEEN ?1 AND ?2 AND line.id = u.line",
+	};
+
+	if (inflight_drop(j, first, last, err) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (db_run_ids(&j->db, steps[i], first, last, err) < 0)
+			return -1;
+	return 0;
+}
+
 int journal_mark_planned(struct journal *j, const int64_t *uploads, size_t n, struct err *err)
 {
-	if (mark_all(j, uploads, n, as_it_is, NULL, err) < 0)
+	bool own;
+	int result = 0;
+
+	if (tx_begin(j, &own, err) < 0)
 		return -1;
-	return mark_all(j, uploads, n, "UPDATE upload SET state = 0, uid = 0 WHERE id = ?1",
-			"UPDATE line SET outcome = iif(action = 6, 8, 0), reason = " KEEP_REASON
-			", text = NULL"
-			" WHERE id = (SELECT line FROM upload WHERE id = ?1)",
-			err);
+	for (size_t i = 0, many; i < n && result == 0; i += many) {
+		many = ids_consecutive(uploads + i, n - i);
+		result = mark_range_planned(j, uploads[i], uploads[i] + (int64_t)many - 1, err);
+	}
+	return tx_end(j, own, result, err);
 }
 
 /* The run that takes it away: it may be a later one than the one that made the copy. */
@@ -165,9 +248,11 @@ int journal_origin_gone(struct journal *j, const int64_t *uploads, size_t n, str
 static int mark_lost(struct journal *j, int64_t upload, int state, const char *reason,
 		     const char *text, struct err *err)
 {
-	sqlite3_stmt *st =
-		db_stmt(&j->db, "UPDATE upload SET state = ?, kept = 0, uid = 0 WHERE id = ?", err);
+	sqlite3_stmt *st;
 
+	if (inflight_drop(j, upload, upload, err) < 0)
+		return -1;
+	st = db_stmt(&j->db, "UPDATE upload SET state = ?, kept = 0, uid = 0 WHERE id = ?", err);
 	if (!st)
 		return -1;
 	sqlite3_bind_int(st, 1, state);

@@ -27,7 +27,7 @@
 #include "message/keys.h"
 
 #define APPLICATION_ID 0x6d686a31 /* "mhj1" */
-#define SCHEMA_VERSION 10
+#define SCHEMA_VERSION 11
 
 static const char *const tables[] = {
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
@@ -194,6 +194,12 @@ static const char *const tables[] = {
 	/* stored, UID not known */
 	"CREATE INDEX upload_blind ON upload(folder, id) WHERE uid = 0 AND state IN (2, 3)",
 
+	/* Uploads that are being sent: ranges of ids, whose rows are planned still (inflight.c). */
+	"CREATE TABLE inflight ("
+	" first INTEGER PRIMARY KEY, last INTEGER NOT NULL,"
+	" seq INTEGER NOT NULL," /* of the first */
+	" uidvalidity INTEGER NOT NULL, base_uidnext INTEGER NOT NULL)",
+
 	"CREATE TABLE traffic (hour INTEGER PRIMARY KEY, octets INTEGER NOT NULL)",
 
 	/* What a run changes in the flags of messages that are on the server; undo turns it round.
@@ -255,9 +261,9 @@ static int create(struct db *db, struct err *err)
 	sqlite3_bind_int(st, 1, MATCH_RULES_VERSION);
 	if (db_run(db, st, err) < 0)
 		return -1;
-	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 10,
+	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 11,
 		       "as in the text below");
-	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=10;", err);
+	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=11;", err);
 }
 
 static int foreign(const struct db *db, const char *what, struct err *err)

@@ -281,6 +281,15 @@ static int give_back(struct lane *l, const struct batch *b, struct err *err)
 	return journal_mark_planned(l->t->journal, ids, b->n, err);
 }
 
+/* Its answer will not come any more. */
+static int give_up(struct lane *l, const struct batch *b, struct err *err)
+{
+	int64_t ids[BATCH_MESSAGES_MAX];
+
+	batch_ids(b, ids);
+	return journal_mark_in_doubt(l->t->journal, ids, b->n, err);
+}
+
 int lane_settle(struct lane *l, struct err *err)
 {
 	if (l->writing && l->writing->ticket == 0) {
@@ -289,12 +298,16 @@ int lane_settle(struct lane *l, struct err *err)
 	}
 	while (l->ailing.first)
 		lane_requeue(l, list_take_first(&l->ailing));
-	if (l->queue.n > 0 && books_begin(l->books, err) < 0)
+	if ((l->queue.n > 0 || l->sent.n > 0 || l->writing) && books_begin(l->books, err) < 0)
 		return -1;
-	for (const struct batch *b = l->queue.first; b; b = b->next) {
+	for (const struct batch *b = l->queue.first; b; b = b->next)
 		if (give_back(l, b, err) < 0)
 			return -1;
-	}
+	for (const struct batch *b = l->sent.first; b; b = b->next)
+		if (give_up(l, b, err) < 0)
+			return -1;
+	if (l->writing && give_up(l, l->writing, err) < 0)
+		return -1;
 	list_release(&l->queue);
 	return books_commit(l->books, err);
 }
