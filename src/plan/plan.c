@@ -190,7 +190,7 @@ _Static_assert(ROLE_INBOX == 1 && ROLE_ALL == 9, "as in UNFILED");
 
 /* Proven to be there, but only where it does not stay. */
 #define PERISHES                                                                                   \
-	"(w.remote IS NULL AND EXISTS (SELECT 1 FROM candidate c CROSS JOIN remote r"              \
+	"(:any AND w.remote IS NULL AND EXISTS (SELECT 1 FROM candidate c CROSS JOIN remote r"     \
 	" ON r.id = c.remote CROSS JOIN folder f ON f.id = c.remote >> 32 AND f.listed = 1"        \
 	" AND f.indexed = 1 WHERE c.sha256 = i.sha256 AND c.verdict = 1"                           \
 	" AND NOT " MATCH_STANDS("c.remote", "r.flags", "x.target") "))"
@@ -236,9 +236,9 @@ _Static_assert(ROLE_INBOX == 1 && ROLE_ALL == 9, "as in UNFILED");
 
 #define REASON                                                                                     \
 	"CASE d.action WHEN 1 THEN CASE WHEN d.stored IS NOT 1"                                    \
-	"  THEN '" REASON_PRESENT "' WHEN NOT d.listed OR (d.known AND d.uid > 0"                  \
-	"   AND NOT EXISTS (SELECT 1 FROM remote r"                                                \
-	"    WHERE r.id = (d.target << 32) + d.uid)) THEN '" REASON_STORED_GONE                    \
+	" THEN '" REASON_PRESENT "' WHEN NOT d.listed OR (d.known AND d.uid > 0"                   \
+	" AND NOT EXISTS (SELECT 1 FROM remote r"                                                  \
+	" WHERE r.id = (d.target << 32) + d.uid)) THEN '" REASON_STORED_GONE                       \
 	"' ELSE '" REASON_STORED "' END"                                                           \
 	" WHEN 2 THEN iif(:unfiled AND d.unfiled, '" REASON_UNFILED "', '" REASON_ELSEWHERE "')"   \
 	" WHEN 3 THEN '" REASON_DUPLICATE "' WHEN 6 THEN iif(d.partial, '" REASON_WHOLE            \
@@ -247,12 +247,12 @@ _Static_assert(ROLE_INBOX == 1 && ROLE_ALL == 9, "as in UNFILED");
 	"', '" REASON_NOT_IN_PLAN "'))"                                                            \
 	" WHEN 5 THEN iif(d.unreadable, '" REASON_UNREADABLE "', '" REASON_UNDECIDED "')"          \
 	" ELSE CASE WHEN " IN_DOUBT " THEN '" REASON_IN_DOUBT "'"                                  \
-	"  WHEN :verify THEN iif(d.perishes, '" REASON_PERISHING "', '" REASON_MISSING "')"        \
-	"  WHEN " TOO_BIG " THEN '" REASON_TOO_BIG "'"                                             \
-	"  WHEN EXISTS (SELECT 1 FROM item o CROSS JOIN candidate c ON c.sha256 = o.sha256"        \
-	"   AND c.verdict = 2 CROSS JOIN remote r ON r.id = c.remote AND r.key = o.key"            \
-	"   WHERE o.id = d.item AND o.has_id) AND NOT d.perishes THEN '" REASON_OTHER_BODY "'"     \
-	"  WHEN d.perishes THEN '" REASON_PERISHING "' ELSE '' END END"
+	" WHEN :verify THEN iif(d.perishes, '" REASON_PERISHING "', '" REASON_MISSING "')"         \
+	" WHEN " TOO_BIG " THEN '" REASON_TOO_BIG "'"                                              \
+	" WHEN :any AND EXISTS (SELECT 1 FROM item o CROSS JOIN candidate c ON c.sha256 ="         \
+	" o.sha256 AND c.verdict = 2 CROSS JOIN remote r ON r.id = c.remote AND r.key = o.key"     \
+	" WHERE o.id = d.item AND o.has_id) AND NOT d.perishes THEN '" REASON_OTHER_BODY "'"       \
+	" WHEN d.perishes THEN '" REASON_PERISHING "' ELSE '' END END"
 
 #define WRITE_LINES                                                                                \
 	"INSERT INTO line(run, item, store, target, copy, action, level, outcome, size,"           \
@@ -298,10 +298,13 @@ static int write_lines(struct planning *p, struct err *err)
 {
 	sqlite3_stmt *st = lines_statement(p, err);
 	struct match_options includes = plan_match_options(p->options, p->kind);
+	int64_t any;
 
-	if (!st)
+	/* where there is none, they need not be sought for every message */
+	if (!st || db_int(p->db, "SELECT EXISTS (SELECT 1 FROM candidate)", &any, err) < 0)
 		return -1;
 	match_bind_includes(st, &includes);
+	plan_bind(st, ":any", any);
 	plan_bind(st, ":run", p->run);
 	plan_bind(st, ":keep", p->options->keep_duplicates);
 	plan_bind(st, ":into", p->options->duplicate_into_folders);
@@ -449,7 +452,9 @@ static int tell_dresses(struct planning *p, struct err *err)
 		"SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM line l"
 		" CROSS JOIN item i ON i.id = l.item"
 		" WHERE l.id BETWEEN ? AND ? AND l.action = 0 AND l.copy = 0"
-		" GROUP BY l.target, i.wire_len - i.header_len, i.essence HAVING count(*) > 1)",
+		/* target and length in one number: by numbers rows are sorted in half the time */
+		" GROUP BY (l.target << 40) + i.wire_len - i.header_len, i.essence"
+		" HAVING count(*) > 1)",
 		err);
 	struct run_notice n = { "maybe-same", 0, NULL,
 				"messages have the headers and the length of another one that goes"
