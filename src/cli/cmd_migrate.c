@@ -304,6 +304,19 @@ static int print_report(struct migration *m, struct err *err)
 	return report_text(t->journal, t->run, &options, err);
 }
 
+/* A report that is read later must not leave it open why there is more to do. */
+static int note_end(struct transfer *t, const struct err *failed, struct err *err)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT(ERR_TEXT_MAX + 64);
+	struct run_notice n = { .kind = "ended", .count = 1 };
+
+	buf_addf(&text, "ended before everything was done: %s", failed->text);
+	n.text = buf_cstr(&text);
+	if (!n.text)
+		return buf_ok(&text, "a notice", err);
+	return journal_notice_add(t->journal, t->run, 0, &n, err);
+}
+
 /* Close the run in the journal and report it; `failed` is the error that ended it, or NULL. */
 static int end_run(struct migration *m, const struct err *failed, struct err *err)
 {
@@ -313,6 +326,8 @@ static int end_run(struct migration *m, const struct err *failed, struct err *er
 	int status;
 
 	journal_rollback(t->journal); /* of a step that failed in mid-transaction */
+	if (failed && note_end(t, failed, err) != 0)
+		return -1;
 	if (journal_balance(t->journal, t->run, 0, &b, err) != 0 ||
 	    journal_notices_grave(t->journal, t->run, &grave, err) != 0)
 		return -1;

@@ -38,6 +38,8 @@ class Pace(rig.ServerTest):
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
         self.assertEqual(process.returncode, 143)
+        report = self.hoist("report", "--state", self.state).out
+        self.assertIn("ended before everything was done: stopped by a signal", report)
         return calendar.timegm(time.strptime(until[1], "%Y-%m-%dT%H:%M:%SZ")) - time.time()
 
     def test_octets_a_second(self):
