@@ -1,35 +1,63 @@
 /*
  * What folders.c does for one folder, for many at once (several.c): on a long line a
  * round trip for each folder is most of what a run waits for.
+ *
+ * LIST is said behind CREATE, and STATUS behind both, before any of them is answered. A
+ * server that sees that one affects the other has to work in the order given (RFC 3501
+ * 5.5), and the answers decide: a folder that is not listed, or has no status, is for
+ * who asks about one at a time.
  */
 #include "imap/session_impl.h"
 
-/* ---- STATUS ---- */
-
-struct asking {
+struct preparing {
 	struct session *s;
-	const char *const *names;
-	struct folder_status *out;
+	const struct new_folder *folders;
+	size_t n;
+	const size_t *missing; /* of the folders: to be made */
+	size_t n_missing;
+	struct arena *a;
+	struct listed_folder *made;
+	struct folder_status *status;
 };
 
-static enum verb say_status(void *context, size_t i, struct args *args)
+/* All CREATEs, then all LISTs, then all STATUSes: a folder is made before those below it. */
+static enum verb say(void *context, size_t i, struct args *args)
 {
-	struct asking *a = context;
+	struct preparing *p = context;
+	const struct new_folder *f;
 
-	status_args(a->s, a->names[i], args);
-	return VERB_STATUS;
+	if (i >= 2 * p->n_missing) {
+		status_args(p->s, p->folders[i - 2 * p->n_missing].wire_name, args);
+		return VERB_STATUS;
+	}
+	f = &p->folders[p->missing[i % p->n_missing]];
+	if (i >= p->n_missing) {
+		list_args(p->s, slice_str(f->wire_name), args);
+		return VERB_LIST;
+	}
+	create_args(p->s, f->wire_name, f->role, args);
+	return VERB_CREATE;
 }
 
-static bool take_status(struct asking *a, size_t from, size_t n, const struct response *r,
-			bool exactly)
+static void take_list(struct preparing *p, const struct response *r)
+{
+	for (size_t i = 0; i < p->n_missing; i++) {
+		size_t at = p->missing[i];
+
+		if (!p->made[at].wire_name)
+			list_read(p->s, r, p->folders[at].wire_name, p->a, &p->made[at]);
+	}
+}
+
+static bool take_status(struct preparing *p, const struct response *r, bool exactly)
 {
 	struct folder_status status;
 	bool taken = false;
 
-	for (size_t i = from; i < from + n; i++) {
-		if (!status_read(a->s, r, a->names[i], exactly, &status))
+	for (size_t i = 0; i < p->n; i++) {
+		if (!status_read(p->s, r, p->folders[i].wire_name, exactly, &status))
 			continue;
-		a->out[i] = status;
+		p->status[i] = status;
 		taken = true;
 	}
 	return taken;
@@ -37,80 +65,43 @@ static bool take_status(struct asking *a, size_t from, size_t n, const struct re
 
 /* "Case" and "CASE" may both be among them: a server that spells a name its own way is believed
  * only where no folder is called exactly so. */
-static void told_status(void *context, size_t from, size_t n, const struct response *r)
+static void told(void *context, size_t from, size_t n, const struct response *r)
 {
-	struct asking *a = context;
+	struct preparing *p = context;
 
-	if (!take_status(a, from, n, r, true))
-		take_status(a, from, n, r, false);
+	(void)from;
+	(void)n;
+	if (response_is(r, "LIST"))
+		take_list(p, r);
+	else if (response_is(r, "STATUS") && !take_status(p, r, true))
+		take_status(p, r, false);
 }
 
-static void ended_status(void *context, size_t i, const struct response *r)
+/* What became of CREATE the list tells, whatever the words are. */
+static void ended(void *context, size_t i, const struct response *r)
 {
-	struct asking *a = context;
+	struct preparing *p = context;
 
-	if (r->status != STATUS_OK)
-		a->out[i] = (struct folder_status){ 0 };
+	if (i >= 2 * p->n_missing && r->status != STATUS_OK)
+		p->status[i - 2 * p->n_missing] = (struct folder_status){ 0 };
 }
 
-int session_status_many(struct session *s, const char *const *wire_names, size_t n,
-			struct folder_status *out, struct err *err)
+int session_prepare_many(struct session *s, const struct new_folder *folders, size_t n,
+			 struct arena *a, struct listed_folder *made, struct folder_status *status,
+			 struct err *err)
 {
-	struct asking a = { s, wire_names, out };
-	const struct several v = { n, say_status, told_status, ended_status, &a };
+	size_t *missing = arena_alloc(a, (n + 1) * sizeof(*missing));
+	struct preparing p = { s, folders, n, missing, 0, a, made, status };
 
-	for (size_t i = 0; i < n; i++)
-		out[i] = (struct folder_status){ 0 };
+	if (!missing)
+		return err_nomem(err);
+	for (size_t i = 0; i < n; i++) {
+		made[i] = (struct listed_folder){ 0 };
+		status[i] = (struct folder_status){ 0 };
+		if (!folders[i].exists)
+			missing[p.n_missing++] = i;
+	}
+	const struct several v = { 2 * p.n_missing + n, say, told, ended, &p };
+
 	return commands_run(s, &v, err);
-}
-
-/* ---- CREATE, then LIST ---- */
-
-struct creating {
-	struct session *s;
-	const struct new_folder *folders;
-	size_t n;
-	struct arena *a;
-	struct listed_folder *out;
-};
-
-static enum verb say_create(void *context, size_t i, struct args *args)
-{
-	struct creating *c = context;
-
-	create_args(c->s, c->folders[i].wire_name, c->folders[i].role, args);
-	return VERB_CREATE;
-}
-
-static enum verb say_list(void *context, size_t i, struct args *args)
-{
-	struct creating *c = context;
-
-	list_args(c->s, slice_str(c->folders[i].wire_name), args);
-	return VERB_LIST;
-}
-
-static void told_list(void *context, size_t from, size_t n, const struct response *r)
-{
-	struct creating *c = context;
-
-	for (size_t i = from; i < from + n; i++)
-		if (!c->out[i].wire_name)
-			list_read(c->s, r, c->folders[i].wire_name, c->a, &c->out[i]);
-}
-
-int session_create_many(struct session *s, const struct new_folder *folders, size_t n,
-			struct arena *a, struct listed_folder *out, struct err *err)
-{
-	struct creating c = { s, folders, n, a, out };
-	/* What is listed tells, whatever the words are. The LISTs wait for the CREATEs: commands
-	 * that one affects must not be sent together (RFC 3501 5.5). */
-	const struct several create = { n, say_create, NULL, NULL, &c };
-	const struct several list = { n, say_list, told_list, NULL, &c };
-
-	for (size_t i = 0; i < n; i++)
-		out[i] = (struct listed_folder){ 0 };
-	if (n == 0)
-		return 0;
-	return commands_run(s, &create, err) < 0 ? -1 : commands_run(s, &list, err);
 }

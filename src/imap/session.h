@@ -224,19 +224,19 @@ int session_create(struct session *s, const char *wire_name, enum role role, str
 #define SCRATCH_MARK "mailhoist-probe-"
 int session_delete_scratch(struct session *s, const char *wire_name, struct err *err);
 
-/* STATUS of many folders in as few round trips as the provider bears. out[i].uidvalidity is 0 where
- * the server refused, or told no sense. */
-int session_status_many(struct session *s, const char *const *wire_names, size_t n,
-			struct folder_status *out, struct err *err);
-
-/* Many at once. What the server lists under exactly these names afterwards is in *out; wire_name is
- * NULL where it lists nothing: session_create() may know another way. */
+/* Folders that mail is to go to, in as few round trips as the provider bears: those that do not
+ * exist are made, and all are asked for their status. What the server then lists under exactly the
+ * name of a new one is in made[i]; its wire_name is NULL where nothing is (session_create() may
+ * know another way), and where the folder exists. status[i].uidvalidity is 0 where the server
+ * refused, or told no sense. */
 struct new_folder {
 	const char *wire_name;
 	enum role role;
+	bool exists;
 };
-int session_create_many(struct session *s, const struct new_folder *folders, size_t n,
-			struct arena *a, struct listed_folder *out, struct err *err);
+int session_prepare_many(struct session *s, const struct new_folder *folders, size_t n,
+			 struct arena *a, struct listed_folder *made, struct folder_status *status,
+			 struct err *err);
 
 /* A refusal is ignored. `_later`: nobody waits for the answer. */
 int session_subscribe_later(struct session *s, const char *wire_name, struct err *err);

@@ -1,12 +1,12 @@
 /*
- * Several commands in one write, where none needs the answer of another: STATUS,
- * CREATE, LIST and SUBSCRIBE of many folders cost one round trip instead of one each.
+ * Several commands in one write, where none needs the answer of another: CREATE, LIST
+ * and STATUS of many folders cost one round trip instead of one each.
  * Servers answer in order, but need not (RFC 3501 5.5): an answer is known by its tag,
  * untagged data by the name in it.
  */
 #include "imap/session_impl.h"
 
-#define GROUP_MAX 32 /* folders asked for in one write */
+#define GROUP_MAX 96 /* commands in one write: three for each folder of a page (ready.h) */
 
 /* What one group of commands has told so far. */
 struct group {

@@ -73,61 +73,36 @@ static int take_over(struct ready *r, struct transfer *t, struct ready_target *t
 	return target_adopt(t, &target->folder, made, &r->arena, err) < 0 ? -1 : 0;
 }
 
-static int create_missing(struct ready *r, struct transfer *t, struct err *err)
-{
-	struct new_folder wanted[READY_MAX];
-	struct listed_folder made[READY_MAX];
-	struct ready_target *missing[READY_MAX];
-	size_t n = 0;
-
-	for (size_t i = r->at; i < r->n; i++) {
-		const struct remote_folder *f = &r->target[i].folder;
-
-		if (f->exists)
-			continue;
-		wanted[n] = (struct new_folder){ f->wire_name, f->role };
-		missing[n++] = &r->target[i];
-	}
-	if (n == 0)
-		return 0;
-	fault_point("upload-before-create");
-	if (session_create_many(t->session, wanted, n, &r->arena, made, err) < 0)
-		return -1;
-	fault_point("upload-after-create");
-	for (size_t i = 0; i < n; i++)
-		if (take_over(r, t, missing[i], &made[i], err) < 0)
-			return -1;
-	return 0;
-}
-
-static int ask_status(struct ready *r, struct transfer *t, struct err *err)
-{
-	const char *names[READY_MAX];
-	struct folder_status status[READY_MAX];
-	struct ready_target *asked[READY_MAX];
-	size_t n = 0;
-
-	for (size_t i = r->at; i < r->n; i++) {
-		if (!r->target[i].folder.exists)
-			continue;
-		names[n] = r->target[i].folder.wire_name;
-		asked[n++] = &r->target[i];
-	}
-	if (session_status_many(t->session, names, n, status, err) < 0)
-		return -1;
-	/* Empty folders of servers that may not keep their UIDVALIDITY are the lane's (lane.c). */
-	bool kept = session_capabilities(t->session) & CAP_CONDSTORE;
-
-	for (size_t i = 0; i < n; i++)
-		if (kept || status[i].messages > 0)
-			asked[i]->status = status[i];
-	return 0;
-}
-
+/* Make those that are missing, and ask for the status of all. Empty folders of servers that may not
+ * keep their UIDVALIDITY are the lane's (lane.c). */
 int ready_ask(struct ready *r, struct transfer *t, struct err *err)
 {
-	if (create_missing(r, t, err) < 0 || ask_status(r, t, err) < 0)
+	const bool kept = session_capabilities(t->session) & CAP_CONDSTORE;
+	struct ready_target *target = &r->target[r->at];
+	const size_t n = r->n - r->at;
+	struct new_folder wanted[READY_MAX];
+	struct listed_folder made[READY_MAX];
+	struct folder_status status[READY_MAX];
+	bool any_missing = false;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct remote_folder *f = &target[i].folder;
+
+		wanted[i] = (struct new_folder){ f->wire_name, f->role, f->exists };
+		any_missing |= !f->exists;
+	}
+	if (any_missing)
+		fault_point("upload-before-create");
+	if (session_prepare_many(t->session, wanted, n, &r->arena, made, status, err) < 0)
 		return -1;
+	if (any_missing)
+		fault_point("upload-after-create");
+	for (size_t i = 0; i < n; i++) {
+		if (!wanted[i].exists && take_over(r, t, &target[i], &made[i], err) < 0)
+			return -1;
+		if (target[i].folder.exists && (kept || status[i].messages > 0))
+			target[i].status = status[i];
+	}
 	r->asked = true;
 	return 0;
 }

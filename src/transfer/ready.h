@@ -1,6 +1,6 @@
 /*
  * Target folders, made ready ahead: created where they are missing, subscribed, their
- * UIDNEXT known, READY_MAX of them in four round trips. What does not go smoothly
+ * UIDNEXT known, READY_MAX of them in one round trip. What does not go smoothly
  * (a name that the server refuses or changes) is left to target.c, one by one.
  */
 #ifndef MAILHOIST_TRANSFER_READY_H

@@ -170,12 +170,10 @@ static void act_list(struct client *c)
 
 static void act_status(struct client *c)
 {
-	static const char *const names[] = { "INBOX", "a", "A" };
-	struct folder_status status[3];
+	struct folder_status status;
 
-	if (session_status(c->session, "INBOX", &status[0], &c->err) == 0)
-		check(status[0].uidvalidity != 0);
-	(void)session_status_many(c->session, names, 3, status, &c->err);
+	if (session_status(c->session, "INBOX", &status, &c->err) == 0)
+		check(status.uidvalidity != 0);
 }
 
 static void act_quota(struct client *c)
@@ -190,15 +188,21 @@ static void act_quota(struct client *c)
 
 static void act_create(struct client *c)
 {
-	static const struct new_folder many[] = { { "b", ROLE_NONE }, { "Sent", ROLE_SENT } };
-	struct listed_folder folder, made[2];
+	static const struct new_folder many[] = { { "b", ROLE_NONE, false },
+						  { "Sent", ROLE_SENT, false },
+						  { "INBOX", ROLE_INBOX, true },
+						  { "B", ROLE_NONE, true } };
+	struct listed_folder folder, made[4];
+	struct folder_status status[4];
 
 	if (session_create(c->session, "a b", ROLE_NONE, &c->arena, &folder, &c->err) > 0)
 		check_folder(&folder);
-	if (session_create_many(c->session, many, 2, &c->arena, made, &c->err) < 0)
+	if (session_prepare_many(c->session, many, 4, &c->arena, made, status, &c->err) < 0)
 		return;
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 4; i++) {
 		check(!made[i].wire_name || made[i].name);
+		check(!made[i].wire_name || !many[i].exists);
+	}
 }
 
 static void act_select(struct client *c)

@@ -211,24 +211,28 @@ static int do_create(struct actor *a, char **words, struct err *err)
 	return got;
 }
 
-/* create-many NAME... */
-static int do_create_many(struct actor *a, char **words, struct err *err)
+/* prepare-many NAME...: "+NAME" is one that exists */
+static int do_prepare_many(struct actor *a, char **words, struct err *err)
 {
 	struct new_folder folders[WORDS_MAX];
 	struct listed_folder made[WORDS_MAX];
+	struct folder_status st[WORDS_MAX];
 	size_t n = 0;
 
-	while (words[n]) {
-		folders[n] = (struct new_folder){ words[n], ROLE_NONE };
-		n++;
+	for (; words[n]; n++) {
+		bool exists = words[n][0] == '+';
+
+		folders[n] = (struct new_folder){ words[n] + exists, ROLE_NONE, exists };
 	}
-	if (session_create_many(a->session, folders, n, &a->arena, made, err) < 0)
+	if (session_prepare_many(a->session, folders, n, &a->arena, made, st, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		if (made[i].wire_name)
 			show_folder(a, &made[i]);
-		else
+		else if (!folders[i].exists)
 			buf_addf(&a->results, "not made: %s\n", folders[i].wire_name);
+		buf_addf(&a->results, "%s %u %u %u\n", folders[i].wire_name, st[i].uidvalidity,
+			 st[i].uidnext, st[i].messages);
 	}
 	return 0;
 }
@@ -270,25 +274,6 @@ static int do_delete(struct actor *a, char **words, struct err *err)
 	if (session_delete_scratch(a->session, words[0], err) < 0)
 		return -1;
 	buf_adds(&a->results, "deleted\n");
-	return 0;
-}
-
-/* status-many NAME... */
-static int do_status_many(struct actor *a, char **words, struct err *err)
-{
-	struct folder_status st[WORDS_MAX];
-	const char *names[WORDS_MAX];
-	size_t n = 0;
-
-	while (words[n]) {
-		names[n] = words[n];
-		n++;
-	}
-	if (session_status_many(a->session, names, n, st, err) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		buf_addf(&a->results, "%s %u %u %u\n", names[i], st[i].uidvalidity, st[i].uidnext,
-			 st[i].messages);
 	return 0;
 }
 
@@ -629,8 +614,7 @@ static const struct {
 	{ "list-one", do_list_one, false },
 	{ "create", do_create, false },
 	{ "subscribe", do_subscribe, false },
-	{ "create-many", do_create_many, false },
-	{ "status-many", do_status_many, false },
+	{ "prepare-many", do_prepare_many, false },
 	{ "subscribe-later", do_subscribe_later, false },
 	{ "status", do_status, false },
 	{ "quota", do_quota, false },
