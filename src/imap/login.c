@@ -538,7 +538,7 @@ static int ask_namespace(struct session *s, struct session_memory *m, struct err
 		if (!response_is(&r, "NAMESPACE") || !namespace_read(&r, &s->own, &ns))
 			continue;
 		s->namespaces = ns;
-		memory_note_namespaces(m, &r);
+		memory_note_namespaces(s, m, &r);
 	}
 	return got < 0 ? -1 : unless_put_off(s, VERB_NAMESPACE, &r, err);
 }

@@ -33,10 +33,15 @@ static void keep(struct buf *b, struct slice words)
 
 void memory_recognise(struct session *s, struct session_memory *m)
 {
-	s->recognised = m && m->after.len > 0 &&
-			slice_eq(buf_slice(&m->before), buf_slice(&s->capability_words));
-	if (!m || s->recognised)
+	if (!m)
 		return;
+	if (m->learner == s)
+		m->learner = NULL;
+	s->recognised = m->after.len > 0 &&
+			slice_eq(buf_slice(&m->before), buf_slice(&s->capability_words));
+	if (s->recognised)
+		return;
+	m->learner = s;
 	keep(&m->before, buf_slice(&s->capability_words));
 	buf_reset(&m->after);
 	m->account = false;
@@ -44,22 +49,25 @@ void memory_recognise(struct session *s, struct session_memory *m)
 
 void memory_note_capabilities(struct session *s, struct session_memory *m)
 {
-	if (!m)
+	if (!m || (!s->recognised && m->learner != s))
 		return;
-	if (!slice_eq(buf_slice(&m->after), buf_slice(&s->capability_words)))
+	if (!slice_eq(buf_slice(&m->after), buf_slice(&s->capability_words))) {
 		s->recognised = false;
+		m->learner = s;
+	}
 	keep(&m->after, buf_slice(&s->capability_words));
 }
 
-void memory_note_namespaces(struct session_memory *m, const struct response *r)
+void memory_note_namespaces(const struct session *s, struct session_memory *m,
+			    const struct response *r)
 {
-	if (m)
+	if (m && m->learner == s)
 		keep(&m->namespaces, r->rest);
 }
 
 void memory_note_account(const struct session *s, struct session_memory *m)
 {
-	if (!m)
+	if (!m || m->learner != s)
 		return;
 	keep(&m->server_name, slice_str(s->server_name));
 	if (!s->namespaces.has_personal)

@@ -45,6 +45,10 @@ int64_t session_time_left(const struct session *s)
 	int64_t limit = s->timeout_ms;
 	int64_t left;
 
+	if (s->awaited.fd >= 0) {
+		left = s->awaited_ms - time_monotonic_ms();
+		return left > 0 ? left : 0;
+	}
 	if (!session_is_waiting(s))
 		return -1;
 	if (limit == 0) {
@@ -155,48 +159,76 @@ bool session_is_pulled(const struct session *s)
 	return s->command.active || s->ahead.n > 0;
 }
 
-/* Poll the living among the sessions once and move their bytes. Whoever pulls an answer pulls it
- * alone: besides `pulling` (or NULL) no session with a command at work. Rows of an index only end
- * the waiting: whoever reads them asks for them without waiting. `also` (or NULL): a descriptor
- * that is no session's yet. */
-static void poll_once(struct session *const *sessions, size_t n, const struct session *pulling,
-		      struct pollfd *also, int timeout_ms)
+/* Whoever pulls an answer pulls it alone: besides `pulling` (or NULL), and those that are opened
+ * beside others, no session with a command at work. */
+static bool may_read(const struct session *s, const struct session *pulling)
 {
-	struct pollfd fds[SESSIONS_MAX + 1];
-	size_t polled[SESSIONS_MAX], n_polled = 0;
+	return s == pulling || s->opening || !session_is_pulled(s);
+}
+
+/* Before there is a session, the descriptor that its stream waits for. */
+static struct pollfd descriptor(const struct session *s)
+{
+	if (s->awaited.fd >= 0)
+		return s->awaited;
+	return (struct pollfd){ stream_fd(s->stream), stream_events(s->stream, s->writer.len > 0),
+				0 };
+}
+
+static bool has_pending(const struct session *s)
+{
+	return s->awaited.fd < 0 && stream_has_pending(s->stream);
+}
+
+static void take_events(struct session *s, short revents)
+{
+	if (s->awaited.fd >= 0)
+		s->awaited.revents = revents;
+	else
+		session_pump(s, revents);
+}
+
+/* Those that live, and what they wait for. Rows of an index only end the waiting: whoever reads
+ * them asks for them without waiting. */
+static size_t choose(struct session *const *sessions, size_t n, const struct session *pulling,
+		     struct session **polled, struct pollfd *fds)
+{
+	size_t n_polled = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct session *s = sessions[i];
+
+		if (s->dead || (!may_read(s, pulling) && !s->index.active))
+			continue;
+		polled[n_polled] = s;
+		fds[n_polled++] = descriptor(s);
+	}
+	return n_polled;
+}
+
+/* Poll the living among the sessions once and move their bytes. */
+static void poll_once(struct session *const *sessions, size_t n, const struct session *pulling,
+		      int timeout_ms)
+{
+	struct session *polled[SESSIONS_MAX];
+	struct pollfd fds[SESSIONS_MAX];
 	int64_t begun_ms = time_monotonic_ms(), waited_ms;
 	int ready;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct session *s = sessions[i];
-
-		/* cppcheck-suppress nullPointerRedundantCheck; pulling is NULL, s never */
-		if (s->dead || (s != pulling && session_is_pulled(s) && !s->index.active))
-			continue;
-		if (stream_has_pending(s->stream))
+	n = choose(sessions, n, pulling, polled, fds);
+	for (size_t i = 0; i < n; i++)
+		if (has_pending(polled[i]))
 			timeout_ms = 0;
-		polled[n_polled] = i;
-		fds[n_polled++] = (struct pollfd){ stream_fd(s->stream),
-						   stream_events(s->stream, s->writer.len > 0), 0 };
-	}
-	if (also)
-		fds[n_polled] = *also;
-	ready = poll(fds, n_polled + (also ? 1 : 0), timeout_ms);
+	ready = poll(fds, n, timeout_ms);
 	waited_ms = time_monotonic_ms() - begun_ms;
-	for (size_t i = 0; i < n_polled; i++)
-		if (sessions[polled[i]]->writer.len > 0 && waited_ms > 0)
-			sessions[polled[i]]->flow.full_ms += (uint64_t)waited_ms;
+	for (size_t i = 0; i < n; i++)
+		if (polled[i]->writer.len > 0 && waited_ms > 0)
+			polled[i]->flow.full_ms += (uint64_t)waited_ms;
 	if (ready < 0)
 		return; /* EINTR: the caller looks at the stop flag */
-	if (also)
-		also->revents = fds[n_polled].revents;
-	for (size_t i = 0; i < n_polled; i++) {
-		struct session *s = sessions[polled[i]];
-
-		if ((s == pulling || !session_is_pulled(s)) &&
-		    (fds[i].revents || stream_has_pending(s->stream)))
-			session_pump(s, fds[i].revents);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (may_read(polled[i], pulling) && (fds[i].revents || has_pending(polled[i])))
+			take_events(polled[i], fds[i].revents);
 }
 
 static int earlier(int64_t timeout_ms, int64_t other_ms)
@@ -206,9 +238,18 @@ static int earlier(int64_t timeout_ms, int64_t other_ms)
 	return timeout_ms > SLICE_MS ? SLICE_MS : (int)timeout_ms;
 }
 
+/* One that is being opened looks after itself (opening.c). */
+static void look_after(struct session *s)
+{
+	if (s->opening)
+		return;
+	session_digest(s);
+	session_check_deadline(s);
+}
+
 /* What concerns the others, while `s` waits: for its answer, or, as long as it has no stream, for
- * `also`. */
-static void round_in_company(struct session *s, struct pollfd *also, int wait_ms)
+ * its descriptor. */
+static void round_in_company(struct session *s, int wait_ms)
 {
 	struct session *all[SESSIONS_MAX];
 	size_t n = s->company->work(s->company->context, all, SESSIONS_MAX - 1);
@@ -216,25 +257,39 @@ static void round_in_company(struct session *s, struct pollfd *also, int wait_ms
 	for (size_t i = 0; i < n; i++)
 		wait_ms = all[i]->dead ? 0 : earlier(wait_ms, session_time_left(all[i]));
 	all[n] = s;
-	poll_once(all, also ? n : n + 1, s, also, wait_ms);
-	for (size_t i = 0; i < n; i++) {
-		session_digest(all[i]);
-		session_check_deadline(all[i]);
-	}
+	poll_once(all, n + 1, s, wait_ms);
+	for (size_t i = 0; i < n; i++)
+		look_after(all[i]);
+}
+
+/* One round of waiting while others work: 0, -1. */
+static int round_beside(struct session *s, struct err *err)
+{
+	if (s->opening)
+		return opening_wait(s->opening, err);
+	round_in_company(s, earlier(SLICE_MS, session_time_left(s)));
+	return 0;
 }
 
 int session_await(void *session, int fd, short events, int64_t deadline, struct err *err)
 {
-	struct pollfd p = { fd, events, 0 };
-	int64_t left;
+	struct session *s = session;
+	int result = 0;
 
+	s->awaited = (struct pollfd){ fd, events, 0 };
+	s->awaited_ms = deadline;
 	do {
-		if (stop_check(err) < 0)
-			return -1;
-		left = deadline - time_monotonic_ms();
-		round_in_company(session, &p, earlier(SLICE_MS, left > 0 ? left : 0));
-	} while (!p.revents && left > 0);
-	return p.revents != 0;
+		bool in_time = session_time_left(s) > 0;
+
+		if (stop_check(err) < 0 || round_beside(s, err) < 0)
+			result = -1;
+		else if (!in_time)
+			break;
+	} while (result == 0 && !s->awaited.revents);
+	if (result == 0)
+		result = s->awaited.revents != 0;
+	s->awaited.fd = -1;
+	return result;
 }
 
 int session_round(struct session *s, struct err *err)
@@ -243,10 +298,10 @@ int session_round(struct session *s, struct err *err)
 
 	if (stop_check(err) < 0 || session_check(s, err) < 0)
 		return -1;
-	if (s->company)
-		round_in_company(s, NULL, earlier(SLICE_MS, session_time_left(s)));
-	else
-		poll_once(one, 1, s, NULL, earlier(SLICE_MS, session_time_left(s)));
+	if (!s->company && !s->opening)
+		poll_once(one, 1, s, earlier(SLICE_MS, session_time_left(s)));
+	else if (round_beside(s, err) < 0)
+		return -1;
 	session_check_deadline(s);
 	/* What came before the line broke is still to be read: session_frame() asks for the reason
 	 * of death when it finds no more frames. */
@@ -268,15 +323,15 @@ int session_poll(struct session *const *sessions, size_t n, int timeout_ms, stru
 		return err_set(err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER,
 			       "more than %d sessions at once", SESSIONS_MAX);
 	for (size_t i = 0; i < n; i++) {
-		session_digest(sessions[i]);
+		if (!sessions[i]->opening)
+			session_digest(sessions[i]);
 		if (sessions[i]->dead || sessions[i]->news)
 			wait_ms = 0;
 		wait_ms = earlier(wait_ms, session_time_left(sessions[i]));
 	}
-	poll_once(sessions, n, NULL, NULL, wait_ms);
+	poll_once(sessions, n, NULL, wait_ms);
 	for (size_t i = 0; i < n; i++) {
-		session_digest(sessions[i]);
-		session_check_deadline(sessions[i]);
+		look_after(sessions[i]);
 		sessions[i]->news = false;
 	}
 	return stop_check(err);
@@ -291,6 +346,6 @@ int session_index_wait(struct session *const *sessions, size_t n, struct err *er
 			       "more than %d sessions at once", SESSIONS_MAX);
 	for (size_t i = 0; i < n; i++)
 		wait_ms = sessions[i]->dead ? 0 : earlier(wait_ms, session_time_left(sessions[i]));
-	poll_once(sessions, n, NULL, NULL, wait_ms);
+	poll_once(sessions, n, NULL, wait_ms);
 	return stop_check(err);
 }

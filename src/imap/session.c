@@ -149,7 +149,8 @@ struct session_flow session_flow(const struct session *s)
 
 /* ---- open and close ---- */
 
-static int session_new(const struct session_options *options, struct session **out, struct err *err)
+static int session_new(const struct session_options *options, struct opening *beside,
+		       struct session **out, struct err *err)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
@@ -168,6 +169,8 @@ static int session_new(const struct session_options *options, struct session **o
 	s->round_trip_ms = UINT32_MAX;
 	s->trace_fd = options->trace_fd;
 	s->company = options->company;
+	s->opening = beside;
+	s->awaited.fd = -1;
 	s->waiter = (struct waiter){ session_await, s };
 	s->profile_file =
 		options->profile_file.len > 0 ? options->profile_file : profiles_builtin();
@@ -196,45 +199,56 @@ static int connect_stream(struct session *s, const struct session_options *optio
 		.ca_file = options->ca_file,
 		.tls_fingerprint = options->tls_fingerprint,
 		.connect_timeout_ms = options->timeout_ms ? options->timeout_ms : 30000,
-		.waiter = s->company ? &s->waiter : NULL,
+		.waiter = s->company || s->opening ? &s->waiter : NULL,
 	};
 
 	return stream_connect(&stream, &s->stream, err);
 }
 
 /* One connection. *stalled has the mechanisms that are known to get no answer; one more may be. */
-static int open_once(const struct session_options *options, uint32_t *stalled, struct session **out,
-		     struct err *err)
+static int open_once(const struct session_options *options, struct opening *beside,
+		     uint32_t *stalled, struct session **out, struct err *err)
 {
 	struct session *s = NULL;
 
-	if (session_new(options, &s, err) < 0)
+	if (session_new(options, beside, &s, err) < 0)
 		return -1;
+	if (beside)
+		opening_of(beside, s);
 	s->stalled = *stalled;
 	if (connect_stream(s, options, err) < 0 || session_login(s, options, err) < 0 ||
 	    (options->compress && session_compress(s, err) < 0)) {
 		*stalled = s->stalled;
 		session_close(s);
+		if (beside)
+			opening_of(beside, NULL);
 		return -1;
 	}
+	s->opening = NULL;
 	*out = s;
 	return 0;
 }
 
 /* A mechanism that the server offers and then leaves without an answer costs a connection: the next
  * one uses another. */
-int session_open(const struct session_options *options, struct session **out, struct err *err)
+int session_open_beside(const struct session_options *options, struct opening *beside,
+			struct session **out, struct err *err)
 {
 	uint32_t own = 0, *stalled = options->stalled ? options->stalled : &own;
 
 	for (;;) {
 		uint32_t before = *stalled;
 
-		if (open_once(options, stalled, out, err) == 0)
+		if (open_once(options, beside, stalled, out, err) == 0)
 			return 0;
 		if (*stalled == before)
 			return -1;
 	}
+}
+
+int session_open(const struct session_options *options, struct session **out, struct err *err)
+{
+	return session_open_beside(options, NULL, out, err);
 }
 
 void session_leave(struct session *s)

@@ -52,9 +52,11 @@ struct session_company {
  * before the login tells us that after it. Some count how often they are asked (Yahoo), and each
  * answer takes a round trip. */
 struct session_memory {
-	struct buf before, after; /* words of CAPABILITY */
-	bool account;		  /* the rest is known */
-	struct buf namespaces;	  /* words of NAMESPACE; empty: the server has none */
+	const struct session *learner; /* the one that it learns from: several may be opened at
+					  once, on servers that are not the same */
+	struct buf before, after;      /* words of CAPABILITY */
+	bool account;		       /* the rest is known */
+	struct buf namespaces;	       /* words of NAMESPACE; empty: the server has none */
 	struct buf server_name;
 	char separator;
 };
@@ -124,6 +126,20 @@ enum capability {
  * ERR_AUTH (RETRY_NEVER: a wrong password is never tried twice), ERR_TIMEOUT, ERR_UNAVAILABLE ("too
  * many connections": RETRY_LATER), ERR_PROTOCOL. */
 int session_open(const struct session_options *options, struct session **out, struct err *err);
+
+/* The same beside other work, in steps none of which waits (but for the look-up of the host's
+ * name, and for the secret). *options is copied; what it points to stays the caller's, until the
+ * end. */
+struct opening;
+int session_open_begin(const struct session_options *options, struct opening **out,
+		       struct err *err);
+/* As far as it goes: 1: wait (session_poll(), session_company) for session_half_open(), and then
+ * call it again; 0: *out is open; -1 as session_open(). The opening ends with 0 and -1. */
+int session_open_go_on(struct opening *o, struct session **out, struct err *err);
+/* Good for waiting alone, until the next session_open_go_on(). */
+struct session *session_half_open(const struct opening *o);
+/* It is not needed any more. NULL does nothing. */
+void session_open_abandon(struct opening *o);
 
 /* Say LOGOUT without waiting for the answer, if the session is healthy: before several sessions are
  * closed one after the other. Nothing but session_close() may be called afterwards. NULL does

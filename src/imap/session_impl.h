@@ -18,6 +18,8 @@
 #ifndef MAILHOIST_IMAP_SESSION_IMPL_H
 #define MAILHOIST_IMAP_SESSION_IMPL_H
 
+#include <poll.h>
+
 #include "imap/etpan.h"
 #include "imap/framer.h"
 #include "imap/response.h"
@@ -99,7 +101,10 @@ struct session {
 	int timeout_ms;
 	int trace_fd;
 	const struct session_company *company; /* NULL: alone */
-	struct waiter waiter;		       /* that makes use of it */
+	struct opening *opening;	       /* it is being opened beside other work; NULL: not */
+	struct waiter waiter;		       /* that makes use of either, */
+	struct pollfd awaited;		       /* for this; fd -1: for nothing, */
+	int64_t awaited_ms;		       /* until then */
 
 	bool dead;   /* no more bytes; what has come may still be read */
 	bool broken; /* not even that */
@@ -179,13 +184,24 @@ int session_check(const struct session *s, struct err *err);
 void trace(struct session *s, const char *who, struct slice line);
 void trace_command(struct session *s, enum verb verb, uint64_t number, struct slice first);
 
+/* session_open(); `beside` (or NULL) waits for it. */
+int session_open_beside(const struct session_options *options, struct opening *beside,
+			struct session **out, struct err *err);
+
+/* ---- opening.c ---- */
+
+/* The session that it opens now, or NULL. */
+void opening_of(struct opening *o, struct session *s);
+/* Let the others work until something may have come: 0; -1: it is not needed any more. */
+int opening_wait(struct opening *o, struct err *err);
+
 /* ---- pump.c: moving bytes ---- */
 
 /* Is it the server's turn? An APPEND whose octets the caller still has to bring does not count. */
 bool session_is_waiting(const struct session *s);
 /* One round of poll(2) on this session, at most until its deadline: 0, -1. */
 int session_round(struct session *s, struct err *err);
-/* Wait for a descriptor of the session's stream to be, in its company (net/wait.h). */
+/* Wait for a descriptor of the session's stream to be, while others work (net/wait.h). */
 int session_await(void *session, int fd, short events, int64_t deadline, struct err *err);
 /* Move what can be moved without waiting. */
 void session_pump(struct session *s, short revents);
@@ -333,7 +349,8 @@ int session_login(struct session *s, const struct session_options *options, stru
 void memory_recognise(struct session *s, struct session_memory *m);
 /* After it: what it can do. A server that tells something else than before is another one. */
 void memory_note_capabilities(struct session *s, struct session_memory *m);
-void memory_note_namespaces(struct session_memory *m, const struct response *r);
+void memory_note_namespaces(const struct session *s, struct session_memory *m,
+			    const struct response *r);
 /* All else has been asked. */
 void memory_note_account(const struct session *s, struct session_memory *m);
 /* True: nothing need be asked. */

@@ -38,9 +38,14 @@ int compress_for_index(struct transfer *t, uint64_t messages, struct err *err)
 	return compress(t->session, err);
 }
 
+bool compress_uploads(const struct transfer *t)
+{
+	return mode(t) == COMPRESS_AUTO && t->slow_line;
+}
+
 int compress_for_upload(struct transfer *t, struct session *s, struct err *err)
 {
-	return mode(t) == COMPRESS_AUTO && t->slow_line ? compress(s, err) : 0;
+	return compress_uploads(t) ? compress(s, err) : 0;
 }
 
 bool compress_was_for_index(const struct transfer *t)

@@ -15,6 +15,9 @@
 /* The index of about so many messages is about to be read over t->session. 0, -1. */
 int compress_for_index(struct transfer *t, uint64_t messages, struct err *err);
 
+/* Are connections for uploads to be compressed from the beginning? */
+bool compress_uploads(const struct transfer *t);
+
 /* Uploads are about to go over this idle session. 0, -1. */
 int compress_for_upload(struct transfer *t, struct session *s, struct err *err);
 

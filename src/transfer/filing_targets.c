@@ -66,7 +66,7 @@ static int ready_together(struct filing *f, struct page *p, struct err *err)
 		r->n = n;
 		for (size_t i = 0; i < n; i++)
 			r->target[i] = (struct ready_target){ .folder = p->places[at + i].folder };
-		if (ready_ask(r, f->t, err) < 0)
+		if (ready_ask(r, f->t, NULL, err) < 0)
 			return -1;
 		for (size_t i = 0; i < n; i++) {
 			struct place *place = &p->places[at + i];

@@ -1,9 +1,10 @@
 /*
  * Targets are handed to whichever line is free. It begins with LINES_AT_FIRST
- * connections, and one more is opened each time when mail has been stored over all
- * of them. From the first that the server refuses or cuts on, one more is tried only
- * after a quiet time: servers count connections in ways of their own, and some take a
- * second one for an attack (servers.md 1).
+ * connections, and twice as many are wanted each time when mail has been stored over
+ * all of them: what a login takes is paid for once or twice, not for each of them. From
+ * the first that the server refuses or cuts on, one more is tried only after a quiet
+ * time: servers count connections in ways of their own, and some take a second one for
+ * an attack (servers.md 1). While they are opened, all at once, the others work.
  */
 #include "transfer/lines.h"
 
@@ -195,7 +196,7 @@ static int ask_ahead(struct lines *ls, struct upload_line *line)
 	if (ls->ready.asked)
 		return 0;
 	enter(ls, line);
-	int got = ready_ask(&ls->ready, ls->t, &cause);
+	int got = ready_ask(&ls->ready, ls->t, &ls->books, &cause);
 
 	leave(ls, line);
 	if (got == 0)
@@ -242,6 +243,87 @@ static int hand_ready(struct lines *ls, struct upload_line *line, struct err *er
 	return is_taken(ls, target->folder.id) ? 0 : begin(ls, line, target, err);
 }
 
+/* ---- one more connection ---- */
+
+/* Its refusal costs nothing: the others go on. */
+static void do_without(struct lines *ls, const struct err *cause)
+{
+	ls->troubled = true;
+	ls->quiet_ms = time_monotonic_ms();
+	ls->wanted = ls->n + ls->coming;
+	if (cause->retry == RETRY_NEVER)
+		ls->most = ls->wanted;
+	if (!ls->stopping && cause->code != ERR_INTERRUPTED)
+		progress_note(ls->t->progress, "going on with %u connection%s: %s", ls->wanted,
+			      ls->wanted == 1 ? "" : "s", cause->text);
+}
+
+/* As far as it goes without waiting. */
+static void go_on_opening(struct lines *ls, struct upload_line *line)
+{
+	struct session *session;
+	struct err cause = ERR_INIT;
+	int got = session_open_go_on(line->opening, &session, &cause);
+
+	if (got > 0)
+		return;
+	line->opening = NULL;
+	ls->coming--;
+	if (got < 0) {
+		do_without(ls, &cause);
+		return;
+	}
+	line->session = session;
+	ls->n++;
+}
+
+static void open_line(struct lines *ls, struct upload_line *line)
+{
+	struct session_options options = *ls->t->connect;
+	struct err cause = ERR_INIT;
+
+	options.company = &ls->company;
+	options.compress |= compress_uploads(ls->t);
+	if (session_open_begin(&options, &line->opening, &cause) < 0) {
+		do_without(ls, &cause);
+		return;
+	}
+	ls->coming++;
+	go_on_opening(ls, line);
+}
+
+/* As many as are wanted and have a folder to begin with. */
+static void open_lines(struct lines *ls)
+{
+	size_t folders = ls->ready.n - ls->ready.at, others = ls->coming;
+
+	for (unsigned i = 0; i < LINES_MAX; i++)
+		others += ls->line[i].session && !ls->line[i].busy;
+	for (unsigned i = 0; i < LINES_MAX && others < folders; i++) {
+		struct upload_line *line = &ls->line[i];
+
+		if (line->session || line->opening || line->busy)
+			continue;
+		if (ls->n + ls->coming >= ls->wanted)
+			return;
+		open_line(ls, line);
+		others++;
+	}
+}
+
+/* Half open sessions for whoever waits for others as well; how many there are. */
+static size_t half_open(const struct lines *ls, struct session **out, size_t max)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < LINES_MAX && n < max; i++)
+		if (ls->line[i].opening)
+			out[n++] = session_half_open(ls->line[i].opening);
+	return n;
+}
+
+/* ---- together ---- */
+
 /* One line waits for an answer: the others need not (session_company). */
 static size_t work_beside(void *context, struct session **others, size_t max)
 {
@@ -254,6 +336,8 @@ static size_t work_beside(void *context, struct session **others, size_t max)
 
 		if (line->at_work)
 			continue;
+		if (line->opening)
+			go_on_opening(ls, line);
 		if (line->busy)
 			ls->broken = work(ls, line, &ls->breakage) < 0;
 		else
@@ -263,31 +347,7 @@ static size_t work_beside(void *context, struct session **others, size_t max)
 		if (ls->line[i].busy && !ls->line[i].at_work)
 			others[n++] = ls->line[i].session;
 	ls->t->session = waiting;
-	return n;
-}
-
-/* One more connection, where that is of use. Its refusal costs nothing: the others go on. */
-static void open_line(struct lines *ls, struct upload_line *line)
-{
-	struct transfer *t = ls->t;
-	struct session_options options = *t->connect;
-	struct err cause = ERR_INIT;
-
-	options.company = &ls->company;
-	if (session_open(&options, &line->session, &cause) == 0 &&
-	    compress_for_upload(t, line->session, &cause) == 0) {
-		ls->n++;
-		return;
-	}
-	session_close(line->session);
-	line->session = NULL;
-	ls->troubled = true;
-	ls->quiet_ms = time_monotonic_ms();
-	ls->wanted = ls->n;
-	if (cause.retry == RETRY_NEVER)
-		ls->most = ls->n;
-	progress_note(t->progress, "going on with %u connection%s: %s", ls->n,
-		      ls->n == 1 ? "" : "s", cause.text);
+	return n + half_open(ls, others + n, max - n);
 }
 
 /* Has every line that is wanted stored something? */
@@ -309,24 +369,31 @@ static void adapt(struct lines *ls)
 	if (ls->troubled ? now - ls->quiet_ms < ONE_MORE_MS : !all_proven(ls))
 		return;
 	ls->quiet_ms = now;
-	ls->wanted++;
+	ls->wanted = ls->troubled ? ls->wanted + 1 : 2 * ls->wanted;
+	if (ls->wanted > ls->most)
+		ls->wanted = ls->most;
 }
 
-/* The line is free: 0, -1. */
-static int hand_to(struct lines *ls, struct upload_line *line, struct err *err)
+/* 1; 0: there are no more folders, or none is looked for now; -1. */
+static int look_for_folders(struct lines *ls, struct err *err)
 {
-	if (!line->session && ls->n >= ls->wanted)
+	if (ls->no_more || ls->stopping)
 		return 0;
 	int got = ready_load(&ls->ready, ls->t, is_taken, ls, err);
 
-	if (got <= 0) {
-		ls->no_more = got == 0;
+	ls->no_more = got == 0;
+	return got;
+}
+
+/* The line is connected and free: 0, -1. */
+static int hand_to(struct lines *ls, struct upload_line *line, struct err *err)
+{
+	int got = look_for_folders(ls, err);
+
+	if (got <= 0)
 		return got;
-	}
-	if (!line->session)
-		open_line(ls, line);
-	/* Meanwhile another line may have taken it; or will do so. */
-	if (!line->session || ls->ready.at == ls->ready.n || ask_ahead(ls, line) < 0)
+	/* Meanwhile other lines may have taken them; or this one is lost. */
+	if (ask_ahead(ls, line) < 0 || !line->session || ls->ready.at == ls->ready.n)
 		return 0;
 	const struct ready_target *target = ready_take(&ls->ready);
 
@@ -338,12 +405,15 @@ static int hand_to(struct lines *ls, struct upload_line *line, struct err *err)
 static int hand_out(struct lines *ls, struct err *err)
 {
 	adapt(ls);
-	/* First those that need not connect before they can begin. */
-	for (unsigned i = 0; i < 2 * LINES_MAX && !ls->no_more && !ls->stopping; i++) {
-		struct upload_line *line = &ls->line[i % LINES_MAX];
-		bool connected = line->session != NULL;
+	if (ls->n + ls->coming < ls->wanted) {
+		if (look_for_folders(ls, err) < 0)
+			return -1;
+		open_lines(ls);
+	}
+	for (unsigned i = 0; i < LINES_MAX; i++) {
+		struct upload_line *line = &ls->line[i];
 
-		if (!line->busy && connected == (i < LINES_MAX) && hand_to(ls, line, err) < 0)
+		if (line->session && !line->busy && hand_to(ls, line, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -363,7 +433,8 @@ static void poll_lines(struct lines *ls)
 		sessions[n++] = ls->line[i].session;
 		ms = lane_wait_ms(&ls->line[i].lane, ms);
 	}
-	if (session_poll(sessions, n, ms, &ls->stop) == 0) {
+	if (session_poll(sessions, n + half_open(ls, sessions + n, LINES_MAX - n), ms, &ls->stop) ==
+	    0) {
 		if (!ls->stopping && compress_watch(ls->t, &ls->watch, sessions, n)) {
 			ls->slow = true;
 			stop_all(ls);
@@ -403,9 +474,12 @@ static int loop(struct lines *ls, struct err *err)
 	for (;;) {
 		if (hand_out(ls, err) < 0)
 			return -1;
-		for (unsigned i = 0; i < LINES_MAX; i++)
+		for (unsigned i = 0; i < LINES_MAX; i++) {
+			if (ls->line[i].opening)
+				go_on_opening(ls, &ls->line[i]);
 			if (ls->line[i].busy && work(ls, &ls->line[i], err) < 0)
 				return -1;
+		}
 		if (ls->books.rest_ms > 0 && !ls->stopping) {
 			ls->rest_ms = ls->books.rest_ms;
 			ls->rest_reason = ls->books.rest_reason;
@@ -434,6 +508,8 @@ static void release(struct lines *ls)
 	for (unsigned i = 0; i < LINES_MAX; i++) {
 		struct upload_line *line = &ls->line[i];
 
+		session_open_abandon(line->opening);
+		line->opening = NULL;
 		if (line->busy)
 			lane_release(&line->lane);
 		line->busy = false;

@@ -11,7 +11,8 @@
 #include "transfer/lane.h"
 
 struct upload_line {
-	struct session *session; /* NULL: not connected */
+	struct session *session; /* NULL: not connected, */
+	struct opening *opening; /* but perhaps about to be; NULL: not */
 	struct lane lane;
 	bool busy;	   /* `lane` is open */
 	bool proven;	   /* the server has stored mail over it */
@@ -45,7 +46,8 @@ struct lines {
 	struct err breakage;
 
 	struct upload_line line[LINES_MAX];
-	unsigned n;	 /* lines that have a session */
+	unsigned n;	 /* lines that have a session, */
+	unsigned coming; /* or are about to have one */
 	unsigned wanted; /* that we would like to have */
 	struct line_watch watch;
 	bool troubled;	    /* one was refused or lost: no more of them before */

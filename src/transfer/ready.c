@@ -75,7 +75,7 @@ static int take_over(struct ready *r, struct transfer *t, struct ready_target *t
 
 /* Make those that are missing, and ask for the status of all. Empty folders of servers that may not
  * keep their UIDVALIDITY are the lane's (lane.c). */
-int ready_ask(struct ready *r, struct transfer *t, struct err *err)
+int ready_ask(struct ready *r, struct transfer *t, struct books *books, struct err *err)
 {
 	const bool kept = session_capabilities(t->session) & CAP_CONDSTORE;
 	struct ready_target *target = &r->target[r->at];
@@ -97,6 +97,8 @@ int ready_ask(struct ready *r, struct transfer *t, struct err *err)
 		return -1;
 	if (any_missing)
 		fault_point("upload-after-create");
+	if (any_missing && books && books_begin(books, err) < 0)
+		return -1;
 	for (size_t i = 0; i < n; i++) {
 		if (!wanted[i].exists && take_over(r, t, &target[i], &made[i], err) < 0)
 			return -1;

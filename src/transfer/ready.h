@@ -29,8 +29,10 @@ struct ready {
 int ready_load(struct ready *r, struct transfer *t, bool (*is_taken)(const void *, int64_t),
 	       const void *context, struct err *err);
 
-/* Over t->session. 0, -1: ask again over another one. */
-int ready_ask(struct ready *r, struct transfer *t, struct err *err);
+/* Over t->session. What was made is written into the transaction of the books, or with NULL one by
+ * one. 0, -1: ask again over another one. */
+struct books;
+int ready_ask(struct ready *r, struct transfer *t, struct books *books, struct err *err);
 
 /* The next one, valid until ready_load(). */
 const struct ready_target *ready_take(struct ready *r);

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/stop.h"
 #include "imap/session.h"
 #include "imap_play.h"
@@ -518,5 +519,144 @@ Test(imap_session, stops_on_a_signal, .timeout = 60)
 	cr_expect(session_poll(&s, 1, 0, &err) < 0 && err.code == ERR_INTERRUPTED);
 	cr_expect(!session_is_dead(s));
 	session_close(s);
+	end_player(&player);
+}
+
+/* ---- opened beside other work ---- */
+
+#define N_OPENED 4
+#define SLOW_MS	 100
+
+/* Each answer takes its time, as on a long line. */
+static void serve_slowly(int fd, void *context)
+{
+	char line[1024], tag[64];
+
+	(void)context;
+	usleep(SLOW_MS * 1000);
+	play_send(fd, "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN NAMESPACE] hi\r\n");
+	while (play_read_line(fd, line, sizeof(line))) {
+		snprintf(tag, sizeof(tag), "%.*s", (int)strcspn(line, " "), line);
+		usleep(SLOW_MS * 1000);
+		if (strstr(line, "NAMESPACE"))
+			play_send(fd, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+		play_send(fd, tag);
+		play_send(fd, " OK done\r\n");
+		if (strstr(line, "LOGOUT"))
+			break;
+	}
+}
+
+/* Resume all that are not open yet: how many these are. */
+static size_t go_on_all(struct opening **opening, struct session **s, struct session **half)
+{
+	struct err err;
+	size_t n = 0;
+
+	for (int i = 0; i < N_OPENED; i++) {
+		if (!opening[i])
+			continue;
+		int got = session_open_go_on(opening[i], &s[i], &err);
+
+		cr_assert(got >= 0, "%s", err.text);
+		if (got == 0)
+			opening[i] = NULL;
+		else
+			half[n++] = session_half_open(opening[i]);
+	}
+	return n;
+}
+
+Test(imap_session, opened_at_once, .timeout = 60)
+{
+	struct play_options usual = { .cut_after = -1 };
+	struct player player[N_OPENED];
+	struct session *s[N_OPENED], *half[N_OPENED];
+	struct opening *opening[N_OPENED];
+	struct session_options o;
+	int64_t begun_ms = time_monotonic_ms();
+	struct err err;
+	size_t n;
+
+	for (int i = 0; i < N_OPENED; i++) {
+		player_start_with(&player[i], serve_slowly, NULL, &usual);
+		o = options_for(&player[i]);
+		cr_assert(session_open_begin(&o, &opening[i], &err) == 0, "%s", err.text);
+	}
+	while ((n = go_on_all(opening, s, half)) > 0)
+		cr_assert(session_poll(half, n, 1000, &err) == 0, "%s", err.text);
+	/* The greeting, AUTHENTICATE, CAPABILITY, NAMESPACE: one behind another, sixteen of them.
+	 */
+	cr_expect(time_monotonic_ms() - begun_ms < 3 * 4 * SLOW_MS, "%d ms",
+		  (int)(time_monotonic_ms() - begun_ms));
+	for (int i = 0; i < N_OPENED; i++) {
+		cr_expect_eq(session_separator(s[i]), '/');
+		session_leave(s[i]);
+	}
+	for (int i = 0; i < N_OPENED; i++) {
+		session_close(s[i]);
+		end_player(&player[i]);
+	}
+}
+
+/* Given up before it began, after `steps` rounds of it, and when it was open. */
+Test(imap_session, no_longer_wanted, .timeout = 60)
+{
+	struct play_options usual = { .cut_after = -1 };
+
+	for (int steps = 0; steps < 5; steps++) {
+		struct player player;
+		struct session *half;
+		struct opening *opening;
+		struct session_options o;
+		struct err err;
+
+		player_start_with(&player, serve_slowly, NULL, &usual);
+		o = options_for(&player);
+		cr_assert(session_open_begin(&o, &opening, &err) == 0, "%s", err.text);
+		for (int i = 0; i < steps; i++) {
+			cr_assert_eq(session_open_go_on(opening, &half, &err), 1);
+			half = session_half_open(opening);
+			cr_assert(session_poll(&half, 1, 2 * SLOW_MS, &err) == 0);
+		}
+		session_open_abandon(opening);
+		if (steps == 0) {
+			o.timeout_ms = 1000; /* the server waits for somebody */
+			cr_assert(session_open(&o, &half, &err) == 0, "%s", err.text);
+			session_close(half);
+		}
+		end_player(&player);
+	}
+	session_open_abandon(NULL);
+}
+
+/* A server that says nothing ends it in time, whoever else is waited for. */
+static void serve_nothing(int fd, void *context)
+{
+	char line[64];
+
+	(void)context;
+	(void)play_read_line(fd, line, sizeof(line));
+}
+
+Test(imap_session, opened_in_time, .timeout = 60)
+{
+	struct play_options usual = { .cut_after = -1 };
+	struct player player;
+	struct session *half;
+	struct opening *opening;
+	struct session_options o;
+	struct err err;
+	int got;
+
+	player_start_with(&player, serve_nothing, NULL, &usual);
+	o = options_for(&player);
+	o.timeout_ms = 200;
+	cr_assert(session_open_begin(&o, &opening, &err) == 0, "%s", err.text);
+	while ((got = session_open_go_on(opening, &half, &err)) > 0) {
+		half = session_half_open(opening);
+		cr_assert(session_poll(&half, 1, 5000, &err) == 0);
+	}
+	cr_expect(got < 0 && err.code == ERR_TIMEOUT, "%s", err.text);
 	end_player(&player);
 }

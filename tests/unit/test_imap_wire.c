@@ -24,6 +24,7 @@
 
 struct actor {
 	const char *port;
+	bool beside; /* it is opened as beside other work */
 	struct session *session;
 	struct arena arena;
 	struct buf results; /* a line for each thing that came of it */
@@ -103,6 +104,21 @@ static bool has_word(char **words, const char *word)
 	return false;
 }
 
+static int open_beside(const struct session_options *o, struct session **out, struct err *err)
+{
+	struct session *half;
+	struct opening *opening;
+	int got;
+
+	if (session_open_begin(o, &opening, err) < 0)
+		return -1;
+	while ((got = session_open_go_on(opening, out, err)) > 0) {
+		half = session_half_open(opening);
+		cr_assert(session_poll(&half, 1, TIMEOUT_MS, err) == 0, "%s", err->text);
+	}
+	return got;
+}
+
 /* open [starttls] [ro] [token | tokens] [mech=NAME] [timeout=MS] */
 static int do_open(struct actor *a, char **words, struct err *err)
 {
@@ -129,7 +145,7 @@ static int do_open(struct actor *a, char **words, struct err *err)
 		else if (strncmp(*w, "timeout=", 8) == 0)
 			o.timeout_ms = atoi(*w + 8);
 	}
-	if (session_open(&o, &a->session, err) < 0)
+	if ((a->beside ? open_beside : session_open)(&o, &a->session, err) < 0)
 		return -1;
 	buf_addf(&a->results, "prefix '%s' separator '%c' server '%s'\n",
 		 session_prefix(a->session),
@@ -697,10 +713,12 @@ static void perform(struct actor *a, const struct play_line *line)
 
 /* ---- playing ---- */
 
-static void play_once(const struct play *p, const struct play_options *o, struct buf *results,
-		      struct buf *complaint)
+static void play_once(const struct play *p, const struct play_options *o, bool beside,
+		      struct buf *results, struct buf *complaint)
 {
-	struct actor actor = { .arena = ARENA_INIT(16 << 20), .results = BUF_INIT(4 << 20) };
+	struct actor actor = { .beside = beside,
+			       .arena = ARENA_INIT(16 << 20),
+			       .results = BUF_INIT(4 << 20) };
 	struct player player;
 
 	player_start(&player, p, o);
@@ -722,7 +740,7 @@ static void wanted(const struct play *p, struct buf *out)
 			buf_addf(out, "%s\n", p->line[i].text);
 }
 
-static void play_whole(const char *name, const struct play *p, bool byte_by_byte)
+static void play_whole(const char *name, const struct play *p, bool byte_by_byte, bool beside)
 {
 	CLEANUP(buf_release) struct buf want = BUF_INIT(1 << 20);
 	CLEANUP(buf_release) struct buf have = BUF_INIT(8 << 20);
@@ -730,7 +748,7 @@ static void play_whole(const char *name, const struct play *p, bool byte_by_byte
 	struct play_options o = { .byte_by_byte = byte_by_byte, .cut_after = -1 };
 
 	wanted(p, &want);
-	play_once(p, &o, &have, &complaint);
+	play_once(p, &o, beside, &have, &complaint);
 	cr_expect(slice_eq(buf_slice(&have), buf_slice(&want)), "%s%s: wanted\n%s\nhave\n%s", name,
 		  byte_by_byte ? ", octet by octet" : "", buf_cstr(&want), buf_cstr(&have));
 	cr_expect(complaint.len == 0, "%s%s: %s", name, byte_by_byte ? ", octet by octet" : "",
@@ -738,7 +756,7 @@ static void play_whole(const char *name, const struct play *p, bool byte_by_byte
 }
 
 /* Cut behind line n: the same results up to an error. */
-static void play_cut(const char *name, const struct play *p, int n)
+static void play_cut(const char *name, const struct play *p, int n, bool beside)
 {
 	CLEANUP(buf_release) struct buf want = BUF_INIT(1 << 20);
 	CLEANUP(buf_release) struct buf have = BUF_INIT(8 << 20);
@@ -747,7 +765,7 @@ static void play_cut(const char *name, const struct play *p, int n)
 	struct slice w, h, w_line, h_line;
 
 	wanted(p, &want);
-	play_once(p, &o, &have, &complaint);
+	play_once(p, &o, beside, &have, &complaint);
 	w = buf_slice(&want);
 	h = buf_slice(&have);
 	while (slice_line(&h, &h_line)) {
@@ -797,18 +815,31 @@ static void each_transcript(void (*visit)(const char *name, const struct play *p
 
 static void visit_whole(const char *name, const struct play *p)
 {
-	play_whole(name, p, false);
+	play_whole(name, p, false, false);
 }
 
 static void visit_octets(const char *name, const struct play *p)
 {
-	play_whole(name, p, true);
+	play_whole(name, p, true, false);
+}
+
+static void visit_beside(const char *name, const struct play *p)
+{
+	play_whole(name, p, false, true);
 }
 
 static void visit_cuts(const char *name, const struct play *p)
 {
 	for (int n = 0; n < count_server_lines(p); n++)
-		play_cut(name, p, n);
+		play_cut(name, p, n, false);
+}
+
+#define OPENING_LINES 8 /* of the server: behind them every session is open */
+
+static void visit_cuts_beside(const char *name, const struct play *p)
+{
+	for (int n = 0; n < count_server_lines(p) && n < OPENING_LINES; n++)
+		play_cut(name, p, n, true);
 }
 
 Test(imap_wire, transcripts)
@@ -824,4 +855,14 @@ Test(imap_wire, octet_by_octet)
 Test(imap_wire, cut_behind_every_line)
 {
 	each_transcript(visit_cuts);
+}
+
+Test(imap_wire, opened_beside)
+{
+	each_transcript(visit_beside);
+}
+
+Test(imap_wire, opened_beside_and_cut)
+{
+	each_transcript(visit_cuts_beside);
 }
