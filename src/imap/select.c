@@ -68,6 +68,7 @@ static int select_folder(struct session *s, enum verb verb, const char *wire_nam
 		return -1;
 	arena_reset(&s->selected_arena);
 	s->exists = 0;
+	s->writable = false;
 	s->selected = (struct selected){ .keywords_allowed = true, .permanent_flags = FLAG_ALL };
 	while ((got = command_next(s, &r, err)) > 0)
 		read_selected(s, &r, &s->selected);
@@ -78,6 +79,8 @@ static int select_folder(struct session *s, enum verb verb, const char *wire_nam
 		return refused(s, verb, &r, SCOPE_FOLDER, err);
 	}
 	s->selected.messages = s->exists;
+	s->selected.read_only = response_has_code(&r, "READ-ONLY");
+	s->writable = verb == VERB_SELECT;
 	*out = s->selected;
 	return 0;
 }
@@ -100,6 +103,11 @@ int session_select(struct session *s, const char *wire_name, struct selected *ou
 	return select_folder(s, VERB_SELECT, wire_name, out, err);
 }
 
+bool session_is_selected(const struct session *s)
+{
+	return s->writable;
+}
+
 #define NO_SUCH_FOLDER "mailhoist-no-such-folder"
 
 int session_unselect(struct session *s, struct err *err)
@@ -119,6 +127,6 @@ int session_unselect(struct session *s, struct err *err)
 	}
 	if (command_run(s, verb, &args, &r, err) < 0)
 		return -1;
-	s->open = false;
+	s->open = s->writable = false;
 	return 0;
 }

@@ -262,6 +262,7 @@ int session_subscribe(struct session *s, const char *wire_name, struct err *err)
 
 struct selected {
 	uint32_t uidvalidity, uidnext, messages; /* uidnext 0: not told (Courier) */
+	bool read_only;				 /* the server said so */
 	bool keywords_allowed;	  /* PERMANENTFLAGS has \*, or the server did not say */
 	uint32_t permanent_flags; /* FLAG_* that can be kept; all when the server did not say */
 	size_t n_keywords;
@@ -272,9 +273,9 @@ struct selected {
  * EXAMINE with empty PERMANENTFLAGS: to learn which flags a target keeps, use session_select(). */
 int session_examine(struct session *s, const char *wire_name, struct selected *out,
 		    struct err *err);
-/* SELECT; refused in a read-only session. Not needed for uploading: leave it with
- * session_unselect() once the permanent flags are known. */
+/* SELECT; refused in a read-only session. Leave it with session_unselect(). */
 int session_select(struct session *s, const char *wire_name, struct selected *out, struct err *err);
+bool session_is_selected(const struct session *s); /* and still is */
 /* UNSELECT where the server has it; otherwise EXAMINE of a folder that is not there. Nothing where
  * no folder has been opened. */
 int session_unselect(struct session *s, struct err *err);

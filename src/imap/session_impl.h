@@ -145,6 +145,7 @@ struct session {
 	struct pending reaped; /* whose text and ranges the caller looks at */
 
 	bool open;	   /* a folder may be: it has been asked for since the last UNSELECT */
+	bool writable;	   /* it is, by SELECT */
 	uint32_t exists;   /* of the selected folder, as last told */
 	uint64_t untagged; /* responses since the last tagged one */
 	struct arena selected_arena;

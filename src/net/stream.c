@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,8 @@
 #include "net/tls.h"
 
 #define CONNECT_TIMEOUT_MS 30000 /* when the caller names none */
-#define PEER_MAX	   300	 /* a DNS name has 253 octets at most */
+#define SHORT_ANSWER	   4096
+#define PEER_MAX	   300 /* a DNS name has 253 octets at most */
 
 struct stream {
 	int fd;
@@ -309,6 +311,20 @@ bool stream_is_compressed(const struct stream *s)
 	return s->deflater != NULL;
 }
 
+/* A server that does not set TCP_NODELAY (Courier) holds its next answer back until this one is
+ * acknowledged (RFC 896), which our side puts off for 40 ms, as it has nothing to say: 22 messages
+ * a second. The kernel forgets the wish by and by. */
+static void acknowledge(int fd)
+{
+#ifdef TCP_QUICKACK
+	const int now = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &now, sizeof(now));
+#else
+	(void)fd;
+#endif
+}
+
 ssize_t stream_read(struct stream *s, void *bytes, size_t len, struct err *err)
 {
 	ssize_t n;
@@ -317,6 +333,8 @@ ssize_t stream_read(struct stream *s, void *bytes, size_t len, struct err *err)
 		return 0;
 	n = s->deflater ? deflater_read(s->deflater, bytes, len, err)
 			: line_read(s, bytes, len, err);
+	if (n > 0 && n < SHORT_ANSWER)
+		acknowledge(s->fd);
 	return n < 0 ? err_prefix(err, "%s", stream_peer(s)) : n;
 }
 

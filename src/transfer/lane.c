@@ -174,6 +174,7 @@ static int begin_behind(struct lane *l, const struct folder_status *status, stru
 	}
 	l->uidvalidity = status->uidvalidity;
 	l->base = status->uidnext;
+	l->messages = status->messages;
 	/* Courier makes the UIDVALIDITY of an empty folder up anew each second until there is mail
 	 * in it. CONDSTORE tells servers that keep such things. */
 	l->validity_open =
@@ -216,6 +217,7 @@ int lane_open(struct lane *l, struct books *books, const struct ready_target *ta
 		.names = ARENA_INIT(1u << 20),
 		.keyword_arena = ARENA_INIT(1u << 20),
 		.total = total,
+		.lines = target->lines,
 	};
 	l->shape = shape_of(session_capabilities(t->session), session_append_limit(t->session),
 			    session_profile(t->session), &l->limits);
@@ -256,7 +258,9 @@ int lane_work(struct lane *l, struct err *err)
 	} while (did > 0);
 	if (did < 0 || books_commit_by_time(l->books, err) < 0)
 		return -1;
-	return !is_done(l);
+	if (!is_done(l))
+		return 1;
+	return lane_leave_folder(l, err);
 }
 
 int lane_wait_ms(const struct lane *l, int most)

@@ -57,6 +57,9 @@ struct lane {
 	struct arena names;
 	struct remote_folder target;
 	uint32_t uidvalidity, base;
+	uint64_t messages;  /* in it, when the lane began, and */
+	uint64_t lines;	    /* of the plan, to come */
+	bool shut;	    /* it cannot be kept open */
 	bool validity_open; /* the folder was empty, and its UIDVALIDITY may not be the last word */
 
 	struct batch_list queue, sent;
@@ -153,7 +156,17 @@ int books_commit_by_time(struct books *b, struct err *err); /* when it has been 
 void lane_requeue(struct lane *l, struct batch *b);	    /* at the front */
 void lane_requeue_last(struct lane *l, struct batch *b);    /* at the end */
 
+/* ---- lane_folder.c ---- */
+
+/* Open its folder, where it is to be kept open and is not; where it cannot be, it stays shut. */
+int lane_keep_open(struct lane *l, struct err *err);
+/* Close it, if it is open: the session goes on to other things. */
+int lane_leave_folder(struct lane *l, struct err *err);
+
 /* ---- lane_flags.c ---- */
+
+/* Which keywords its folder keeps. */
+void lane_note_keywords(struct lane *l, const struct selected *sel);
 
 /* Leave out of the batch the keywords that its folder does not keep. */
 int lane_prepare_flags(struct lane *l, struct batch *b, struct err *err);

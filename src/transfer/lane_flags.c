@@ -5,8 +5,17 @@
 
 #include <strings.h>
 
-/* Which keywords may be stored here: asked once, when the first message has one. The folder is not
- * kept open, because then every APPEND costs an untagged answer. */
+void lane_note_keywords(struct lane *l, const struct selected *sel)
+{
+	l->keywords_allowed = sel->keywords_allowed;
+	l->keywords = arena_alloc(&l->keyword_arena, (sel->n_keywords + 1) * sizeof(*l->keywords));
+	for (size_t i = 0; l->keywords && i < sel->n_keywords; i++)
+		l->keywords[i] = arena_str(&l->keyword_arena, sel->keywords[i]);
+	l->n_keywords = l->keywords ? sel->n_keywords : 0;
+	l->keywords_known = true;
+}
+
+/* Which keywords may be stored here: asked once, when the first message has one. */
 static int learn_keywords(struct lane *l, struct err *err)
 {
 	struct selected sel;
@@ -16,12 +25,7 @@ static int learn_keywords(struct lane *l, struct err *err)
 		l->keywords_known = err->code == ERR_REFUSED && !session_is_dead(l->t->session);
 		return l->keywords_known ? 0 : -1;
 	}
-	l->keywords_allowed = sel.keywords_allowed;
-	l->keywords = arena_alloc(&l->keyword_arena, (sel.n_keywords + 1) * sizeof(*l->keywords));
-	for (size_t i = 0; l->keywords && i < sel.n_keywords; i++)
-		l->keywords[i] = arena_str(&l->keyword_arena, sel.keywords[i]);
-	l->n_keywords = l->keywords ? sel.n_keywords : 0;
-	l->keywords_known = true;
+	lane_note_keywords(l, &sel);
 	return session_unselect(l->t->session, err);
 }
 

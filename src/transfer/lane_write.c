@@ -86,6 +86,8 @@ static int step_idle(struct lane *l, struct err *err)
 		return 0;
 	if (time_monotonic_ms() < l->books->pause_until_ms)
 		return 0;
+	if (lane_keep_open(l, err) < 0)
+		return -1;
 	largest_first(l);
 	may = ask_gate(l, l->queue.first, err);
 	if (may <= 0)

@@ -2,6 +2,7 @@
 there exactly once, and the user has been told what happened. The server is a real one, behind a relay."""
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import threading
@@ -201,6 +202,24 @@ class OtherClients(Matrix):
         self.by_others(anew)
         result = self.hoist("run", self.source, *self.to_plain(), password=self.server.password)
         self.assertComplete(result, foreign=2)
+
+
+class OpenFolder(Matrix):
+    """Without MULTIAPPEND large folders are kept open; Dovecot hangs up on whoever has one open that
+    is deleted (servers.md 2.8)."""
+    server_options = {"extra": "ssl = no",
+                      "capability": "IMAP4rev1 SASL-IR LITERAL+ UIDPLUS NAMESPACE"}
+
+    def test_it_is_deleted(self):
+        self.generate("large", 3600, median=300, mean=400)
+        trace = self.folder / "trace"
+        with FaultProxy(self.server.port, before={
+                b' APPEND "Work"': lambda: self.by_others(lambda c: c.delete("Work"))}) as proxy:
+            result = self.run_by(proxy, "--trace", trace, status=None)
+        self.assertTrue(re.search(r'C: \S* ?SELECT "Work"', trace.read_text(errors="replace")))
+        if result.status != rig.OK:
+            result = self.run_by(self.server, status=rig.OK)
+        self.assertComplete(result)
 
 
 class Injection(Matrix):

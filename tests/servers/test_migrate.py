@@ -1,5 +1,6 @@
 """Whole migrations to a real Dovecot, read back by another client."""
 import os
+import re
 import signal
 import subprocess
 import time
@@ -313,6 +314,28 @@ class InOneFileStorage(Migration):
 
 class WithoutMultiappend(Migration):
     server_options = {"capability": "IMAP4rev1 SASL-IR LITERAL+ UIDPLUS NAMESPACE SPECIAL-USE"}
+
+    def run_traced(self, **mail):
+        """The folders that were opened for writing, and how many APPENDs there were."""
+        self.generate(**mail, median=300, mean=400)
+        trace = self.folder / "trace"
+        trace.unlink(missing_ok=True)
+        self.run_store("maildir", "--trace", trace)
+        self.assertComplete()
+        text = trace.read_text(errors="replace")
+        return re.findall(r"C: \S* ?SELECT (\S+)", text), text.count("C: APPEND")
+
+    def test_a_large_folder_is_kept_open(self):
+        """Dovecot reads a maildir in anew for each message, unless it is open."""
+        folders, appends = self.run_traced(messages=1100, folders=1)
+        self.assertEqual(len(folders), 1)
+        self.assertGreater(appends, 1000)
+        folders, appends = self.run_traced(messages=1105, folders=1)
+        self.assertEqual(len(folders), 1, "for five messages more, too")
+
+    def test_small_ones_are_not(self):
+        folders, _ = self.run_traced(messages=900, folders=3)
+        self.assertEqual(folders, [])
 
 
 class WithSmallLiteralsOnly(Migration):

@@ -940,6 +940,42 @@ Test(stream, channel_binding)
 	forget_identity(&id);
 }
 
+/* ---- question and answer ---- */
+
+/* A server that waits for the acknowledgement of its answer before it gives the next one must not
+ * wait for ours: as soon as one party answers the other, Linux puts acknowledgements off. */
+Test(stream, short_answers_are_acknowledged_at_once)
+{
+	static const bool with_tls[] = { false, true };
+	struct identity id = make_identity("x", NULL, false, -1, 5, NULL);
+	char pin[80];
+
+	pin_of(pin, id.cert);
+	for (size_t i = 0; i < ROWS(with_tls); i++) {
+		struct listener l;
+		struct stream_options o;
+		struct err err = ERR_INIT;
+		struct stream *s = NULL;
+		int at_once = -1;
+		socklen_t len = sizeof(at_once);
+		char answer;
+
+		listener_start(&l, with_tls[i] ? &id : NULL, MANNER_ECHO);
+		o = options_for("127.0.0.1", l.port, with_tls[i] ? pin : NULL);
+		cr_assert_eq(stream_connect(&o, &s, &err), 0, "%s", err.text);
+		for (int round = 0; round < 10; round++) {
+			write_all(s, "?", 1);
+			read_all(s, &answer, 1);
+		}
+		cr_expect_eq(getsockopt(stream_fd(s), IPPROTO_TCP, TCP_QUICKACK, &at_once, &len),
+			     0);
+		cr_expect_eq(at_once, 1, "%s", with_tls[i] ? "TLS" : "plain");
+		stream_close(s);
+		child_status(l.pid);
+	}
+	forget_identity(&id);
+}
+
 /* ---- much at once ---- */
 
 /* Send BULK octets and receive BULK octets, both as they come. */
