@@ -539,6 +539,9 @@ int journal_balance(struct journal *j, int64_t run, int64_t store, struct balanc
  * repair). Looks at all of them. */
 int journal_open_with(struct journal *j, int64_t run, uint32_t repairs, uint64_t *n,
 		      struct err *err);
+/* How many of the run's messages were left out for this reason. Looks at all of them. */
+int journal_lines_because(struct journal *j, int64_t run, const char *reason, uint64_t *n,
+			  struct err *err);
 /* found == sum of all outcomes, and nothing open. */
 bool balance_adds_up(const struct balance *b);
 

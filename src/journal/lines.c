@@ -225,6 +225,16 @@ int journal_balance(struct journal *j, int64_t run, int64_t store, struct balanc
 	return 0;
 }
 
+static int take_count(struct journal *j, sqlite3_stmt *st, uint64_t *n, struct err *err)
+{
+	int got = one_row(j, st, err);
+
+	if (got > 0)
+		*n = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return got < 0 ? -1 : 0;
+}
+
 int journal_open_with(struct journal *j, int64_t run, uint32_t repairs, uint64_t *n,
 		      struct err *err)
 {
@@ -232,18 +242,26 @@ int journal_open_with(struct journal *j, int64_t run, uint32_t repairs, uint64_t
 				   "SELECT count(*) FROM line l JOIN item i ON i.id = l.item"
 				   " WHERE l.run = ?1 AND l.outcome = 0 AND i.repairs & ?2",
 				   err);
-	int got;
 
 	_Static_assert(OUTCOME_OPEN == 0, "as in the text above");
 	if (!st)
 		return -1;
 	sqlite3_bind_int64(st, 1, run);
 	sqlite3_bind_int64(st, 2, repairs);
-	got = one_row(j, st, err);
-	if (got > 0)
-		*n = (uint64_t)sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return got < 0 ? -1 : 0;
+	return take_count(j, st, n, err);
+}
+
+int journal_lines_because(struct journal *j, int64_t run, const char *reason, uint64_t *n,
+			  struct err *err)
+{
+	sqlite3_stmt *st =
+		db_stmt(&j->db, "SELECT count(*) FROM line WHERE run = ? AND reason = ?", err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, run);
+	db_bind_text(st, 2, reason);
+	return take_count(j, st, n, err);
 }
 
 bool balance_adds_up(const struct balance *b)

@@ -138,6 +138,21 @@ static int tell_time(struct transfer *t, const struct forecast *f, const struct 
 	return tell(t, "pace", 1, &text, err);
 }
 
+static int tell_too_big(struct transfer *t, struct err *err)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT(512);
+	uint64_t limit = session_append_limit(t->session), n = 0;
+
+	if (limit == 0)
+		return 0;
+	if (journal_lines_because(t->journal, t->run, REASON_TOO_BIG, &n, err) < 0)
+		return -1;
+	buf_adds(&text, "messages larger than the ");
+	text_add_size(&text, limit);
+	buf_adds(&text, " that the server takes: refused");
+	return n > 0 ? tell(t, "too-big", n, &text, err) : 0;
+}
+
 /* What the server is known to refuse or to damage, as long as nobody has allowed to mend it. */
 static int tell_trouble(struct transfer *t, struct err *err)
 {
@@ -189,7 +204,8 @@ int forecast(struct transfer *t, struct forecast *out, struct err *err)
 	limits = forecast_limits(user, session_profile(t->session));
 	forecast_fit(out, &quota);
 	forecast_time(out, &limits, today);
-	if (tell_room(t, out, err) < 0 || tell_time(t, out, user, err) < 0)
+	if (tell_room(t, out, err) < 0 || tell_too_big(t, err) < 0 ||
+	    tell_time(t, out, user, err) < 0)
 		return -1;
 	return tell_trouble(t, err);
 }

@@ -18,8 +18,8 @@ struct forecast {
 };
 
 /* Of the plan of t->run, over t->session. What does not fit, what takes more than a minute, and
- * what the server is known to refuse or to damage becomes a notice ("quota", "pace", "long-lines",
- * "8bit-header") and a note of the progress. */
+ * what the server is known to refuse or to damage becomes a notice ("quota", "too-big", "pace",
+ * "long-lines", "8bit-header") and a note of the progress. */
 int forecast(struct transfer *t, struct forecast *out, struct err *err);
 
 /* The arithmetic alone. */

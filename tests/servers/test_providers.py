@@ -78,6 +78,19 @@ class Providers(rig.ProgramTest):
             self.assertEqual(trials[name]["text"], "Command Argument Error. 11")
         self.assertFalse([advice for advice in found["advice"] if "damage" in advice or "NUL" in advice])
 
+    def test_what_is_too_large_is_told_with_the_limit(self):
+        class Small(providers.Strato):
+            before = providers.Strato.before.replace("=104857600", "=2000")
+            capabilities = providers.Strato.capabilities.replace("=104857600", "=2000")
+
+        self.add(())
+        for n in 7, 8:
+            self.store.add((), nasty_mail.head(n) + b"\n" + b"large\n" * 500)
+        with Small() as server:
+            for command in "plan", "run":
+                result = self.run_to(server, command=command, status=rig.REFUSED)
+                self.assertIn("messages larger than the 2.0 kB that the server takes: refused (2)", result.out)
+
     def test_lines_that_exchange_refuses(self):
         """The plan tells it, and so does the refusal; a repair is told by its name."""
         self.add(())
