@@ -87,6 +87,14 @@ static int advise_by_profile(struct advising *w, struct buf *text, struct err *e
 		if (advise(w, text, err) < 0)
 			return -1;
 	}
+	if (p->line_limit > 0) {
+		buf_addf(text,
+			 "%s refuses messages with lines over %" PRIu64
+			 " octets (--repair long-lines)",
+			 p->title, p->line_limit);
+		if (advise(w, text, err) < 0)
+			return -1;
+	}
 	if (p->no_keywords) {
 		buf_addf(text, "%s keeps no tags of messages, or only a few", p->title);
 		if (advise(w, text, err) < 0)

@@ -114,6 +114,7 @@ class Looking(Check):
         self.assertIn("profile: exchange", text)
         self.assertIn("240 messages a minute", text)
         self.assertIn("keeps no tags", text)
+        self.assertIn("refuses messages with lines over 9900 octets (--repair long-lines)", text)
 
     def test_full_account(self):
         with Account() as server:
