@@ -354,6 +354,7 @@ struct upload {
 	bool origin_gone;	      /* MOVE: it has been taken away there */
 	bool partial;		      /* what is here is only its beginning */
 	bool rebuilt;	 /* composed: the original, if the server has it, has other octets */
+	bool brief;	 /* only what sending takes is here (journal_uploads_next) */
 	uint32_t mended; /* enum mend: what goes up, or went up, is this message mended so;
 			    wire_len, nul_count and keys are those of the mended one then */
 };
@@ -375,12 +376,17 @@ int journal_empty_target_next(struct journal *j, int64_t run, int64_t after, str
 
 /* Up to `max` UPLOAD_PLANNED uploads of one target, grouped by equal flag sets, then in scan
  * order; *cursor is 0 first, and is advanced. Returns their number, or -1. Rows that became refused
- * or failed in this run are not delivered again. */
+ * or failed in this run are not delivered again. They are brief: of what is in `struct upload` only
+ * id, line, kind, source, locator, store_location, checksum, wire_len, internaldate, flags, repairs
+ * and mended; journal_upload_get() has the rest. */
 int journal_uploads_next(struct journal *j, int64_t run, int64_t target, size_t max,
 			 struct arena *a, struct upload *out, int64_t *cursor, struct err *err);
 
-/* The same for what is to be filed by `method`, of all targets: one after the other, and in the
- * order of the origins as a rule. */
+/* All of one upload: 1, 0, -1. */
+int journal_upload_get(struct journal *j, int64_t id, struct arena *a, struct upload *out,
+		       struct err *err);
+/* As journal_uploads_next(), whole, for what is to be filed by `method`, of all targets: one after
+ * the other, and in the order of the origins as a rule. */
 int journal_filings_next(struct journal *j, int64_t run, enum filing_method method, size_t max,
 			 struct arena *a, struct upload *out, int64_t *cursor, struct err *err);
 

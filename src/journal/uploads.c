@@ -157,47 +157,134 @@ int journal_empty_target_next(struct journal *j, int64_t run, int64_t after, str
 	return one_folder(j, st, a, out, err);
 }
 
-/* `target` 0: of any. */
-static int next_planned(struct journal *j, int64_t run, enum filing_method method, int64_t target,
-			size_t max, struct arena *a, struct upload *out, int64_t *cursor,
-			struct err *err)
+/* The lines of a run that are to be done by one method. The plan wrote those of a target in the
+ * order in which they are to be sent. Folder 0: of any. */
+#define PLANNED_LINES                                                                              \
+	" FROM run_target x CROSS JOIN line l"                                                     \
+	" ON l.id BETWEEN max(x.first_line, ?3 + 1) AND x.last_line"                               \
+	" CROSS JOIN upload u ON u.id = l.upload AND u.line = l.id AND u.state = 0"                \
+	"  AND u.method = ?5 CROSS JOIN item i ON i.id = l.item"
+#define PLANNED_ORDER                                                                              \
+	" WHERE x.run = ?1 AND ?2 IN (0, x.folder) AND x.last_line > ?3"                           \
+	" ORDER BY x.first_line, l.id LIMIT ?4"
+
+static void bind_planned(sqlite3_stmt *st, int64_t run, int64_t target, int64_t cursor, size_t max,
+			 enum filing_method method)
 {
-	/* The plan wrote the lines of a target in the order in which they are to be sent. */
+	sqlite3_bind_int64(st, 1, run);
+	sqlite3_bind_int64(st, 2, target);
+	sqlite3_bind_int64(st, 3, cursor);
+	sqlite3_bind_int64(st, 4, (sqlite3_int64)max);
+	sqlite3_bind_int(st, 5, (int)method);
+}
+
+/* The texts of a store; those of the row before where it is the same store. */
+static int read_place(struct journal *j, int64_t store, struct arena *a, struct upload *u,
+		      struct err *err)
+{
 	sqlite3_stmt *st =
-		db_stmt(&j->db,
-			"SELECT " UPLOAD_COLUMNS " FROM run_target x CROSS JOIN line l"
-			" ON l.id BETWEEN max(x.first_line, ?3 + 1) AND x.last_line"
-			" CROSS JOIN upload u ON u.id = l.upload AND u.line = l.id AND u.state = 0"
-			"  AND u.method = ?5"
-			" CROSS JOIN item i ON i.id = l.item CROSS JOIN store s ON s.id = l.store"
-			" WHERE x.run = ?1 AND ?2 IN (0, x.folder) AND x.last_line > ?3"
-			" ORDER BY x.first_line, l.id LIMIT ?4",
-			err);
-	int n;
+		db_stmt(&j->db, "SELECT kind, source, location FROM store WHERE id = ?", err);
+	int got;
 
 	if (!st)
 		return -1;
-	sqlite3_bind_int64(st, 1, run);
-	sqlite3_bind_int64(st, 2, target);
-	sqlite3_bind_int64(st, 3, *cursor);
-	sqlite3_bind_int64(st, 4, (sqlite3_int64)max);
-	sqlite3_bind_int(st, 5, (int)method);
-	n = uploads_read(j, st, max, a, out, err);
-	if (n > 0)
-		*cursor = out[n - 1].line;
-	return n;
+	sqlite3_bind_int64(st, 1, store);
+	got = one_row(j, st, err);
+	if (got < 0)
+		return -1;
+	u->kind = got ? text_or_empty(a, st, 0) : "";
+	u->source = got ? text_or_empty(a, st, 1) : "";
+	u->store_location = got ? text_or_empty(a, st, 2) : "";
+	sqlite3_reset(st);
+	return 0;
+}
+
+/* What is read of each message that goes up: few columns, and those of the store once. */
+#define BRIEF_COLUMNS                                                                              \
+	"u.id, l.id, i.locator, i.checksum, u.wire_len, u.internaldate, u.flags, u.keywords,"      \
+	" i.repairs, u.mended, l.store"
+
+static int read_brief(struct journal *j, sqlite3_stmt *st, struct arena *a, int64_t *store,
+		      const struct upload *before, struct upload *u, struct err *err)
+{
+	*u = (struct upload){ .brief = true };
+	u->id = sqlite3_column_int64(st, 0);
+	u->line = sqlite3_column_int64(st, 1);
+	u->locator = text_or_empty(a, st, 2);
+	column_bytes(st, 3, u->checksum, CHECKSUM_LEN);
+	u->wire_len = (uint64_t)sqlite3_column_int64(st, 4);
+	u->internaldate = sqlite3_column_int64(st, 5);
+	u->flags.system = (uint32_t)sqlite3_column_int64(st, 6);
+	keywords_split(a, db_text(a, st, 7), &u->flags);
+	u->repairs = (uint32_t)sqlite3_column_int64(st, 8);
+	u->mended = (uint32_t)sqlite3_column_int(st, 9);
+	if (before && *store == sqlite3_column_int64(st, 10)) {
+		u->kind = before->kind;
+		u->source = before->source;
+		u->store_location = before->store_location;
+		return 0;
+	}
+	*store = sqlite3_column_int64(st, 10);
+	return read_place(j, *store, a, u, err);
 }
 
 int journal_uploads_next(struct journal *j, int64_t run, int64_t target, size_t max,
 			 struct arena *a, struct upload *out, int64_t *cursor, struct err *err)
 {
-	return next_planned(j, run, METHOD_APPEND, target, max, a, out, cursor, err);
+	sqlite3_stmt *st =
+		db_stmt(&j->db, "SELECT " BRIEF_COLUMNS PLANNED_LINES PLANNED_ORDER, err);
+	int64_t store = 0;
+	size_t n = 0;
+	int got = 1;
+
+	if (!st)
+		return -1;
+	bind_planned(st, run, target, *cursor, max, METHOD_APPEND);
+	for (; n < max && (got = db_step(&j->db, st, err)) > 0; n++) {
+		got = read_brief(j, st, a, &store, n ? &out[n - 1] : NULL, &out[n], err);
+		if (got < 0)
+			break;
+	}
+	sqlite3_reset(st);
+	if (got < 0)
+		return -1;
+	if (n > 0)
+		*cursor = out[n - 1].line;
+	return (int)n;
+}
+
+int journal_upload_get(struct journal *j, int64_t id, struct arena *a, struct upload *out,
+		       struct err *err)
+{
+	sqlite3_stmt *st =
+		db_stmt(&j->db,
+			"SELECT " UPLOAD_COLUMNS " FROM upload u LEFT JOIN line l ON l.id = u.line"
+			" LEFT JOIN item i ON i.id = u.item LEFT JOIN store s ON s.id = i.store"
+			" WHERE u.id = ?",
+			err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, id);
+	return uploads_read(j, st, 1, a, out, err);
 }
 
 int journal_filings_next(struct journal *j, int64_t run, enum filing_method method, size_t max,
 			 struct arena *a, struct upload *out, int64_t *cursor, struct err *err)
 {
-	return next_planned(j, run, method, 0, max, a, out, cursor, err);
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   "SELECT " UPLOAD_COLUMNS PLANNED_LINES
+				   " CROSS JOIN store s ON s.id = l.store" PLANNED_ORDER,
+				   err);
+	int n;
+
+	if (!st)
+		return -1;
+	bind_planned(st, run, 0, *cursor, max, method);
+	n = uploads_read(j, st, max, a, out, err);
+	if (n > 0)
+		*cursor = out[n - 1].line;
+	return n;
 }
 
 int journal_unkept_next(struct journal *j, int64_t run, size_t max, struct arena *a,

@@ -154,7 +154,10 @@ int books_begin(struct books *b, struct err *err); /* a transaction is open afte
 int books_commit(struct books *b, struct err *err);
 int books_commit_by_time(struct books *b, struct err *err); /* when it has been open for long */
 void lane_requeue(struct lane *l, struct batch *b);	    /* at the front */
-void lane_requeue_last(struct lane *l, struct batch *b);    /* at the end */
+/* All that the journal knows of *u, which is as the lane sends it; into the arena. */
+int lane_whole(struct lane *l, const struct upload *u, struct arena *a, struct upload *out,
+	       struct err *err);
+void lane_requeue_last(struct lane *l, struct batch *b); /* at the end */
 
 /* ---- lane_folder.c ---- */
 

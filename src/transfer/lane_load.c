@@ -113,6 +113,15 @@ static int cut_chunk(struct lane *l, struct chunk *c, struct err *err)
 	return 0;
 }
 
+/* Of those that go up mended the original is looked for, too. */
+static int complete_mended(struct lane *l, struct chunk *c, struct err *err)
+{
+	for (struct upload *u = c->uploads; u < c->uploads + c->n; u++)
+		if (u->mended && lane_whole(l, u, &c->arena, u, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int load_chunk(struct lane *l, struct err *err)
 {
 	size_t max = l->shape.commands > 1 ? CHUNK_UPLOADS : CHUNK_CAREFUL;
@@ -125,7 +134,9 @@ static int load_chunk(struct lane *l, struct err *err)
 				 &l->cursor, err);
 	if (n > 0) {
 		c->n = (size_t)n;
-		n = mark_inflight(l, c, err);
+		n = complete_mended(l, c, err);
+		if (n == 0)
+			n = mark_inflight(l, c, err);
 		if (n == 0)
 			n = cut_chunk(l, c, err);
 	} else if (n == 0) {
@@ -133,6 +144,26 @@ static int load_chunk(struct lane *l, struct err *err)
 	}
 	chunk_unref(c);
 	return n;
+}
+
+int lane_whole(struct lane *l, const struct upload *u, struct arena *a, struct upload *out,
+	       struct err *err)
+{
+	struct upload whole;
+	int got = 1;
+
+	if (u->brief)
+		got = journal_upload_get(l->t->journal, u->id, a, &whole, err);
+	else
+		whole = *u;
+	if (got == 0)
+		return err_set(err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER,
+			       "the journal lost an upload that is being sent");
+	if (got < 0)
+		return -1;
+	whole.flags = u->flags; /* perhaps without the keywords that its folder does not keep */
+	*out = whole;
+	return 0;
 }
 
 int lane_fill(struct lane *l, struct err *err)

@@ -166,18 +166,19 @@ static uint32_t next_steps(struct lane *l, struct batch *b)
 static int climb(struct lane *l, struct batch *b, struct err *err)
 {
 	const bool was_early = b->early;
+	struct upload *u = only_message(b);
 	uint32_t steps, uid;
-	int got = 0;
+	int got = lane_whole(l, u, &b->chunk->arena, u, err);
 
 	while (got == 0 && (steps = next_steps(l, b)) != 0)
-		got = mend(l, only_message(b), steps, err);
+		got = mend(l, u, steps, err);
 	if (got == 0 && was_early) {
 		lane_requeue(l, b);
 		return 1;
 	}
 	if (got <= 0 || write_down(l, b, err) < 0)
 		return got <= 0 ? got : -1;
-	got = find_there(l, only_message(b), &uid, err);
+	got = find_there(l, u, &uid, err);
 	if (got > 0)
 		return settle_there(l, b, uid, err) < 0 ? -1 : 1;
 	if (got == 0)

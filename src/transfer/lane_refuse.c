@@ -16,6 +16,7 @@
 #define SERVER_TRIES	     3	/* "internal error" for the same batch */
 #define REFUSED_IN_A_ROW_MAX 25 /* then it is not the messages */
 #define CREATIONS_MAX	     1	/* again, when a folder vanishes while we upload into it */
+#define REFUSED_ARENA_MAX    (1u << 20)
 
 static const char *refusal_code(enum refusal refusal)
 {
@@ -68,8 +69,13 @@ static int tell_repair(struct lane *l, const struct upload *u, const char *text,
 int lane_refuse_message(struct lane *l, const struct upload *u, const char *code, const char *text,
 			struct err *err)
 {
-	int kept = refused_keep(l->t, l->canon, &l->target, u, text ? text : code, err);
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(REFUSED_ARENA_MAX);
+	struct upload whole;
+	int kept;
 
+	if (lane_whole(l, u, &a, &whole, err) < 0)
+		return -1;
+	kept = refused_keep(l->t, l->canon, &l->target, &whole, text ? text : code, err);
 	if (kept < 0)
 		return -1;
 	fault_point("upload-refused");

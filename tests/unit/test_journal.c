@@ -261,7 +261,10 @@ Test(journal, an_upload_goes_its_way)
 		ids[i] = u[i].id;
 	}
 	cr_expect(u[2].flags.n_keywords == 1 && strcmp(u[2].flags.keywords[0], "good") == 0);
-	cr_expect(memcmp(&u[0].keys, &m[0].keys, sizeof(m[0].keys)) == 0);
+	cr_expect(u[0].brief);
+	yes(journal_upload_get(b.j, ids[0], &a, &u[0], &err));
+	cr_expect(!u[0].brief && memcmp(&u[0].keys, &m[0].keys, sizeof(m[0].keys)) == 0);
+	cr_expect(journal_upload_get(b.j, ids[4] + 1, &a, &u[0], &err) == 0);
 
 	ok(journal_mark_inflight(b.j, ids, 5, 7, 1, &err));
 	cr_expect(journal_mark_inflight(b.j, ids, 1, 7, 1, &err) == -1, "once only");

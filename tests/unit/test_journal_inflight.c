@@ -1,6 +1,6 @@
 /*
- * Uploads in flight: ranges while they are sent, rows in doubt when nobody will hear of them any
- * more. Uploads have one digit each, by their place in the plan.
+ * Uploads on their way: what is loaded of them; ranges while they are sent, rows in doubt when
+ * nobody will hear of them any more. Uploads have one digit each, by their place in the plan.
  */
 #include "test_journal_support.h"
 
@@ -21,6 +21,51 @@ static void plan_now(struct bench *b)
 	ok(match_prepare(b->j, b->run, &match, &err));
 	ok(match_finish(b->j, b->run, &err));
 	ok(plan_lines(b->j, b->run, &options, &server, &err));
+}
+
+/* What is brief is what the whole has, also where two stores go into one folder. */
+Test(journal, brief_uploads_agree_with_the_whole)
+{
+	static const char *const sources[] = { "/mail", "/other" };
+	CLEANUP(arena_release) struct arena a = ARENA_INIT(1 << 20);
+	struct upload u[5], whole;
+	struct remote_folder target;
+	struct message m[4];
+	int64_t cursor = 0;
+	struct bench b;
+
+	for (int i = 0; i < 4; i++) {
+		char *name = arena_printf(&a, "%d", i);
+
+		m[i] = message_of(name, name, name, name, 100 + (uint64_t)i);
+		m[i].repairs = i % 2 ? NOTE_8BIT_HEADER : 0;
+		m[i].flags.n_keywords = 1;
+		m[i].flags.keywords[0] = "good";
+		memset(m[i].checksum, 'a' + i, CHECKSUM_LEN);
+	}
+	bench_init(&b);
+	start_run(&b, RUN_RUN);
+	for (size_t i = 0; i < 2; i++)
+		add_store(&b, sources[i], "Work", ROLE_NONE, m + 2 * i, 2);
+	plan_now(&b);
+	yes(journal_target_next(b.j, b.run, 0, &a, &target, &err));
+	cr_assert(journal_uploads_next(b.j, b.run, target.id, 5, &a, u, &cursor, &err) == 4);
+	for (int i = 0; i < 4; i++) {
+		yes(journal_upload_get(b.j, u[i].id, &a, &whole, &err));
+		cr_expect_str_eq(u[i].source, sources[i / 2], "%d", i);
+		cr_expect_str_eq(u[i].source, whole.source, "%d", i);
+		cr_expect_str_eq(u[i].kind, whole.kind, "%d", i);
+		cr_expect_str_eq(u[i].store_location, whole.store_location, "%d", i);
+		cr_expect_str_eq(u[i].locator, whole.locator, "%d", i);
+		cr_expect(u[i].line == whole.line && u[i].wire_len == whole.wire_len &&
+				  u[i].internaldate == whole.internaldate &&
+				  u[i].repairs == m[i].repairs && whole.repairs == m[i].repairs,
+			  "%d", i);
+		cr_expect(u[i].flags.n_keywords == 1 && u[i].flags.system == whole.flags.system &&
+				  memcmp(u[i].checksum, m[i].checksum, CHECKSUM_LEN) == 0,
+			  "%d", i);
+	}
+	bench_release(&b);
 }
 
 struct sending {

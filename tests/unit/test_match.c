@@ -369,6 +369,7 @@ static void send_all(struct account *x, size_t at_most)
 
 		cr_assert(n >= 0);
 		for (int i = 0; i < n; i++) {
+			yes(journal_upload_get(x->b.j, u[i].id, &x->a, &u[i], &err));
 			ok(journal_mark_inflight(x->b.j, &u[i].id, 1, 7, 1, &err));
 			ok(journal_mark_stored(x->b.j, &u[i].id, 1, 7, 500 + (uint32_t)i, &err));
 			add_remote(&x->b, t.id, 500 + (uint32_t)i, u[i].message_id,
