@@ -4,12 +4,13 @@
  *
  * All but few of them are stored a second later. So while a process sends them they are not
  * marked row by row: a range of ids says so in one row of the table `inflight`, on disk, and the
- * uploads in it are planned still. What becomes of one of them takes it out of its range
- * (inflight_drop). What remains when its process has died, or has lost its line, becomes rows in
- * UPLOAD_INFLIGHT, each with its place in the order (inflight_to_rows): when the journal is opened,
- * and before anybody asks for what is in doubt. Nobody else looks for UPLOAD_PLANNED where a range
- * can be: queues have a cursor, and reports, which read a journal that others are writing, go by
- * the lines.
+ * rows of those in it that are in flight are UPLOAD_PLANNED still. What is stored or refused has
+ * another state, and what is given back is cut out of its range (inflight_drop); a range in which
+ * nothing is left goes when the next are marked. What is in flight when the process dies, or loses
+ * its line, becomes rows in UPLOAD_INFLIGHT, each with its place in the order (inflight_to_rows):
+ * when the journal is opened, and before anybody asks for what is in doubt. Nobody else looks for
+ * UPLOAD_PLANNED where a range can be: queues have a cursor, and reports, which read a journal that
+ * others are writing, go by the lines.
  */
 #include "journal/private.h"
 
@@ -123,26 +124,38 @@ int inflight_drop(struct journal *j, int64_t first, int64_t last, struct err *er
 	return delete_ranges(j, first, last, err);
 }
 
-int inflight_base(struct journal *j, int64_t first, int64_t last, uint32_t *base, struct err *err)
+/* Nothing is in flight in it any more. */
+static int delete_finished(struct journal *j, struct err *err)
+{
+	sqlite3_stmt *st =
+		db_stmt(&j->db,
+			"DELETE FROM inflight WHERE NOT EXISTS (SELECT 1 FROM upload"
+			" WHERE id BETWEEN inflight.first AND inflight.last AND state = 0)",
+			err);
+
+	return st ? db_run(&j->db, st, err) : -1;
+}
+
+int inflight_began_behind(struct journal *j, int64_t first, int64_t last, uint32_t uid, bool *out,
+			  struct err *err)
 {
 	sqlite3_stmt *st;
 
-	*base = 0;
-	if (!j->ranges)
+	*out = false;
+	if (uid >= j->base_max)
 		return 0;
-	if (split_around(j, first, last, err) < 0)
-		return -1;
 	st = db_stmt(&j->db,
-		     "SELECT coalesce(max(base_uidnext), 0) FROM inflight"
-		     " WHERE first BETWEEN ?1 AND ?2",
+		     "SELECT EXISTS (SELECT 1 FROM inflight WHERE first <= ?2 AND last >= ?1"
+		     " AND base_uidnext > ?3)",
 		     err);
 	if (!st)
 		return -1;
 	sqlite3_bind_int64(st, 1, first);
 	sqlite3_bind_int64(st, 2, last);
+	sqlite3_bind_int64(st, 3, uid);
 	if (one_row(j, st, err) < 0)
 		return -1;
-	*base = (uint32_t)sqlite3_column_int64(st, 0);
+	*out = sqlite3_column_int(st, 0) != 0;
 	sqlite3_reset(st);
 	return 0;
 }
@@ -270,12 +283,16 @@ static int add_group(struct journal *j, const struct inflight_group *g, int64_t 
 		if (add_range(j, &r, err) < 0)
 			return -1;
 	}
+	if (j->base_max < g->base_uidnext)
+		j->base_max = g->base_uidnext;
 	return 0;
 }
 
 static int add_groups(struct journal *j, const struct inflight_group *groups, size_t n, bool rows,
 		      int64_t *seq, struct err *err)
 {
+	if (delete_finished(j, err) < 0)
+		return -1;
 	for (const struct inflight_group *g = groups; g < groups + n; g++)
 		if (add_group(j, g, seq, err) < 0)
 			return -1;

@@ -114,17 +114,16 @@ static int store_again(struct journal *j, int64_t first, int64_t last, uint32_t 
 			  first, last, err);
 }
 
-/* In which UIDNEXT it was begun is worth a row's while only where the UID does not say as much: of
- * one that is not known, and of a message that was there before. */
-static int leave_range(struct journal *j, int64_t first, int64_t last, uint32_t first_uid,
-		       struct err *err)
+/* Behind which UIDNEXT it was begun is worth a row's while only where the UID does not say as much:
+ * of one that is not known, and of a message that was there before. */
+static int keep_base(struct journal *j, int64_t first, int64_t last, uint32_t first_uid,
+		     struct err *err)
 {
-	uint32_t base;
+	bool behind;
 
-	if (inflight_base(j, first, last, &base, err) < 0)
+	if (inflight_began_behind(j, first, last, first_uid, &behind, err) < 0)
 		return -1;
-	return first_uid < base ? inflight_to_rows(j, first, last, err)
-				: inflight_drop(j, first, last, err);
+	return behind ? inflight_to_rows(j, first, last, err) : 0;
 }
 
 static int mark_range_stored(struct journal *j, int64_t first, size_t n, uint32_t uidvalidity,
@@ -132,7 +131,7 @@ static int mark_range_stored(struct journal *j, int64_t first, size_t n, uint32_
 {
 	int64_t last = first + (int64_t)n - 1, n_first;
 
-	if (leave_range(j, first, last, first_uid, err) < 0 ||
+	if (keep_base(j, first, last, first_uid, err) < 0 ||
 	    store_first(j, first, last, uidvalidity, first_uid, &n_first, err) < 0)
 		return -1;
 	return n_first == (int64_t)n ? tell_first(j, first, last, first_uid, err)
@@ -248,11 +247,9 @@ int journal_origin_gone(struct journal *j, const int64_t *uploads, size_t n, str
 static int mark_lost(struct journal *j, int64_t upload, int state, const char *reason,
 		     const char *text, struct err *err)
 {
-	sqlite3_stmt *st;
+	sqlite3_stmt *st =
+		db_stmt(&j->db, "UPDATE upload SET state = ?, kept = 0, uid = 0 WHERE id = ?", err);
 
-	if (inflight_drop(j, upload, upload, err) < 0)
-		return -1;
-	st = db_stmt(&j->db, "UPDATE upload SET state = ?, kept = 0, uid = 0 WHERE id = ?", err);
 	if (!st)
 		return -1;
 	sqlite3_bind_int(st, 1, state);

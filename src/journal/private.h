@@ -12,9 +12,10 @@
 struct journal {
 	struct db db;
 	char *dir;
-	int lock_fd;	  /* -1: read-only */
-	int64_t last_seq; /* of the uploads submitted so far */
-	bool ranges;	  /* there may be some in `inflight` (inflight.c) */
+	int lock_fd;	   /* -1: read-only */
+	int64_t last_seq;  /* of the uploads submitted so far */
+	bool ranges;	   /* there may be some in `inflight` (inflight.c), */
+	uint32_t base_max; /* none was begun behind a higher UIDNEXT */
 	struct filling {
 		int64_t store;			      /* that journal_item_add() fills, 0: none */
 		int64_t added, first_item, last_item; /* since the store's row was written */
@@ -78,13 +79,14 @@ size_t ids_consecutive(const int64_t *ids, size_t n);
 /* What is in flight as ranges (inflight.c). In an open transaction, or in one of their own: */
 /* Ranges that a dead process left become rows; goes on with the order of submission. */
 int inflight_found(struct journal *j, struct err *err);
-/* These uploads are in no range any more: their rows say what they are. */
+/* These planned uploads are in no range any more. */
 int inflight_drop(struct journal *j, int64_t first, int64_t last, struct err *err);
 /* As far as they are in ranges their rows become UPLOAD_INFLIGHT. */
 int inflight_to_rows(struct journal *j, int64_t first, int64_t last, struct err *err);
 int inflight_all_to_rows(struct journal *j, struct err *err);
-/* The highest UIDNEXT with which any of these uploads was begun; 0: none is in a range. */
-int inflight_base(struct journal *j, int64_t first, int64_t last, uint32_t *base, struct err *err);
+/* Was one of them begun when the folder had this UID already? */
+int inflight_began_behind(struct journal *j, int64_t first, int64_t last, uint32_t uid, bool *out,
+			  struct err *err);
 
 /* A message of the server is known by one number: folder and UID (also in match/ and plan/, in
  * SQL). Rows of a folder thus lie together, in UID order. */
