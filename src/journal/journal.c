@@ -178,6 +178,11 @@ void journal_close(struct journal *j)
 	free(j);
 }
 
+int journal_sorting(struct journal *j, bool sorting, struct err *err)
+{
+	return db_exec(&j->db, sorting ? "PRAGMA cache_size=-4096" : JOURNAL_CACHE, err);
+}
+
 struct db *journal_db(struct journal *j)
 {
 	return &j->db;

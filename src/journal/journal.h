@@ -35,6 +35,11 @@
 
 struct journal;
 
+/* SQLite takes as much memory to sort as its cache of pages has, on top of that. Where a result as
+ * long as the plan is sorted and nothing is written in no order, both get less: sort first, and
+ * then, with false, go on as usual. */
+int journal_sorting(struct journal *j, bool sorting, struct err *err);
+
 /* Open or create `state_dir`/`account`/journal.sqlite (directories 0700, file 0600). `account` is
  * "user@host", escaped by this function for use as a file name. ERR_BUSY when another process
  * holds it, ERR_CANTCREAT when it cannot be made. */

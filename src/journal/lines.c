@@ -205,8 +205,10 @@ int journal_balance(struct journal *j, int64_t run, int64_t store, struct balanc
 		return -1;
 	if (pruned < 2 && count_found(j, run, store, &b.found, err) < 0)
 		return -1;
-	st = sums(j, finished || pruned, err);
-	if (!st)
+	bool live = !finished && !pruned;
+
+	st = sums(j, !live, err);
+	if (!st || (live && journal_sorting(j, true, err) < 0))
 		return -1;
 	sqlite3_bind_int64(st, 1, run);
 	sqlite3_bind_int64(st, 2, store);
@@ -220,7 +222,7 @@ int journal_balance(struct journal *j, int64_t run, int64_t store, struct balanc
 		b.verified += (uint64_t)sqlite3_column_int64(st, 3);
 		b.differs += (uint64_t)sqlite3_column_int64(st, 4);
 	}
-	if (got < 0)
+	if (got < 0 || (live && journal_sorting(j, false, err) < 0))
 		return -1;
 	*out = b;
 	return 0;

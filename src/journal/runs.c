@@ -54,7 +54,9 @@ int journal_run_finish(struct journal *j, int64_t run, int exit_status, struct e
 
 	if (tx_begin(j, &own, err) < 0)
 		return -1;
-	result = run_id(j, freeze, run, err);
+	result = journal_sorting(j, true, err); /* for the report, too */
+	if (result == 0)
+		result = run_id(j, freeze, run, err);
 	st = db_stmt(&j->db, "UPDATE run SET finished = ?, exit_status = ? WHERE id = ?", err);
 	if (result == 0 && st) {
 		sqlite3_bind_int64(st, 1, time_now());

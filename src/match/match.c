@@ -154,13 +154,15 @@ static int find_copies(struct journal *j, bool keep, struct err *err)
 {
 	int64_t any;
 
-	if (db_exec(journal_db(j),
+	if (journal_sorting(j, true, err) < 0 ||
+	    db_exec(journal_db(j),
 		    "CREATE TEMP TABLE IF NOT EXISTS twin_head (head INTEGER PRIMARY KEY);"
 		    "DELETE FROM twin_head; INSERT INTO twin_head SELECT head FROM work GROUP BY"
 		    " head"
 		    " HAVING count(*) > 1",
 		    err) < 0 ||
-	    db_int(journal_db(j), "SELECT EXISTS (SELECT 1 FROM twin_head)", &any, err) < 0)
+	    db_int(journal_db(j), "SELECT EXISTS (SELECT 1 FROM twin_head)", &any, err) < 0 ||
+	    journal_sorting(j, false, err) < 0)
 		return -1;
 	return any ? number_copies(j, keep, err) : 0;
 }

@@ -516,8 +516,11 @@ static int make_lines(struct planning *p, struct err *err)
 		return -1;
 	if (!p->options->keep_duplicates && unite_flags(p->db, err) < 0)
 		return -1;
-	if (write_lines(p, err) < 0 || note_range(p, err) < 0 || tell_keywords(p, err) < 0 ||
-	    tell_dresses(p, err) < 0 || (p->options->only_run != 0 && tell_vanished(p, err) < 0))
+	if (journal_sorting(p->j, true, err) < 0 || write_lines(p, err) < 0 ||
+	    note_range(p, err) < 0 || tell_keywords(p, err) < 0 || tell_dresses(p, err) < 0 ||
+	    journal_sorting(p->j, false, err) < 0)
+		return -1;
+	if (p->options->only_run != 0 && tell_vanished(p, err) < 0)
 		return -1;
 	if (p->kind != RUN_VERIFY && plan_server_only(p, err) < 0)
 		return -1;
