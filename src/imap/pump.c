@@ -97,26 +97,30 @@ static void read_some(struct session *s)
 		session_progress(s);
 }
 
-static void write_some(struct session *s)
+static int write_piece(struct session *s, struct err *err)
 {
 	struct slice piece = writer_pending(&s->writer);
-	struct err err;
-	ssize_t sent;
+	ssize_t sent = stream_write(s->stream, piece.ptr, piece.len, err);
 
-	if (piece.len == 0)
-		return;
-	sent = stream_write(s->stream, piece.ptr, piece.len, &err);
-	if (sent < 0) {
-		/* The server's last words (a BYE, a refusal) may still lie there to be read. */
-		read_some(s);
-		session_fail(s, &err);
-		return;
-	}
-	s->full = (size_t)sent < piece.len;
+	s->full = sent < (ssize_t)piece.len;
+	if (sent < 0)
+		return -1;
 	writer_sent(&s->writer, (size_t)sent);
 	s->flow.octets += (size_t)sent;
 	if (sent > 0)
 		session_progress(s);
+	return 0;
+}
+
+static void write_some(struct session *s)
+{
+	struct err err;
+
+	if (s->writer.len == 0 || write_piece(s, &err) == 0)
+		return;
+	/* The server's last words (a BYE, a refusal) may still lie there to be read. */
+	read_some(s);
+	session_fail(s, &err);
 }
 
 /* What is staged has all been taken: let it go. */
@@ -133,10 +137,11 @@ static void push(struct session *s)
 void session_write_early(struct session *s)
 {
 	size_t before = s->writer.len;
+	struct err ignored; /* the next poll meets it again, when it has read the last words */
 
 	if (s->dead || s->full || before < EARLY_OCTETS || s->early >= EARLY_MOST)
 		return;
-	write_some(s);
+	(void)write_piece(s, &ignored);
 	s->early += before - s->writer.len;
 }
 

@@ -29,6 +29,9 @@ static void bye(struct session *s, const struct response *r)
 		"%s: the server closed the connection: %s", s->host,
 		response_words(r, &s->scratch));
 	err.wait_ms = refusal_wait_ms(err.text);
+	/* It was read behind the loss of the line that it explains. */
+	if (s->dead && (s->death.code == ERR_CONNECT || s->death.code == ERR_EOF))
+		s->death = err;
 	session_fail(s, &err);
 }
 
