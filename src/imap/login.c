@@ -68,7 +68,7 @@ static int ask_capabilities(struct session *s, struct err *err)
 /* After the login: what the server does not tell by itself is asked for once. */
 static int recall_capabilities(struct session *s, struct session_memory *m, struct err *err)
 {
-	if (!s->caps.known && s->recognised) {
+	if (!s->caps.known && memory_knows(s, m)) {
 		note_capabilities(s, buf_slice(&m->after));
 		return 0;
 	}

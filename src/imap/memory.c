@@ -31,6 +31,19 @@ static void keep(struct buf *b, struct slice words)
 	buf_add_slice(b, words);
 }
 
+static void begin_lesson(struct session *s, struct session_memory *m)
+{
+	m->learner = s;
+	s->memory_lesson = ++m->lesson;
+}
+
+/* Another session may have taught it something else meanwhile. */
+bool memory_knows(struct session *s, const struct session_memory *m)
+{
+	s->recognised = s->recognised && m && s->memory_lesson == m->lesson;
+	return s->recognised;
+}
+
 void memory_recognise(struct session *s, struct session_memory *m)
 {
 	if (!m)
@@ -39,9 +52,10 @@ void memory_recognise(struct session *s, struct session_memory *m)
 		m->learner = NULL;
 	s->recognised = m->after.len > 0 &&
 			slice_eq(buf_slice(&m->before), buf_slice(&s->capability_words));
+	s->memory_lesson = m->lesson;
 	if (s->recognised)
 		return;
-	m->learner = s;
+	begin_lesson(s, m);
 	keep(&m->before, buf_slice(&s->capability_words));
 	buf_reset(&m->after);
 	m->account = false;
@@ -49,11 +63,12 @@ void memory_recognise(struct session *s, struct session_memory *m)
 
 void memory_note_capabilities(struct session *s, struct session_memory *m)
 {
-	if (!m || (!s->recognised && m->learner != s))
+	if (!m || (!memory_knows(s, m) && m->learner != s))
 		return;
-	if (!slice_eq(buf_slice(&m->after), buf_slice(&s->capability_words))) {
+	if (s->recognised && !slice_eq(buf_slice(&m->after), buf_slice(&s->capability_words))) {
 		s->recognised = false;
-		m->learner = s;
+		m->account = false;
+		begin_lesson(s, m);
 	}
 	keep(&m->after, buf_slice(&s->capability_words));
 }
@@ -82,7 +97,7 @@ bool memory_recall_account(struct session *s, const struct session_memory *m)
 	struct namespaces ns;
 	const char *name;
 
-	if (!s->recognised || !m->account)
+	if (!memory_knows(s, m) || !m->account)
 		return false;
 	r.rest = buf_slice(&m->namespaces);
 	if (r.rest.len > 0 && !namespace_read(&r, &s->own, &ns))

@@ -89,7 +89,7 @@ struct session *session_half_open(const struct opening *o)
 
 void session_open_abandon(struct opening *o)
 {
-	struct session *session;
+	struct session *session = NULL;
 	struct err err;
 
 	if (!o)
@@ -101,6 +101,8 @@ void session_open_abandon(struct opening *o)
 	o->abandoned = true; /* no wait from here on */
 	while (fiber_resume(o->fiber))
 		;
-	if (finish(o, &session, &err) == 0)
-		session_close(session);
+	if (finish(o, &session, &err) < 0)
+		return;
+	session_accompany(session, NULL); /* who is asked for company believes it half open */
+	session_close(session);
 }

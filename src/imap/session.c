@@ -218,7 +218,7 @@ static int open_once(const struct session_options *options, struct opening *besi
 	s->stalled = *stalled;
 	if (connect_stream(s, options, err) < 0 || session_login(s, options, err) < 0 ||
 	    (options->compress && session_compress(s, err) < 0)) {
-		*stalled = s->stalled;
+		*stalled |= s->stalled; /* others may have found some meanwhile */
 		session_close(s);
 		if (beside)
 			opening_of(beside, NULL);

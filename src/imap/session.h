@@ -54,6 +54,7 @@ struct session_company {
 struct session_memory {
 	const struct session *learner; /* the one that it learns from: several may be opened at
 					  once, on servers that are not the same */
+	uint32_t lesson;	       /* counts what it had to learn anew */
 	struct buf before, after;      /* words of CAPABILITY */
 	bool account;		       /* the rest is known */
 	struct buf namespaces;	       /* words of NAMESPACE; empty: the server has none */

@@ -121,7 +121,8 @@ struct session {
 	struct capabilities caps;
 	const char *prefix, *server_name, *greeting, *mechanism;
 	struct buf capability_words; /* of the last CAPABILITY */
-	bool recognised;	     /* the server is the one that session_memory knows */
+	bool recognised;	     /* the server is the one that session_memory knows, */
+	uint32_t memory_lesson;	     /* if that is its lesson still: memory_knows() */
 	struct slice profile_file;
 	const char *profile_wanted;
 	struct profile profile;
@@ -348,6 +349,8 @@ int session_login(struct session *s, const struct session_options *options, stru
 
 /* Before the login: is this what the server said the last time? Sets s->recognised. */
 void memory_recognise(struct session *s, struct session_memory *m);
+/* Is it so still? Clears s->recognised if not. */
+bool memory_knows(struct session *s, const struct session_memory *m);
 /* After it: what it can do. A server that tells something else than before is another one. */
 void memory_note_capabilities(struct session *s, struct session_memory *m);
 void memory_note_namespaces(const struct session *s, struct session_memory *m,

@@ -242,8 +242,10 @@ int journal_open_with(struct journal *j, int64_t run, uint32_t repairs, uint64_t
 		      struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(&j->db,
-				   "SELECT count(*) FROM line l JOIN item i ON i.id = l.item"
-				   " WHERE l.run = ?1 AND l.outcome = 0 AND i.repairs & ?2",
+				   "SELECT count(*) FROM run r CROSS JOIN line l"
+				   " ON l.id BETWEEN r.first_line AND r.last_line"
+				   " CROSS JOIN item i ON i.id = l.item"
+				   " WHERE r.id = ?1 AND l.outcome = 0 AND i.repairs & ?2",
 				   err);
 
 	_Static_assert(OUTCOME_OPEN == 0, "as in the text above");
@@ -257,8 +259,11 @@ int journal_open_with(struct journal *j, int64_t run, uint32_t repairs, uint64_t
 int journal_lines_because(struct journal *j, int64_t run, const char *reason, uint64_t *n,
 			  struct err *err)
 {
-	sqlite3_stmt *st =
-		db_stmt(&j->db, "SELECT count(*) FROM line WHERE run = ? AND reason = ?", err);
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   "SELECT count(*) FROM run r CROSS JOIN line l"
+				   " ON l.id BETWEEN r.first_line AND r.last_line"
+				   " WHERE r.id = ? AND l.reason = ?",
+				   err);
 
 	if (!st)
 		return -1;

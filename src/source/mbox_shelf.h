@@ -9,7 +9,7 @@
 
 #include "source/mbox_file.h"
 
-#define MBOX_SHELF_PLACES 8 /* as many as there are connections */
+#define MBOX_SHELF_PLACES 8 /* as a rule there are four connections */
 
 /* Zeroed memory is an empty one. */
 struct mbox_shelf {

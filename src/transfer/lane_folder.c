@@ -7,6 +7,8 @@
  */
 #include "transfer/lane.h"
 
+#include "base/stop.h"
+
 #define LARGE_FOLDER 1000 /* messages; below it is not worth the round trip */
 
 static bool wants_open(const struct lane *l)
@@ -23,8 +25,9 @@ int lane_keep_open(struct lane *l, struct err *err)
 	if (session_is_selected(s) || !wants_open(l))
 		return 0;
 	if (session_select(s, l->target.wire_name, &sel, err) < 0) {
-		/* One may put mail into it, but not open it (RFC 4314 "i" without "r"). */
-		l->shut = err->code == ERR_REFUSED && !session_is_dead(s);
+		/* One may put mail into it, but not open it (RFC 4314 "i" without "r"); or it is
+		 * busy: it goes without. */
+		l->shut = err->code != ERR_INTERRUPTED && !session_is_dead(s);
 		return l->shut ? 0 : -1;
 	}
 	lane_note_keywords(l, &sel);
@@ -38,7 +41,7 @@ int lane_leave_folder(struct lane *l, struct err *err)
 {
 	struct session *s = l->t->session;
 
-	if (l->stopping || session_is_dead(s) || !session_is_selected(s))
+	if (stop_requested() || session_is_dead(s) || !session_is_selected(s))
 		return 0;
 	return session_unselect(s, err);
 }

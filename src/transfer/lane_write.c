@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "message/mend.h"
 
-/* Each is remembered with all that the journal knows of it: a kilobyte. */
+/* Each is remembered until it is answered. */
 #define SENT_MESSAGES_MAX 1000
 
 static struct upload *current(const struct lane *l)

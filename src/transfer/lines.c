@@ -114,8 +114,12 @@ static bool is_line_lost(const struct upload_line *line, const struct err *err)
 
 static void hang_up(struct lines *ls, struct upload_line *line)
 {
-	session_close(line->session);
+	struct session *session = line->session;
+
 	line->session = NULL;
+	if (session)
+		session_accompany(session, NULL); /* saying good-bye, it must not work the lanes */
+	session_close(session);
 	line->proven = false;
 	ls->n--;
 	if (ls->wanted > 1)
@@ -174,17 +178,31 @@ static int work(struct lines *ls, struct upload_line *line, struct err *err)
 
 /* ---- handing out folders ---- */
 
-static bool is_taken(const void *context, int64_t target)
+static bool is_taken_by_other(const struct lines *ls, const struct upload_line *but, int64_t target)
 {
-	const struct lines *ls = context;
-
 	for (unsigned i = 0; i < LINES_MAX; i++) {
 		const struct upload_line *line = &ls->line[i];
 
-		if (line->busy && (line->target_id == target || line->lane.target.id == target))
+		if (line != but && line->busy &&
+		    (line->target_id == target || line->lane.target.id == target))
 			return true;
 	}
 	return false;
+}
+
+static bool is_taken(const void *context, int64_t target)
+{
+	return is_taken_by_other(context, NULL, target);
+}
+
+/* Two names may have become one folder: what was to go there by the other name may lie where its
+ * line has gone by already. */
+static bool is_one_with_another(struct lines *ls, int64_t target)
+{
+	bool taken = is_taken(ls, target);
+
+	ls->again |= taken;
+	return taken;
 }
 
 /* The line asks the server about the next folders. Trouble is the line's; another one asks again.
@@ -213,15 +231,21 @@ static int begin(struct lines *ls, struct upload_line *line, const struct ready_
 {
 	struct err cause = ERR_INIT;
 
+	line->busy = true; /* while it asks, nobody else shall begin with this folder */
+	line->target_id = target->folder.id;
 	enter(ls, line);
 	int got = lane_open(&line->lane, &ls->books, target, ls->careful, ls->total, &cause);
 
 	leave(ls, line);
-	line->busy = true;
-	line->target_id = target->folder.id;
 	line->lane.condemned = ls->condemned;
-	if (got > 0)
+	if (got > 0 && !is_taken_by_other(ls, line, line->lane.target.id))
 		return 0;
+	if (got > 0) {
+		ls->again = true; /* the server has made one folder of two names */
+		lane_release(&line->lane);
+		line->busy = false;
+		return 0;
+	}
 	if (got < 0)
 		return break_off(ls, line, &cause, err);
 	got = fail_folder(ls, &line->lane.target, cause.text, err);
@@ -240,7 +264,7 @@ static int hand_ready(struct lines *ls, struct upload_line *line, struct err *er
 		return 0;
 	const struct ready_target *target = ready_take(r);
 
-	return is_taken(ls, target->folder.id) ? 0 : begin(ls, line, target, err);
+	return is_one_with_another(ls, target->folder.id) ? 0 : begin(ls, line, target, err);
 }
 
 /* ---- one more connection ---- */
@@ -397,8 +421,7 @@ static int hand_to(struct lines *ls, struct upload_line *line, struct err *err)
 		return 0;
 	const struct ready_target *target = ready_take(&ls->ready);
 
-	/* Two names may have become one folder. */
-	return is_taken(ls, target->folder.id) ? 0 : begin(ls, line, target, err);
+	return is_one_with_another(ls, target->folder.id) ? 0 : begin(ls, line, target, err);
 }
 
 /* Give a folder to every line that has none; open lines as long as there are folders for them. */
@@ -507,9 +530,10 @@ static void release(struct lines *ls)
 	arena_release(&ls->ready.arena);
 	for (unsigned i = 0; i < LINES_MAX; i++) {
 		struct upload_line *line = &ls->line[i];
+		struct opening *opening = line->opening;
 
-		session_open_abandon(line->opening);
 		line->opening = NULL;
+		session_open_abandon(opening);
 		if (line->busy)
 			lane_release(&line->lane);
 		line->busy = false;

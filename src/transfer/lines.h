@@ -39,6 +39,7 @@ struct lines {
 	int64_t rest_ms; /* stopped because nothing may be sent for so long; 0: not */
 	enum gate_reason rest_reason;
 	bool slow;	 /* stopped in order to go on compressed */
+	bool again;	 /* there may be uploads left: all folders once more */
 	int64_t suspect; /* upload that was alone on its way when the line was lost; 0: none */
 
 	struct session_company company;

@@ -105,7 +105,7 @@ static int upload_round(struct uploading *up, struct err *err)
 		return -1;
 	if (!ls.lost && ls.rest_ms > 0)
 		return rest(up, &ls, err);
-	if (!ls.lost && ls.slow)
+	if (!ls.lost && (ls.slow || ls.again))
 		return 2;
 	if (!ls.lost)
 		return 1;
