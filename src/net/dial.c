@@ -25,6 +25,16 @@
 #define KEEPALIVE_INTERVAL_S 30
 #define KEEPALIVE_COUNT	     8
 
+/* What lies in the socket when we close it, or are killed, shall not go out any more: over a slow
+ * line mail would arrive minutes after everybody has seen that it is not there, and has sent it
+ * again. stream_close() takes this back where nothing lies there. */
+static void drop_when_closed(int fd)
+{
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
 /* None of these is worth failing for. */
 static void tune(int fd)
 {
@@ -42,6 +52,7 @@ static void tune(int fd)
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		setsockopt(fd, options[i].level, options[i].name, &options[i].value,
 			   sizeof(options[i].value));
+	drop_when_closed(fd);
 }
 
 static int cannot_connect(int sys_errno, struct err *err)

@@ -8,11 +8,13 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -123,10 +125,22 @@ int stream_connect(const struct stream_options *options, struct stream **out, st
 	return 0;
 }
 
+/* All that was sent has arrived: the peer may be told of the end in good order (dial.c). */
+static void close_in_order(int fd)
+{
+	const struct linger off = { 0, 0 };
+	int unsent = 0;
+
+	if (ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent == 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+}
+
 void stream_close(struct stream *s)
 {
 	if (s == NULL)
 		return;
+	if (s->fd >= 0)
+		close_in_order(s->fd);
 	deflater_free(s->deflater);
 	tls_close(s->tls);
 	if (s->fd >= 0)

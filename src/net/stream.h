@@ -36,7 +36,8 @@ struct stream_options {
 /* Connect, trying all addresses. Waits. Errors: ERR_CONNECT, ERR_TLS (the text names the reason:
  * expired, wrong host name, unknown CA, ...; RETRY_NEVER). */
 int stream_connect(const struct stream_options *options, struct stream **out, struct err *err);
-void stream_close(struct stream *s); /* close_notify if it can go at once; NULL does nothing */
+/* close_notify if it can go at once; what has not gone out by then never will. NULL does nothing */
+void stream_close(struct stream *s);
 
 /* Start TLS on a plain stream. Waits. The caller has made sure that nothing it read is left over
  * (STARTTLS injection, CVE-2011-0411); bytes still in the socket before the handshake are refused

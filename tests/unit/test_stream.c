@@ -8,12 +8,15 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -976,6 +979,61 @@ Test(stream, short_answers_are_acknowledged_at_once)
 	forget_identity(&id);
 }
 
+/* ---- giving up ---- */
+
+/* Waits until the client has gone, and then reads: 0 when it is told of a reset, 1 when it gets all
+ * that was written, as if nothing had happened. */
+static int read_late(int fd, int gone)
+{
+	char block[4096];
+	ssize_t n;
+
+	if (read(gone, block, 1) != 0)
+		return 2;
+	while ((n = read(fd, block, sizeof(block))) > 0)
+		;
+	return n < 0 && errno == ECONNRESET ? 0 : 1;
+}
+
+/* Over a slow line, it would arrive when everybody believes it lost. */
+Test(stream, what_has_not_gone_out_never_does)
+{
+	static const bool killed[] = { false, true };
+
+	for (size_t i = 0; i < ROWS(killed); i++) {
+		static char octets[1 << 20];
+		char port[8];
+		int gone[2], listener = listen_somewhere(port, 1);
+
+		small_buffers(listener);
+		cr_assert_eq(pipe(gone), 0);
+		pid_t client = fork();
+
+		if (client == 0) {
+			struct stream_options o = options_for("127.0.0.1", port, NULL);
+			struct err err = ERR_INIT;
+			struct stream *s = NULL;
+
+			if (stream_connect(&o, &s, &err) < 0)
+				_exit(3);
+			while (stream_write(s, octets, sizeof(octets), &err) > 0)
+				;
+			if (killed[i])
+				raise(SIGKILL);
+			stream_close(s);
+			_exit(0);
+		}
+		close(gone[1]);
+		int fd = accept(listener, NULL, NULL);
+
+		cr_expect_eq(read_late(fd, gone[0]), 0, "%s", killed[i] ? "killed" : "closed");
+		close(fd);
+		close(listener);
+		close(gone[0]);
+		child_status(client);
+	}
+}
+
 /* ---- much at once ---- */
 
 /* Send BULK octets and receive BULK octets, both as they come. */
@@ -998,6 +1056,17 @@ static void exchange_bulk(struct stream *s)
 		got += (size_t)r;
 		if (w == 0 && r == 0)
 			wait_ready(s, sent < BULK);
+	}
+}
+
+/* Until all has arrived: what has not would be dropped by stream_close(). */
+static void wait_arrived(const struct stream *s)
+{
+	int left = 1;
+
+	while (left > 0) {
+		cr_assert_eq(ioctl(stream_fd(s), SIOCOUTQ, &left), 0);
+		usleep(1000);
 	}
 }
 
@@ -1028,6 +1097,7 @@ Test(stream, bulk_both_ways)
 		cr_assert_eq(stream_connect(&o, &s, &err), 0, "%s: %s", rows[i].name, err.text);
 		small_buffers(stream_fd(s));
 		exchange_bulk(s);
+		wait_arrived(s);
 		stream_close(s);
 		cr_expect_eq(child_status(l.pid), 0, "%s", rows[i].name);
 	}
