@@ -209,6 +209,16 @@ int64_t column_time(sqlite3_stmt *st, int column)
 							      : sqlite3_column_int64(st, column);
 }
 
+int one_count(struct journal *j, sqlite3_stmt *st, uint64_t *out, struct err *err)
+{
+	int got = one_row(j, st, err);
+
+	if (got > 0)
+		*out = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return got < 0 ? -1 : 0;
+}
+
 int count_of_run(struct journal *j, const char *sql, int64_t run, uint64_t *out, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(&j->db, sql, err);
@@ -216,9 +226,5 @@ int count_of_run(struct journal *j, const char *sql, int64_t run, uint64_t *out,
 	if (!st)
 		return -1;
 	sqlite3_bind_int64(st, 1, run);
-	if (one_row(j, st, err) <= 0)
-		return -1;
-	*out = (uint64_t)sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return 0;
+	return one_count(j, st, out, err);
 }

@@ -27,19 +27,14 @@ _Static_assert(MATCH_JOURNAL == 5 && METHOD_APPEND == 0 && METHOD_COPY == 1 && M
 int journal_doubt_target_next(struct journal *j, int64_t after, struct arena *a,
 			      struct remote_folder *out, struct err *err)
 {
-	sqlite3_stmt *st;
+	static const char sql[] = /* of any run */
+		"SELECT " FOLDER_COLUMNS " FROM folder f WHERE f.id = (SELECT folder"
+		" FROM upload INDEXED BY upload_inflight WHERE state = 1"
+		" AND folder > ?2 ORDER BY folder LIMIT 1)";
 
 	if (inflight_all_to_rows(j, err) < 0)
 		return -1;
-	st = db_stmt(&j->db,
-		     "SELECT " FOLDER_COLUMNS " FROM folder f WHERE f.id = (SELECT folder"
-		     " FROM upload INDEXED BY upload_inflight WHERE state = 1"
-		     " AND folder > ? ORDER BY folder LIMIT 1)",
-		     err);
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, after);
-	return one_folder(j, st, a, out, err);
+	return folder_after(j, sql, 0, after, a, out, err);
 }
 
 int journal_doubts_next(struct journal *j, int64_t target, size_t max, struct arena *a,
@@ -73,19 +68,13 @@ int journal_doubts_next(struct journal *j, int64_t target, size_t max, struct ar
 int journal_verify_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			       struct remote_folder *out, struct err *err)
 {
-	sqlite3_stmt *st =
-		db_stmt(&j->db,
-			"SELECT " FOLDER_COLUMNS " FROM folder f WHERE f.id > ?2 AND EXISTS"
-			" (SELECT 1 FROM upload u JOIN run r ON r.id = ?1 WHERE u.folder = f.id"
-			"  AND u.state = 2 AND u.line BETWEEN r.first_line AND r.last_line)"
-			" ORDER BY f.id LIMIT 1",
-			err);
+	static const char sql[] =
+		"SELECT " FOLDER_COLUMNS " FROM folder f WHERE f.id > ?2 AND EXISTS"
+		" (SELECT 1 FROM upload u JOIN run r ON r.id = ?1 WHERE u.folder = f.id"
+		"  AND u.state = 2 AND u.line BETWEEN r.first_line AND r.last_line)"
+		" ORDER BY f.id LIMIT 1";
 
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, run);
-	sqlite3_bind_int64(st, 2, after);
-	return one_folder(j, st, a, out, err);
+	return folder_after(j, sql, run, after, a, out, err);
 }
 
 /* Run 0 wants them all. */
@@ -141,19 +130,13 @@ int journal_present_folder_next(struct journal *j, int64_t run, int64_t after, s
 				struct remote_folder *out, struct err *err)
 {
 	/* where the copy is: the folder of the known copy, else the target */
-	sqlite3_stmt *st = db_stmt(
-		&j->db,
+	static const char sql[] =
 		"SELECT " FOLDER_COLUMNS " FROM folder f WHERE f.id = (SELECT"
 		"  min(coalesce(l.remote >> 32, l.target)) FROM run r JOIN line l"
 		"  ON l.id BETWEEN r.first_line AND r.last_line"
-		"  WHERE r.id = ?1 AND l.outcome = 2 AND coalesce(l.remote >> 32, l.target) > ?2)",
-		err);
+		"  WHERE r.id = ?1 AND l.outcome = 2 AND coalesce(l.remote >> 32, l.target) > ?2)";
 
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, run);
-	sqlite3_bind_int64(st, 2, after);
-	return one_folder(j, st, a, out, err);
+	return folder_after(j, sql, run, after, a, out, err);
 }
 
 /* Lay the lines in order once, so that reading them in pieces does not sort them each time. */

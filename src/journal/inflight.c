@@ -35,6 +35,15 @@ size_t ids_consecutive(const int64_t *ids, size_t n)
 	return i;
 }
 
+static void bind_range(sqlite3_stmt *st, const struct range *r)
+{
+	sqlite3_bind_int64(st, 1, r->first);
+	sqlite3_bind_int64(st, 2, r->last);
+	sqlite3_bind_int64(st, 3, r->seq);
+	sqlite3_bind_int64(st, 4, r->uidvalidity);
+	sqlite3_bind_int64(st, 5, r->base_uidnext);
+}
+
 /* Is every upload of the range planned, and in no other range? 1, 0, -1. */
 static int may_begin(struct journal *j, const struct range *r, struct err *err)
 {
@@ -76,11 +85,7 @@ static int add_range(struct journal *j, const struct range *r, struct err *err)
 		     err);
 	if (!st)
 		return -1;
-	sqlite3_bind_int64(st, 1, r->first);
-	sqlite3_bind_int64(st, 2, r->last);
-	sqlite3_bind_int64(st, 3, r->seq);
-	sqlite3_bind_int64(st, 4, r->uidvalidity);
-	sqlite3_bind_int64(st, 5, r->base_uidnext);
+	bind_range(st, r);
 	return db_run(&j->db, st, err);
 }
 
@@ -201,11 +206,7 @@ static int range_to_rows(struct journal *j, const struct range *r, struct err *e
 
 	if (!st)
 		return -1;
-	sqlite3_bind_int64(st, 1, r->first);
-	sqlite3_bind_int64(st, 2, r->last);
-	sqlite3_bind_int64(st, 3, r->seq);
-	sqlite3_bind_int64(st, 4, r->uidvalidity);
-	sqlite3_bind_int64(st, 5, r->base_uidnext);
+	bind_range(st, r);
 	if (db_run(&j->db, st, err) < 0)
 		return -1;
 	return delete_ranges(j, r->first, r->first, err);

@@ -228,16 +228,6 @@ int journal_balance(struct journal *j, int64_t run, int64_t store, struct balanc
 	return 0;
 }
 
-static int take_count(struct journal *j, sqlite3_stmt *st, uint64_t *n, struct err *err)
-{
-	int got = one_row(j, st, err);
-
-	if (got > 0)
-		*n = (uint64_t)sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return got < 0 ? -1 : 0;
-}
-
 int journal_open_with(struct journal *j, int64_t run, uint32_t repairs, uint64_t *n,
 		      struct err *err)
 {
@@ -253,7 +243,7 @@ int journal_open_with(struct journal *j, int64_t run, uint32_t repairs, uint64_t
 		return -1;
 	sqlite3_bind_int64(st, 1, run);
 	sqlite3_bind_int64(st, 2, repairs);
-	return take_count(j, st, n, err);
+	return one_count(j, st, n, err);
 }
 
 int journal_lines_because(struct journal *j, int64_t run, const char *reason, uint64_t *n,
@@ -269,7 +259,7 @@ int journal_lines_because(struct journal *j, int64_t run, const char *reason, ui
 		return -1;
 	sqlite3_bind_int64(st, 1, run);
 	db_bind_text(st, 2, reason);
-	return take_count(j, st, n, err);
+	return one_count(j, st, n, err);
 }
 
 bool balance_adds_up(const struct balance *b)

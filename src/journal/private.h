@@ -69,9 +69,9 @@ int folder_read(sqlite3_stmt *st, struct arena *a, struct remote_folder *out, st
 /* The rows of a bound query, `max` at most. Their number, or -1. */
 int uploads_read(struct journal *j, sqlite3_stmt *st, size_t max, struct arena *a,
 		 struct upload *out, struct err *err);
-/* A query that has at most one row, of FOLDER_COLUMNS: 1, 0, -1. */
-int one_folder(struct journal *j, sqlite3_stmt *st, struct arena *a, struct remote_folder *out,
-	       struct err *err);
+/* The row of FOLDER_COLUMNS that row_after() comes to. */
+int folder_after(struct journal *j, const char *sql, int64_t run, int64_t after, struct arena *a,
+		 struct remote_folder *out, struct err *err);
 /* How many of these ids follow each other by one: as a rule all of a batch, for the plan wrote them
  * in the order in which they are sent. Those are marked by one statement. (inflight.c) */
 size_t ids_consecutive(const int64_t *ids, size_t n);
@@ -98,7 +98,9 @@ static inline int64_t remote_id(int64_t folder, uint32_t uid)
 /* Step a query that has at most one row: 1, 0, -1. */
 #define one_row(j_, st_, err_) db_step(&(j_)->db, (st_), (err_))
 
-/* One number about a run, which is the only parameter of `sql`. */
+/* The number that a bound query has in its only row. */
+int one_count(struct journal *j, sqlite3_stmt *st, uint64_t *out, struct err *err);
+/* One about a run, which is the only parameter of `sql`. */
 int count_of_run(struct journal *j, const char *sql, int64_t run, uint64_t *out, struct err *err);
 
 /* A list read row by row, the reader keeping only where it is: the row of `run` (?1 in `sql`)

@@ -82,10 +82,11 @@ int uploads_read(struct journal *j, sqlite3_stmt *st, size_t max, struct arena *
 	return (int)n;
 }
 
-int one_folder(struct journal *j, sqlite3_stmt *st, struct arena *a, struct remote_folder *out,
-	       struct err *err)
+int folder_after(struct journal *j, const char *sql, int64_t run, int64_t after, struct arena *a,
+		 struct remote_folder *out, struct err *err)
 {
-	int got = one_row(j, st, err);
+	sqlite3_stmt *st;
+	int got = row_after(j, sql, run, after, &st, err);
 
 	return got <= 0 ? got : folder_read(st, a, out, err);
 }
@@ -97,26 +98,20 @@ int journal_target_next(struct journal *j, int64_t run, int64_t after, struct ar
 {
 	/* Targets lie in name order because the plan wrote the lines so. One that took another in
 	 * (journal_folder_created) stands at its first range. */
-	sqlite3_stmt *st =
-		db_stmt(&j->db,
-			"SELECT " FOLDER_COLUMNS " FROM (SELECT folder, min(first_line) AS place"
-			"  FROM run_target WHERE run = ?1 GROUP BY folder) t"
-			" JOIN folder f ON f.id = t.folder"
-			" WHERE t.place > coalesce((SELECT min(first_line) FROM run_target"
-			"  WHERE run = ?1 AND folder = ?2), -1)"
-			" AND EXISTS (SELECT 1 FROM run_target x JOIN line l"
-			"  ON l.id BETWEEN x.first_line AND x.last_line"
-			"  JOIN upload u ON u.id = l.upload AND u.line = l.id AND u.state = 0"
-			"   AND u.method = 0"
-			"  WHERE x.run = ?1 AND x.folder = t.folder)"
-			" ORDER BY t.place LIMIT 1",
-			err);
+	static const char sql[] =
+		"SELECT " FOLDER_COLUMNS " FROM (SELECT folder, min(first_line) AS place"
+		"  FROM run_target WHERE run = ?1 GROUP BY folder) t"
+		" JOIN folder f ON f.id = t.folder"
+		" WHERE t.place > coalesce((SELECT min(first_line) FROM run_target"
+		"  WHERE run = ?1 AND folder = ?2), -1)"
+		" AND EXISTS (SELECT 1 FROM run_target x JOIN line l"
+		"  ON l.id BETWEEN x.first_line AND x.last_line"
+		"  JOIN upload u ON u.id = l.upload AND u.line = l.id AND u.state = 0"
+		"   AND u.method = 0"
+		"  WHERE x.run = ?1 AND x.folder = t.folder)"
+		" ORDER BY t.place LIMIT 1";
 
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, run);
-	sqlite3_bind_int64(st, 2, after);
-	return one_folder(j, st, a, out, err);
+	return folder_after(j, sql, run, after, a, out, err);
 }
 
 int journal_target_lines(struct journal *j, int64_t run, int64_t target, uint64_t *out,
@@ -131,30 +126,20 @@ int journal_target_lines(struct journal *j, int64_t run, int64_t target, uint64_
 		return -1;
 	sqlite3_bind_int64(st, 1, run);
 	sqlite3_bind_int64(st, 2, target);
-	if (one_row(j, st, err) < 0)
-		return -1;
-	*out = (uint64_t)sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return 0;
+	return one_count(j, st, out, err);
 }
 
 int journal_empty_target_next(struct journal *j, int64_t run, int64_t after, struct arena *a,
 			      struct remote_folder *out, struct err *err)
 {
-	sqlite3_stmt *st =
-		db_stmt(&j->db,
-			"SELECT " FOLDER_COLUMNS " FROM folder f"
-			" WHERE f.listed = 0 AND f.gone = 0 AND f.id > ?2 AND f.id IN"
-			"  (SELECT r.target FROM run_store r JOIN store s ON s.id = r.store"
-			"   WHERE r.run = ?1 AND s.found = 0)"
-			" ORDER BY f.id LIMIT 1",
-			err);
+	static const char sql[] =
+		"SELECT " FOLDER_COLUMNS " FROM folder f"
+		" WHERE f.listed = 0 AND f.gone = 0 AND f.id > ?2 AND f.id IN"
+		"  (SELECT r.target FROM run_store r JOIN store s ON s.id = r.store"
+		"   WHERE r.run = ?1 AND s.found = 0)"
+		" ORDER BY f.id LIMIT 1";
 
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, run);
-	sqlite3_bind_int64(st, 2, after);
-	return one_folder(j, st, a, out, err);
+	return folder_after(j, sql, run, after, a, out, err);
 }
 
 /* The lines of a run that are to be done by one method. The plan wrote those of a target in the
