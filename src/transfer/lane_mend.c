@@ -99,7 +99,8 @@ static int settle_there(struct lane *l, struct batch *b, uint32_t uid, struct er
 	if (books_begin(l->books, err) == 0 &&
 	    journal_mark_stored(l->t->journal, &u->id, 1, l->uidvalidity, uid, err) == 0)
 		result = transfer_tell_mended(l->t, u, err);
-	batch_free(b);
+	if (result == 0)
+		batch_free(b);
 	return result;
 }
 
@@ -162,7 +163,8 @@ static uint32_t next_steps(struct lane *l, struct batch *b)
 			    b->mends++);
 }
 
-/* 1: the batch is in the queue again, or done with; 0: nothing helps, it is the caller's; -1. */
+/* 1: the batch is in the queue again, or done with; 0: nothing helps; -1. It is the caller's then.
+ */
 static int climb(struct lane *l, struct batch *b, struct err *err)
 {
 	const bool was_early = b->early;
@@ -196,9 +198,10 @@ int lane_mend_next(struct lane *l, struct err *err)
 		return lane_ask_why(l, b, err);
 	}
 	got = climb(l, b, err);
-	if (got != 0)
-		return got;
-	got = lane_refuse_message(l, only_message(b), "content", b->text, err);
+	if (got > 0)
+		return 1;
+	if (got == 0)
+		got = lane_refuse_message(l, only_message(b), "content", b->text, err);
 	batch_free(b);
 	return got < 0 ? -1 : 1;
 }
