@@ -17,6 +17,8 @@
 #define LIFETIME_MAX_S 3600
 #define FORM_MAX       (32u << 10)
 #define SLICE_MS       500
+#define CODE_TRIES     3 /* a code that nobody has seen is no loss */
+#define CODE_PAUSE_S   1
 
 static void add_client(struct buf *form, const struct oauth_grant *g)
 {
@@ -38,6 +40,17 @@ static int sleep_s(uint64_t seconds, struct err *err)
 	return stop_check(err);
 }
 
+/* A connection that the server has closed too early: asked once more, and again. */
+static int ask_patiently(const struct oauth_provider *p, struct slice form,
+			 struct oauth_answer *answer, struct err *err)
+{
+	for (int tries = 1; oauth_ask(p->device, form, p->ca_file, answer, err) < 0; tries++) {
+		if (err->code != ERR_EOF || tries == CODE_TRIES || sleep_s(CODE_PAUSE_S, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int ask_code(const struct oauth_login *login, struct oauth_grant *g,
 		    struct oauth_answer *answer, struct err *err)
 {
@@ -50,7 +63,7 @@ static int ask_code(const struct oauth_login *login, struct oauth_grant *g,
 	if (p->scope)
 		form_add(&form, "scope", slice_str(p->scope));
 	if (buf_ok(&form, "the request", err) < 0 ||
-	    oauth_ask(p->device, buf_slice(&form), p->ca_file, answer, err) < 0)
+	    ask_patiently(p, buf_slice(&form), answer, err) < 0)
 		return -1;
 	if (answer->status != 200)
 		return oauth_failed(answer, buf_slice(&form), p->name, "a login by device code",

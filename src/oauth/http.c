@@ -83,6 +83,12 @@ static int bad(struct err *err, const char *what)
 		       what);
 }
 
+static int cut_off(struct err *err)
+{
+	return err_set(err, ERR_EOF, SCOPE_ACCOUNT, RETRY_LATER,
+		       "the server closed the connection before its answer was whole");
+}
+
 static int too_long(struct err *err)
 {
 	return err_set(err, ERR_LIMIT, SCOPE_ACCOUNT, RETRY_NEVER,
@@ -192,7 +198,7 @@ int http_answer_read(struct slice got, bool ended, int *status, struct buf *body
 	if (whole > 0)
 		whole = read_body(&h, got, ended, body, err);
 	if (whole == 0 && ended)
-		return bad(err, "it is cut off");
+		return cut_off(err);
 	if (whole > 0)
 		*status = h.status;
 	return whole;

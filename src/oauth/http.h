@@ -22,12 +22,13 @@ struct http_url {
 bool http_url_parse(struct slice text, struct http_url *out);
 
 /* POST `form` (application/x-www-form-urlencoded). ca_file: PEM, or NULL for the system's. 0 with
- * the status and the body, whatever the status is; -1: nobody answers, TLS, ERR_PROTOCOL. */
+ * the status and the body, whatever the status is; -1: nobody answers, TLS, ERR_PROTOCOL; ERR_EOF:
+ * the connection was closed too early. */
 int http_post(const char *url, struct slice form, const char *ca_file, int *status,
 	      struct buf *body, struct err *err);
 
 /* The answer as far as it has come; `ended`: no more will. 1: whole, 0: more is needed, -1: this is
- * no answer (ERR_PROTOCOL, ERR_LIMIT). */
+ * no answer (ERR_PROTOCOL, ERR_LIMIT) or a part of one (ERR_EOF). */
 int http_answer_read(struct slice got, bool ended, int *status, struct buf *body, struct err *err);
 
 #endif

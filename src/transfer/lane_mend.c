@@ -163,7 +163,7 @@ static uint32_t next_steps(struct lane *l, struct batch *b)
 			    b->mends++);
 }
 
-/* 1: the batch is in the queue again, or done with; 0: nothing helps; -1. It is the caller's then.
+/* 1: the batch is in the queue again, or done with. 0: nothing helps, or -1: it stays the caller's.
  */
 static int climb(struct lane *l, struct batch *b, struct err *err)
 {

@@ -478,6 +478,18 @@ class Nonsense(LoginTest):
             self.flood_ended = True
         handler.close_connection = True
 
+    def hang_up(self, handler):
+        handler.close_connection = True
+
+    def test_closed_too_early(self):
+        """A code is asked for again."""
+        self.auth.answers["device"] = [self.hang_up, self.hang_up]
+        self.login()
+        self.auth.answers["device"] = [self.hang_up] * 4
+        result = self.login(status=rig.CONNECT)
+        self.assertIn("closed the connection before its answer was whole", result.err)
+        self.assertEqual(len(self.auth.answers["device"]), 1)
+
     def test_in_the_answer(self):
         self.flood_ended = False
         for name, answer in (("HTML", (200, b"<html>maintenance</html>")), ("nothing", (200, b"")),
