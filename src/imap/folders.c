@@ -10,7 +10,8 @@
 
 #include "message/mutf7.h"
 
-#define FOLDERS_MAX 100000 /* in an account: far more than anybody has, and 10 MB of names */
+#define FOLDERS_MAX 100000	/* in an account: far more than anybody has, and 10 MB of names */
+#define ROW_MAX	    (64u << 10) /* octets of the names in one LIST that is looked at */
 
 /* ---- LIST ---- */
 
@@ -308,12 +309,15 @@ int session_list_one(struct session *s, const char *wire_name, struct arena *a,
 bool list_read(struct session *s, const struct response *r, const char *wire_name, struct arena *a,
 	       struct listed_folder *out)
 {
+	CLEANUP(arena_release) struct arena scratch = ARENA_INIT(ROW_MAX);
 	struct list_row row;
 	struct err err;
 
-	if (!response_is(r, "LIST") || !etpan_list(s->etpan, r, a, &row) || !row.name.ptr)
+	if (!response_is(r, "LIST") || !etpan_list(s->etpan, r, &scratch, &row) || !row.name.ptr ||
+	    !same_name(row.name, slice_str(wire_name)))
 		return false;
-	return same_name(row.name, slice_str(wire_name)) && fill(s, &row, a, out, &err) == 0;
+	row.name.ptr = arena_slice(a, row.name);
+	return row.name.ptr && fill(s, &row, a, out, &err) == 0;
 }
 
 /* ---- CREATE ---- */

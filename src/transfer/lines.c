@@ -206,12 +206,12 @@ static bool is_one_with_another(struct lines *ls, int64_t target)
 }
 
 /* The line asks the server about the next folders. Trouble is the line's; another one asks again.
- */
+ * A server that keeps hanging up may do so for too many commands, or errors: one by one then. */
 static int ask_ahead(struct lines *ls, struct upload_line *line)
 {
 	struct err cause = ERR_INIT;
 
-	if (ls->ready.asked)
+	if (ls->ready.asked || ls->careful)
 		return 0;
 	enter(ls, line);
 	int got = ready_ask(&ls->ready, ls->t, &ls->books, &cause);

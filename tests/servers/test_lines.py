@@ -4,7 +4,7 @@ import threading
 import time
 
 import rig
-from memserver import Hangup, MemServer
+from memserver import Hangup, MemServer, Refuse
 
 PASSWORD = "hoist-test-secret"
 FOLDERS, MESSAGES = 10, 12
@@ -104,3 +104,78 @@ class Lines(rig.ProgramTest):
                 self.assertEqual(server.logins, 2 if refuse == (2,) else 4)
                 self.assertIn(f"going on with {4 - len(refuse) if 2 not in refuse else 1} connection",
                               result.err)
+
+
+class Unwilling(Far):
+    """Of two names that it does not take, the same replacement comes."""
+
+    def __init__(self):
+        super().__init__()
+        self.writers = []  # the connection of each message in Post_
+
+    def check_name(self, name):
+        if set(name) & set("?*"):
+            raise Refuse("[CANNOT] Invalid mailbox name")
+        return name
+
+    def stored(self, line, folder, messages):
+        if folder is self.folders.get("Post_"):
+            self.writers += [id(line)] * len(messages)
+        return super().stored(line, folder, messages)
+
+
+class OneFolder(rig.ProgramTest):
+    def test_is_never_written_by_two(self):
+        names = ["Post?", "Other", "Post*", "More"]
+        source = self.folder / "mail"
+        source.mkdir()
+        for number, name in enumerate(names):
+            (source / name).write_bytes(b"".join(b"From a Mon Mar  1 10:00:00 2004\n" + mail(number, n) + b"\n"
+                                                 for n in range(MESSAGES)))
+        with Unwilling() as server:
+            result = self.hoist("run", source, "--to", server.url(), "--state", self.state, "--connections",
+                                "4", password=PASSWORD, env={"MAILHOIST_HURRY": "1"})
+            self.assertEqual(sorted(m.data for m in server.folders["Post_"].messages),
+                             sorted(mail(number, n).replace(b"\n", b"\r\n")
+                                    for number in (0, 2) for n in range(MESSAGES)), str(result))
+            turns = [w for w, before in zip(server.writers, [None, *server.writers]) if w != before]
+            self.assertEqual(len(turns), len(set(turns)), "one after the other")
+            self.assertEqual({len(server.folders[name].messages) for name in ("Other", "More")}, {MESSAGES})
+            again = self.hoist("run", source, "--to", server.url(), "--state", self.state,
+                               password=PASSWORD, env={"MAILHOIST_HURRY": "1"})
+            self.assertEqual(len(server.folders["Post_"].messages), 2 * MESSAGES, str(again))
+
+
+class Impatient(MemServer):
+    """Three errors in a row, and it hangs up."""
+    capabilities = Far.capabilities
+
+    def check_name(self, name):
+        if "?" in name:
+            raise Refuse("[CANNOT] Invalid mailbox name")
+        return name
+
+    def do_create(self, line, command):
+        try:
+            super().do_create(line, command)
+        except Refuse:
+            line.errors = getattr(line, "errors", 0) + 1
+            if line.errors == 3:
+                line.say("* BYE Too many errors")
+                raise Hangup from None
+            raise
+        line.errors = 0
+
+
+class ManyErrors(rig.ProgramTest):
+    def test_are_not_made_at_once_for_ever(self):
+        source = self.folder / "mail"
+        source.mkdir()
+        for number in range(6):
+            (source / f"Post{number}?").write_bytes(
+                b"From a Mon Mar  1 10:00:00 2004\n" + mail(number, 0) + b"\n")
+        with Impatient() as server:
+            result = self.hoist("run", source, "--to", server.url(), "--state", self.state,
+                                password=PASSWORD, env={"MAILHOIST_HURRY": "1"})
+            self.assertEqual({name for name, folder in server.folders.items() if folder.messages},
+                             {f"Post{number}_" for number in range(6)}, str(result))
