@@ -65,6 +65,8 @@ class FaultProxy:
         return self
 
     def __exit__(self, *_):
+        # Closing it alone would leave the port open until somebody has connected to it once more.
+        self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         with self.lock:
             left = list(self.open)
@@ -89,8 +91,10 @@ class FaultProxy:
                 continue
             with self.lock:
                 self.open |= {client, server}
+            # Before anything is relayed: with the first octets a fault may fire that closes both.
+            for sock in (client, server):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for way, source, sink in (("up", client, server), ("down", server, client)):
-                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 chunks = queue.Queue()
                 threading.Thread(target=self.read, args=(way, source, chunks), daemon=True).start()
                 threading.Thread(target=self.write, args=(way, source, sink, chunks),
