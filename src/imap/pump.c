@@ -14,9 +14,10 @@
 #include "base/stop.h"
 
 #define SESSIONS_MAX 64
-#define SLICE_MS     1000	 /* of waiting, before the stop flag is looked at again */
-#define EARLY_OCTETS (64u << 10) /* four TLS records; a whole segment on loopback */
-#define EARLY_MOST   (1u << 20)	 /* without a look at what the server says, and at other sessions */
+#define SLICE_MS     1000	  /* of waiting, before the stop flag is looked at again */
+#define RECORD	     (16u << 10)  /* octets of a full TLS record (RFC 8446 5.1) */
+#define EARLY_OCTETS (4 * RECORD) /* a whole segment on loopback */
+#define EARLY_MOST   (1u << 20) /* without a look at what the server says, and at other sessions */
 
 /* ---- deadlines ---- */
 
@@ -97,9 +98,10 @@ static void read_some(struct session *s)
 		session_progress(s);
 }
 
-static int write_piece(struct session *s, struct err *err)
+/* Of what is staged, `most` octets. */
+static int write_piece(struct session *s, size_t most, struct err *err)
 {
-	struct slice piece = writer_pending(&s->writer);
+	struct slice piece = slice_head(writer_pending(&s->writer), most);
 	ssize_t sent = stream_write(s->stream, piece.ptr, piece.len, err);
 
 	s->full = sent < (ssize_t)piece.len;
@@ -116,7 +118,7 @@ static void write_some(struct session *s)
 {
 	struct err err;
 
-	if (s->writer.len == 0 || write_piece(s, &err) == 0)
+	if (s->writer.len == 0 || write_piece(s, s->writer.len, &err) == 0)
 		return;
 	/* The server's last words (a BYE, a refusal) may still lie there to be read. */
 	read_some(s);
@@ -134,6 +136,7 @@ static void push(struct session *s)
 	}
 }
 
+/* In whole records: the rest would make one of its own, here and for the server. */
 void session_write_early(struct session *s)
 {
 	size_t before = s->writer.len;
@@ -141,7 +144,7 @@ void session_write_early(struct session *s)
 
 	if (s->dead || s->full || before < EARLY_OCTETS || s->early >= EARLY_MOST)
 		return;
-	(void)write_piece(s, &ignored);
+	(void)write_piece(s, before - before % RECORD, &ignored);
 	s->early += before - s->writer.len;
 }
 
