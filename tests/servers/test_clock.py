@@ -2,7 +2,6 @@
 along, and all else goes on; only certificates cannot be judged, and then it says by which clock."""
 import os
 import subprocess
-import unittest
 
 import gen_mail
 import rig
@@ -15,13 +14,15 @@ class WrongClock(rig.ServerTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if b"libasan" in subprocess.run(["ldd", rig.PROGRAM], capture_output=True).stdout:
-            raise unittest.SkipTest("the sanitizer has to be the first library")
         folder = rig.scratch()
-        cls.library = folder.__enter__() / "clock_shift.so"
+        library = folder.__enter__() / "clock_shift.so"
         cls.addClassCleanup(folder.__exit__, None, None, None)
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", cls.library,
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library,
                         rig.TOP / "tests/tools/clock_shift.c"], check=True)
+        # A sanitizer has to be the first library.
+        needed = subprocess.run(["ldd", rig.PROGRAM], capture_output=True, text=True).stdout.split()
+        cls.preload = ":".join([w for w in needed if w.startswith("/") and "libasan" in w]
+                               + [str(library)])
 
     def setUp(self):
         super().setUp()
@@ -34,7 +35,7 @@ class WrongClock(rig.ServerTest):
         to = {"imap": self.server.plain_url, "imaps": self.server.url}[self.scheme](self.user)
         return self.hoist("run", self.source, "--to", to, "--state", self.state, "--tls-ca", self.server.ca,
                           *options, password=self.server.password, status=status,
-                          env={"LD_PRELOAD": str(self.library), "CLOCK_SHIFT": str(shift),
+                          env={"LD_PRELOAD": self.preload, "CLOCK_SHIFT": str(shift),
                                "MAILHOIST_HURRY": "1"} | (env or {}))
 
 
