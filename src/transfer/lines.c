@@ -1,10 +1,10 @@
 /*
  * Targets are handed to whichever line is free. It begins with LINES_AT_FIRST
- * connections, and twice as many are wanted each time when mail has been stored over
- * all of them: what a login takes is paid for once or twice, not for each of them. From
- * the first that the server refuses or cuts on, one more is tried only after a quiet
- * time: servers count connections in ways of their own, and some take a second one for
- * an attack (servers.md 1). While they are opened, all at once, the others work.
+ * connections; when the server has let them all in and stored mail, the rest of what
+ * may be had is opened at once: what a login takes is paid for twice, not for each of
+ * them. From the first that the server refuses or cuts on, one more is tried only after
+ * a quiet time: servers count connections in ways of their own, and some take a second
+ * one for an attack (servers.md 1). While they are opened, the others work.
  */
 #include "transfer/lines.h"
 
@@ -374,14 +374,14 @@ static size_t work_beside(void *context, struct session **others, size_t max)
 	return n + half_open(ls, others + n, max - n);
 }
 
-/* Has every line that is wanted stored something? */
-static bool all_proven(const struct lines *ls)
+/* Are all that are wanted open, and has one stored something? */
+static bool is_welcome(const struct lines *ls)
 {
-	unsigned n = 0;
+	bool proven = false;
 
 	for (unsigned i = 0; i < LINES_MAX; i++)
-		n += ls->line[i].session && ls->line[i].proven;
-	return n >= ls->wanted;
+		proven |= ls->line[i].session && ls->line[i].proven;
+	return proven && ls->n >= ls->wanted;
 }
 
 static void adapt(struct lines *ls)
@@ -390,12 +390,10 @@ static void adapt(struct lines *ls)
 
 	if (ls->wanted >= ls->most)
 		return;
-	if (ls->troubled ? now - ls->quiet_ms < ONE_MORE_MS : !all_proven(ls))
+	if (ls->troubled ? now - ls->quiet_ms < ONE_MORE_MS : !is_welcome(ls))
 		return;
 	ls->quiet_ms = now;
-	ls->wanted = ls->troubled ? ls->wanted + 1 : 2 * ls->wanted;
-	if (ls->wanted > ls->most)
-		ls->wanted = ls->most;
+	ls->wanted = ls->troubled ? ls->wanted + 1 : ls->most;
 }
 
 /* 1; 0: there are no more folders, or none is looked for now; -1. */
