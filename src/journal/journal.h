@@ -359,6 +359,8 @@ struct upload {
 	bool origin_gone;	      /* MOVE: it has been taken away there */
 	bool partial;		      /* what is here is only its beginning */
 	bool rebuilt;	 /* composed: the original, if the server has it, has other octets */
+	bool damaged;	 /* verification has found a difference, and it was not the user's doing */
+	bool earlier;	 /* the run found it stored: somebody may have been at it since */
 	bool brief;	 /* only what sending takes is here (journal_uploads_next) */
 	uint32_t mended; /* enum mend: what goes up, or went up, is this message mended so;
 			    wire_len, nul_count and keys are those of the mended one then */
@@ -440,8 +442,15 @@ int journal_mark_failed(struct journal *j, int64_t upload, const char *reason_co
  * again, whatever its fingerprint says. */
 int journal_scan_stale(struct journal *j, int64_t upload, struct err *err);
 int journal_mark_verified(struct journal *j, const int64_t *uploads, size_t n, struct err *err);
-/* Verification found a difference: the upload stays stored, the line gets the finding. */
+/* Verification found a difference: the upload stays stored, and is `damaged` from now on; the line
+ * gets the finding. */
 int journal_mark_differs(struct journal *j, int64_t upload, const char *finding, struct err *err);
+/* It is gone; what that is (a difference, or somebody's doing) is told once: that is the last that
+ * verification says of it. */
+int journal_mark_gone(struct journal *j, int64_t upload, bool differs, const char *finding,
+		      struct err *err);
+/* Somebody has done something to it since: no difference. It is verified. */
+int journal_mark_changed(struct journal *j, int64_t upload, const char *finding, struct err *err);
 /* The UID of a stored upload, found later (a server without UIDPLUS). */
 int journal_mark_uid(struct journal *j, int64_t upload, uint32_t uid, struct err *err);
 
@@ -495,6 +504,7 @@ enum line_filter {
 	LINES_ALL,
 	LINES_REFUSED,	/* outcome refused or failed */
 	LINES_DIFFERS,	/* verification found something */
+	LINES_CHANGED,	/* verification found what somebody has done there since */
 	LINES_NOT_SENT, /* elsewhere, excluded */
 	LINES_FIDELITY, /* composed, and not as they once were */
 	LINES_OPEN,
@@ -542,6 +552,7 @@ struct balance {
 	uint64_t outcome[OUTCOME_COUNT]; /* lines by outcome */
 	uint64_t bytes[OUTCOME_COUNT];
 	uint64_t verified, differs;
+	uint64_t changed; /* as they were uploaded, but for what somebody has done there since */
 };
 /* Of a whole run (store 0), or of one of its stores (quick once the run is finished). */
 int journal_balance(struct journal *j, int64_t run, int64_t store, struct balance *out,

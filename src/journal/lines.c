@@ -14,6 +14,8 @@ static const char *filter_sql(enum line_filter filter)
 		return "l.outcome IN (6, 7)";
 	case LINES_DIFFERS:
 		return "l.verified = 2";
+	case LINES_CHANGED:
+		return "l.verified = 3";
 	case LINES_NOT_SENT:
 		return "l.action IN (2, 4)";
 	case LINES_FIDELITY:
@@ -183,11 +185,13 @@ static int count_found(struct journal *j, int64_t run, int64_t store, uint64_t *
 static sqlite3_stmt *sums(struct journal *j, bool written, struct err *err)
 {
 	static const char live[] =
-		"SELECT l.outcome, 1, l.size, l.verified = 1, l.verified = 2"
+		"SELECT l.outcome, 1, l.size, l.verified = 1, l.verified = 2,"
+		" l.verified = 3"
 		" FROM run r JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
 		" WHERE r.id = ?1 AND (?2 = 0 OR l.store = ?2)";
 	static const char kept[] =
-		"SELECT outcome, sum(n), sum(bytes), sum(verified), sum(differs) FROM run_balance"
+		"SELECT outcome, sum(n), sum(bytes), sum(verified), sum(differs), sum(changed)"
+		" FROM run_balance"
 		" WHERE run = ?1 AND (?2 = 0 OR store = ?2) GROUP BY outcome";
 
 	return written ? db_stmt(&j->db, kept, err) : db_stmt(&j->db, live, err);
@@ -221,6 +225,7 @@ int journal_balance(struct journal *j, int64_t run, int64_t store, struct balanc
 		b.bytes[outcome] += (uint64_t)sqlite3_column_int64(st, 2);
 		b.verified += (uint64_t)sqlite3_column_int64(st, 3);
 		b.differs += (uint64_t)sqlite3_column_int64(st, 4);
+		b.changed += (uint64_t)sqlite3_column_int64(st, 5);
 	}
 	if (got < 0 || (live && journal_sorting(j, false, err) < 0))
 		return -1;

@@ -3,6 +3,8 @@
  */
 #include "journal/lookup.h"
 
+#include <string.h>
+
 #include "journal/private.h"
 
 int journal_remote_get(struct journal *j, int64_t folder, uint32_t uid, struct arena *a,
@@ -70,6 +72,65 @@ int journal_remote_unclaimed(struct journal *j, const struct remote_wanted *want
 	if (got > 0)
 		*uid = (uint32_t)sqlite3_column_int64(st, 0);
 	sqlite3_reset(st);
+	return got;
+}
+
+int journal_remote_elsewhere(struct journal *j, const struct remote_wanted *wanted, struct arena *a,
+			     const char **name, struct err *err)
+{
+	const struct match_keys *k = wanted->keys;
+	sqlite3_stmt *st = db_stmt(
+		&j->db,
+		"SELECT f.name FROM remote r CROSS JOIN folder f ON f.id = r.id >> 32 AND f.listed"
+		" WHERE r.key = ?1 AND r.fields = ?2 AND r.size BETWEEN ?3 AND ?4"
+		" AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.folder = f.id AND u.uid > 0"
+		"  AND u.uid = r.id & 4294967295 AND u.uidvalidity = f.uidvalidity"
+		"  AND u.state IN (2, 3)) ORDER BY r.id LIMIT 1",
+		err);
+	int got;
+
+	if (!st)
+		return -1;
+	db_bind_blob(st, 1, k->has_id ? k->id : k->ident, KEY_LEN);
+	db_bind_blob(st, 2, k->fields, KEY_LEN);
+	db_bind_u64(st, 3, wanted->size_min);
+	db_bind_u64(st, 4, wanted->size_max);
+	got = one_row(j, st, err);
+	if (got > 0)
+		*name = db_text(a, st, 0);
+	sqlite3_reset(st);
+	return got > 0 && !*name ? err_nomem(err) : got;
+}
+
+static void count_flag(struct flag_record *r, bool given, bool there)
+{
+	r->given += given;
+	r->kept += given && there;
+	r->without += !given;
+	r->free += !given && !there;
+}
+
+int journal_flag_records(struct journal *j, struct flag_record records[FLAG_BITS], struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(&j->db,
+				   "SELECT u.flags, r.flags FROM upload u CROSS JOIN folder f"
+				   " ON f.id = u.folder AND f.uidvalidity = u.uidvalidity"
+				   " CROSS JOIN remote r ON r.id = (u.folder << 32) + u.uid"
+				   " WHERE u.uid > 0 AND u.state IN (2, 3)",
+				   err);
+	int got;
+
+	_Static_assert(FLAG_ALL == (1 << FLAG_BITS) - 1, "one record each");
+	if (!st)
+		return -1;
+	memset(records, 0, FLAG_BITS * sizeof(records[0]));
+	while ((got = db_step(&j->db, st, err)) > 0) {
+		uint32_t given = (uint32_t)sqlite3_column_int64(st, 0);
+		uint32_t there = (uint32_t)sqlite3_column_int64(st, 1);
+
+		for (unsigned i = 0; i < FLAG_BITS; i++)
+			count_flag(&records[i], given >> i & 1, there >> i & 1);
+	}
 	return got;
 }
 

@@ -31,6 +31,19 @@ struct remote_wanted {
 int journal_remote_unclaimed(struct journal *j, const struct remote_wanted *wanted, uint32_t *uid,
 			     struct err *err);
 
+/* The same in the whole account, of fields and size: the folder that has one which no stored upload
+ * has claimed. 1, 0, -1. */
+int journal_remote_elsewhere(struct journal *j, const struct remote_wanted *wanted, struct arena *a,
+			     const char **name, struct err *err);
+
+/* What has become of one flag of our uploads, as far as the index has them. */
+struct flag_record {
+	uint64_t given, kept;	/* of those that were uploaded with it: have it still */
+	uint64_t without, free; /* of those that were uploaded without it: have it not */
+};
+#define FLAG_BITS 5 /* of FLAG_ALL, from the lowest */
+int journal_flag_records(struct journal *j, struct flag_record records[FLAG_BITS], struct err *err);
+
 /* Uploads of a folder that are in doubt, or stored with a UID that is not known: how many there
  * are. Prepares journal_doubt_shared(), and forgets journal_doubt_stays(). */
 int journal_doubts_begin(struct journal *j, int64_t folder, uint64_t *n, struct err *err);

@@ -350,16 +350,51 @@ int journal_line_differs(struct journal *j, int64_t line, const char *finding, s
 	return db_run(&j->db, st, err);
 }
 
-int journal_mark_differs(struct journal *j, int64_t upload, const char *finding, struct err *err)
+/* What verification says of an upload: into its line, as `verified`. */
+static int tell(struct journal *j, int64_t upload, int verified, const char *finding,
+		struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(&j->db,
-				   "UPDATE line SET verified = 2, text = ?"
+				   "UPDATE line SET verified = ?, text = ?"
 				   " WHERE id = (SELECT line FROM upload WHERE id = ?)",
 				   err);
 
 	if (!st)
 		return -1;
-	db_bind_text(st, 1, finding);
-	sqlite3_bind_int64(st, 2, upload);
+	sqlite3_bind_int(st, 1, verified);
+	db_bind_text(st, 2, finding);
+	sqlite3_bind_int64(st, 3, upload);
 	return db_run(&j->db, st, err);
+}
+
+/* The same in one step with a change of the upload. */
+static int tell_and(struct journal *j, int64_t upload, const char *sql, int verified,
+		    const char *finding, struct err *err)
+{
+	bool own;
+	int result;
+
+	if (tx_begin(j, &own, err) < 0)
+		return -1;
+	result = mark(j, upload, sql, NULL, err);
+	if (result == 0)
+		result = tell(j, upload, verified, finding, err);
+	return tx_end(j, own, result, err);
+}
+
+int journal_mark_differs(struct journal *j, int64_t upload, const char *finding, struct err *err)
+{
+	return tell_and(j, upload, "UPDATE upload SET damaged = 1 WHERE id = ?1", 2, finding, err);
+}
+
+int journal_mark_gone(struct journal *j, int64_t upload, bool differs, const char *finding,
+		      struct err *err)
+{
+	return tell_and(j, upload, "UPDATE upload SET state = 3, gone = 1 WHERE id = ?1",
+			differs ? 2 : 3, finding, err);
+}
+
+int journal_mark_changed(struct journal *j, int64_t upload, const char *finding, struct err *err)
+{
+	return tell_and(j, upload, "UPDATE upload SET state = 3 WHERE id = ?1", 3, finding, err);
 }

@@ -65,7 +65,7 @@ int folder_read(sqlite3_stmt *st, struct arena *a, struct remote_folder *out, st
 	" u.base_uidnext, u.uid, i.header_len, i.repairs, i.essence, u.method = 0, u.method, "     \
 	"u.origin,"                                                                                \
 	" u.origin_uidvalidity, i.state = 1, u.folder, u.origin_gone, u.origin_flags, i.rebuilt,"  \
-	" u.mended, u.origin_keywords, i.checksum"
+	" u.mended, u.origin_keywords, i.checksum, u.damaged, l.outcome = 2"
 /* The rows of a bound query, `max` at most. Their number, or -1. */
 int uploads_read(struct journal *j, sqlite3_stmt *st, size_t max, struct arena *a,
 		 struct upload *out, struct err *err);

@@ -33,7 +33,8 @@ int journal_run_start(struct journal *j, enum run_kind kind, const char *options
 static const char freeze[] =
 	"INSERT OR REPLACE INTO run_balance"
 	" SELECT l.run, l.store, l.outcome, count(*), sum(l.size), sum(l.verified = 1),"
-	"  sum(l.verified = 2) FROM run r JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
+	"  sum(l.verified = 2), sum(l.verified = 3) FROM run r JOIN line l ON l.id BETWEEN "
+	"r.first_line AND r.last_line"
 	" WHERE r.id = ? GROUP BY l.store, l.outcome";
 
 static int run_id(struct journal *j, const char *sql, int64_t run, struct err *err)
@@ -128,14 +129,14 @@ static int clear_run(struct journal *j, int64_t run, struct err *err)
 		/* a killed run was never summed up */
 		"INSERT OR IGNORE INTO run_balance"
 		" SELECT l.run, l.store, l.outcome, count(*), sum(l.size), sum(l.verified = 1),"
-		"  sum(l.verified = 2) FROM run r"
+		"  sum(l.verified = 2), sum(l.verified = 3) FROM run r"
 		"  JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
 		" WHERE r.id = ? AND r.finished IS NULL GROUP BY l.store, l.outcome",
 		/* what is in flight still needs its line: 1, 3, 6, 7 uploaded, filed, refused,
 		 * failed */
 		"DELETE FROM line WHERE id IN (SELECT l.id FROM run r"
 		"  JOIN line l ON l.id BETWEEN r.first_line AND r.last_line WHERE r.id = ?"
-		"  AND l.outcome NOT IN (1, 3, 6, 7) AND l.verified <> 2"
+		"  AND l.outcome NOT IN (1, 3, 6, 7) AND l.verified < 2"
 		"  AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.id = l.upload AND u.state = 1"
 		"   AND u.line = l.id))",
 		"DELETE FROM notice WHERE run = ?",
@@ -159,7 +160,7 @@ static int fold_balances(struct journal *j, struct err *err)
 		"  AND NOT EXISTS (SELECT 1 FROM line l"
 		"   WHERE l.id BETWEEN r.first_line AND r.last_line);"
 		"INSERT INTO run_balance SELECT run, 0, outcome, sum(n), sum(bytes), sum(verified),"
-		"  sum(differs) FROM run_balance WHERE run IN folded AND store <> 0"
+		"  sum(differs), sum(changed) FROM run_balance WHERE run IN folded AND store <> 0"
 		"  GROUP BY run, outcome;"
 		"DELETE FROM run_balance WHERE run IN folded AND store <> 0;"
 		"UPDATE run SET pruned = 2, found = (SELECT coalesce(sum(s.found), 0)"

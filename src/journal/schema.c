@@ -27,7 +27,7 @@
 #include "message/keys.h"
 
 #define APPLICATION_ID 0x6d686a31 /* "mhj1" */
-#define SCHEMA_VERSION 11
+#define SCHEMA_VERSION 12
 
 static const char *const tables[] = {
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
@@ -150,7 +150,7 @@ static const char *const tables[] = {
 	" copy INTEGER NOT NULL," /* of upload's key */
 	" action INTEGER NOT NULL, level INTEGER NOT NULL, outcome INTEGER NOT NULL,"
 	" size INTEGER NOT NULL,"
-	" verified INTEGER NOT NULL DEFAULT 0," /* 1 verified, 2 differs */
+	" verified INTEGER NOT NULL DEFAULT 0," /* 1 verified, 2 differs, 3 changed there since */
 	" upload INTEGER,"			/* upload.id */
 	" remote INTEGER,"			/* the server's copy, where it is known */
 	" twin INTEGER,"			/* ACTION_DUPLICATE: the item it equals */
@@ -166,7 +166,8 @@ static const char *const tables[] = {
 	"CREATE TABLE run_balance (" /* store 0: the rest of a cleared run */
 	" run INTEGER NOT NULL, store INTEGER NOT NULL, outcome INTEGER NOT NULL,"
 	" n INTEGER NOT NULL, bytes INTEGER NOT NULL, verified INTEGER NOT NULL,"
-	" differs INTEGER NOT NULL, PRIMARY KEY (run, store, outcome)) WITHOUT ROWID",
+	" differs INTEGER NOT NULL, changed INTEGER NOT NULL,"
+	" PRIMARY KEY (run, store, outcome)) WITHOUT ROWID",
 
 	"CREATE TABLE upload ("
 	" id INTEGER PRIMARY KEY," /* the id of the line that first planned it */
@@ -186,7 +187,9 @@ static const char *const tables[] = {
 	" origin_flags INTEGER NOT NULL DEFAULT 0," /* that COPY brings along */
 	" origin_keywords TEXT,"
 	" origin_gone INTEGER NOT NULL DEFAULT 0," /* MOVE: the original is not there any more */
-	" mended INTEGER NOT NULL DEFAULT 0," /* enum mend: sizes and keys are of what goes up */
+	" mended INTEGER NOT NULL DEFAULT 0,"  /* enum mend: sizes and keys are of what goes up */
+	" damaged INTEGER NOT NULL DEFAULT 0," /* 1: verification has found a difference */
+	" gone INTEGER NOT NULL DEFAULT 0,"    /* 1: stored, but gone since: that has been told */
 	" UNIQUE (folder, sha256, copy))",
 	"CREATE INDEX upload_origin ON upload(origin) WHERE method = 2 AND origin_gone = 0",
 	"CREATE INDEX upload_inflight ON upload(folder, seq) WHERE state = 1",
@@ -261,9 +264,9 @@ static int create(struct db *db, struct err *err)
 	sqlite3_bind_int(st, 1, MATCH_RULES_VERSION);
 	if (db_run(db, st, err) < 0)
 		return -1;
-	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 11,
+	_Static_assert(APPLICATION_ID == 1835559473 && SCHEMA_VERSION == 12,
 		       "as in the text below");
-	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=11;", err);
+	return db_exec(db, "PRAGMA application_id=1835559473; PRAGMA user_version=12;", err);
 }
 
 static int foreign(const struct db *db, const char *what, struct err *err)

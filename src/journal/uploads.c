@@ -66,6 +66,8 @@ static void read_upload(sqlite3_stmt *st, struct arena *a, struct upload *u)
 	u->rebuilt = sqlite3_column_int(st, 37) != 0;
 	u->mended = (uint32_t)sqlite3_column_int(st, 38);
 	column_bytes(st, 40, u->checksum, CHECKSUM_LEN);
+	u->damaged = sqlite3_column_int(st, 41) != 0;
+	u->earlier = sqlite3_column_int(st, 42) != 0;
 }
 
 int uploads_read(struct journal *j, sqlite3_stmt *st, size_t max, struct arena *a,

@@ -350,6 +350,41 @@ int plan_over_lines(const struct planning *p, const char *sql, struct err *err)
 	return db_run(p->db, st, err);
 }
 
+/* What was seen in its folder by an earlier verification, and is not there any more. */
+#define SEEN_AND_GONE                                                                              \
+	" u.state = 3 AND (NOT t.listed OR (t.indexed AND u.uid > 0"                               \
+	" AND t.uidvalidity = u.uidvalidity AND NOT EXISTS (SELECT 1 FROM remote r"                \
+	" WHERE r.id = (u.folder << 32) + u.uid)))"
+#define MISSING_OF_RUN                                                                             \
+	" line.id BETWEEN :first AND :last AND line.action = 0"                                    \
+	" AND line.reason IN ('" REASON_MISSING "', '" REASON_PERISHING "')"
+
+/* `verify`: somebody has moved or deleted it, as a rule. It is missing once, and told so; after
+ * that it is left out. */
+static int excuse_gone(struct planning *p, struct err *err)
+{
+	if (plan_over_lines(p,
+			    "UPDATE line SET action = 4, outcome = 5, upload = u.id, reason ="
+			    " '" REASON_STORED_GONE "' FROM work w CROSS JOIN upload u"
+			    " ON u.id = w.upload AND u.gone CROSS JOIN folder t ON t.id = u.folder"
+			    " WHERE" MISSING_OF_RUN " AND w.item = line.item AND" SEEN_AND_GONE,
+			    err) < 0 ||
+	    plan_over_lines(
+		    p,
+		    "UPDATE line SET upload = u.id, text = 'it was there when it was verified"
+		    " after its upload: deleted or moved on the server since'"
+		    " FROM work w CROSS JOIN upload u ON u.id = w.upload"
+		    " CROSS JOIN folder t ON t.id = u.folder"
+		    " WHERE" MISSING_OF_RUN " AND w.item = line.item AND" SEEN_AND_GONE,
+		    err) < 0)
+		return -1;
+	return plan_over_lines(
+		p,
+		"UPDATE upload SET gone = 1 WHERE id IN (SELECT line.upload FROM line"
+		" WHERE" MISSING_OF_RUN " AND line.upload IS NOT NULL)",
+		err);
+}
+
 static int write_uploads(struct planning *p, struct err *err)
 {
 	/* A new upload has the id of its line, which no other line or upload ever has. */
@@ -522,7 +557,7 @@ static int make_lines(struct planning *p, struct err *err)
 		return -1;
 	if (p->options->only_run != 0 && tell_vanished(p, err) < 0)
 		return -1;
-	if (p->kind != RUN_VERIFY && plan_server_only(p, err) < 0)
+	if (p->kind == RUN_VERIFY ? excuse_gone(p, err) < 0 : plan_server_only(p, err) < 0)
 		return -1;
 	if (plan_clearing(p, err) < 0)
 		return -1;

@@ -46,6 +46,7 @@ static void put_balance(struct json *j, const struct balance *b)
 		json_put_number(j, outcome_name(o), b->outcome[o]);
 	json_put_number(j, "verified", b->verified);
 	json_put_number(j, "differs", b->differs);
+	json_put_number(j, "changed", b->changed);
 	json_put_open(j, "bytes", '{');
 	for (enum line_outcome o = 0; o < OUTCOME_COUNT; o++)
 		json_put_number(j, outcome_name(o), b->bytes[o]);
@@ -302,7 +303,8 @@ static int put_all(struct writer *w, struct err *err)
 	json_open(&w->json, '{');
 	if (put_run(w, err) != 0 || put_folders(w, err) != 0 || put_reasons(w, err) != 0 ||
 	    put_lines(w, "refused", LINES_REFUSED, put_line, err) != 0 ||
-	    put_lines(w, "differs", LINES_DIFFERS, put_line, err) != 0)
+	    put_lines(w, "differs", LINES_DIFFERS, put_line, err) != 0 ||
+	    put_lines(w, "changed", LINES_CHANGED, put_line, err) != 0)
 		return -1;
 	if (w->options->verbose && put_lines(w, "not_sent", LINES_NOT_SENT, put_line, err) != 0)
 		return -1;

@@ -155,7 +155,7 @@ static int put_folders(struct writer *w, const struct balance *total, struct err
 /* What verification saw; what it was not shown is told as well. */
 static void put_verified(struct writer *w, const struct balance *b)
 {
-	uint64_t seen = b->verified + b->differs;
+	uint64_t seen = b->verified + b->differs + b->changed;
 	uint64_t to_look_at = w->run.kind == RUN_VERIFY
 				      ? b->outcome[OUTCOME_PRESENT]
 				      : b->outcome[OUTCOME_UPLOADED] + b->outcome[OUTCOME_FILED];
@@ -165,6 +165,9 @@ static void put_verified(struct writer *w, const struct balance *b)
 	buf_addf(&w->out, "Verified: %llu message%s on the server as %s should be, %llu differ",
 		 (unsigned long long)b->verified, b->verified == 1 ? " is" : "s are",
 		 b->verified == 1 ? "it" : "they", (unsigned long long)b->differs);
+	if (b->changed > 0)
+		buf_addf(&w->out, ", %llu changed or moved there by somebody since",
+			 (unsigned long long)b->changed);
 	if (to_look_at > seen)
 		buf_addf(&w->out, ", %llu could not be looked at",
 			 (unsigned long long)(to_look_at - seen));
@@ -464,7 +467,9 @@ static int put_all(struct writer *w, int64_t run, struct err *err)
 	    put_leftovers(w, err) != 0 || put_server_only(w, err) != 0 ||
 	    put_lines(w, "\nRefused or failed:\n", LINES_REFUSED, put_line, err) != 0 ||
 	    put_lines(w, "\nDifferences that verification found:\n", LINES_DIFFERS, put_line,
-		      err) != 0)
+		      err) != 0 ||
+	    put_lines(w, "\nChanged on the server since they were uploaded:\n", LINES_CHANGED,
+		      put_line, err) != 0)
 		return -1;
 	if (put_fidelity(w, err) != 0)
 		return -1;

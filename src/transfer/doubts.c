@@ -52,7 +52,7 @@ static void doubts_release(struct doubts *d)
 /* ---- one upload ---- */
 
 /* What servers are known to do to a message moves its size within these bounds. */
-static void size_bounds(const struct upload *u, struct remote_wanted *w)
+void transfer_size_bounds(const struct upload *u, struct remote_wanted *w)
 {
 	uint64_t less = u->cr_count + u->cr_cr_lf_count + FINAL_EOL_LEN;
 
@@ -80,7 +80,7 @@ static bool wanted_by(const struct doubts *d, const struct upload *u, enum sweep
 	switch (sweep) {
 	case SWEEP_EXACT:
 	case SWEEP_ANYWHERE:
-		size_bounds(u, w);
+		transfer_size_bounds(u, w);
 		w->by = u->has_keys ? WANTED_BY_FIELDS : WANTED_BY_SIZE;
 		return true;
 	case SWEEP_ID:

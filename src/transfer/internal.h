@@ -4,6 +4,7 @@
 #ifndef MAILHOIST_TRANSFER_INTERNAL_H
 #define MAILHOIST_TRANSFER_INTERNAL_H
 
+#include "journal/lookup.h"
 #include "journal/notice.h"
 #include "message/canon.h"
 #include "transfer/transfer.h"
@@ -82,6 +83,9 @@ int judge_by_server(void *judge, const struct upload *u, uint32_t uid, bool whol
  * nothing can be there. `judging` NULL: the server is asked. */
 int settle_doubts(struct transfer *t, const struct remote_folder *folder, bool look,
 		  const struct judging *judging, struct err *err);
+
+/* Within which sizes an upload may have come to lie there. */
+void transfer_size_bounds(const struct upload *u, struct remote_wanted *w);
 
 /* Find the UIDs of stored uploads that the server has not told, in its index. */
 int claim_uids(struct transfer *t, const struct remote_folder *folder, struct err *err);

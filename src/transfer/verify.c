@@ -4,8 +4,32 @@
  * fields), and the journal's uploads are held against it page by page. Where that
  * leaves a doubt, or when all is to be checked, the message itself is fetched and
  * compared: what servers are known to change is told apart from damage.
+ *
+ * And so is what the user does. Between uploading and verifying he may have gone on
+ * working with his mail, when the run was stopped, or cut off, and is gone on with later.
+ * What is his and what the server's doing is told by this rule:
+ *
+ * - Octets, sizes, header fields and dates of a message no mail program changes: a
+ *   difference is damage, always.
+ * - What the same run has uploaded is verified right behind: what is missing or has other
+ *   flags then is damage, and stays that in later runs, unless it turns out otherwise by
+ *   the two rules that follow.
+ * - Uploads of an earlier run that are gone: one like it that lies elsewhere, and is no
+ *   upload of ours, has been moved there. Nowhere: deleted, as a rule. But what has cut
+ *   the line may have been the server's crash, which can have cost it what it had
+ *   acknowledged, and nobody has ever seen the message there. So it is called a
+ *   difference once, and no more after that (the plan goes on saying that it is gone). A
+ *   UID that the folder has not come to (UIDNEXT) says that it was lost.
+ * - Uploads of an earlier run that have other flags: a server that drops a flag does so
+ *   for all mail. When another upload still has the flag somebody has taken it off this
+ *   one; when none has, and there are enough to tell, or it was seen right behind the
+ *   upload, it is damage. That a flag was added is damage only when seen so.
+ *
+ * What somebody has done is no difference: it is told once, message by message, and the
+ * upload is done with (verified). It is never sent again (DESIGN 4.6). `mailhoist verify`
+ * compares no flags; what an earlier verification has seen there it calls missing once
+ * (plan.c).
  */
-
 #include "base/stop.h"
 #include "transfer/verify_work.h"
 
@@ -75,6 +99,7 @@ static int verify_folder(struct verifying *v, struct err *err)
 	int got = index_folder(v->t, &v->folder, &cause);
 
 	v->examined = false;
+	v->has_records = false;
 	if (got < 0) {
 		*err = cause;
 		return -1;

@@ -210,12 +210,16 @@ int verify_look(struct verifying *v, struct err *err)
 		return -1;
 	if (fetch(v, uids, n, &cause) < 0)
 		return fetch_refused(v, &cause, err);
-	/* The server has it in its index and does not send it: gone meanwhile. */
+	/* The server has it in its index and does not send it: gone meanwhile, at best. */
 	for (size_t i = 0; i < v->n; i++) {
 		struct checked *c = &v->page[i];
 
-		if (c->asked && c->verdict == CHECK_LOOK && c->whole == v->whole)
+		if (!c->asked || c->verdict != CHECK_LOOK || c->whole != v->whole)
+			continue;
+		if (v->present || !c->u->earlier)
 			verify_finding(c, CHECK_MISSING, "not on the server any more");
+		else if (verify_absent(v, c, err) < 0)
+			return -1;
 	}
 	return 1;
 }

@@ -58,6 +58,20 @@ static int refuse_twin(struct verifying *v, const struct checked *c, struct err 
 	return kept ? journal_mark_kept(j, c->u->id, err) : 0;
 }
 
+/* As it should be, or as somebody wants to have it. */
+static int write_good(struct verifying *v, const struct checked *c, struct err *err)
+{
+	struct journal *j = v->t->journal;
+
+	if (c->since[0]) {
+		v->changed++;
+		return journal_mark_changed(j, c->u->id, c->since, err);
+	}
+	v->t->tally.verified++;
+	return v->present ? journal_line_verified(j, c->u->line, err)
+			  : journal_mark_verified(j, &c->u->id, 1, err);
+}
+
 static int write_one(struct verifying *v, const struct checked *c, struct err *err)
 {
 	struct journal *j = v->t->journal;
@@ -71,18 +85,18 @@ static int write_one(struct verifying *v, const struct checked *c, struct err *e
 		tally->altered++;
 		v->dressed += c->verdict == CHECK_DRESSED;
 		v->rewritten += c->verdict == CHECK_REWRITTEN;
-		tally->verified++;
-		return v->present ? journal_line_verified(j, c->u->line, err)
-				  : journal_mark_verified(j, &c->u->id, 1, err);
+		return write_good(v, c, err);
 	case CHECK_ALTERED:
 		tally->altered++;
 		if (transfer_notice(v->t, 0, "altered", 1, v->folder.name, c->finding, err) < 0)
 			return -1;
 		/* fall through */
 	case CHECK_SAME:
-		tally->verified++;
-		return v->present ? journal_line_verified(j, c->u->line, err)
-				  : journal_mark_verified(j, &c->u->id, 1, err);
+		return write_good(v, c, err);
+	case CHECK_MOVED:
+		v->changed++;
+		return journal_mark_gone(j, c->u->id, false, c->finding, err);
+	case CHECK_GONE:
 	case CHECK_MISSING:
 		tally->missing++;
 		break;
@@ -99,8 +113,10 @@ static int write_one(struct verifying *v, const struct checked *c, struct err *e
 	if (++v->findings <= TOLD_MAX)
 		progress_note(v->t->progress, "'%s', UID %" PRIu32 ": %s", v->folder.name,
 			      c->u->uid, c->finding);
-	return v->present ? journal_line_differs(j, c->u->line, c->finding, err)
-			  : journal_mark_differs(j, c->u->id, c->finding, err);
+	if (v->present)
+		return journal_line_differs(j, c->u->line, c->finding, err);
+	return c->verdict == CHECK_GONE ? journal_mark_gone(j, c->u->id, true, c->finding, err)
+					: journal_mark_differs(j, c->u->id, c->finding, err);
 }
 
 int verify_write_page(struct verifying *v, struct err *err)
@@ -132,7 +148,11 @@ int verify_note_changes(struct verifying *v, struct err *err)
 	if (v->findings > TOLD_MAX)
 		progress_note(v->t->progress, "'%s': %" PRIu64 " more like these, see the report",
 			      v->folder.name, v->findings - TOLD_MAX);
-	v->findings = 0;
+	if (v->changed > 0)
+		progress_note(v->t->progress,
+			      "'%s': %" PRIu64 " changed or moved there by somebody since",
+			      v->folder.name, v->changed);
+	v->findings = v->changed = 0;
 	if (note_folder(v, &v->dates, "dates",
 			"the server has not kept the dates of arrival it was given: mail programs "
 			"that sort by these show other days",

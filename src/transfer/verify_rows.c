@@ -31,7 +31,8 @@ static bool has_keyword(const char *joined, const char *keyword)
 }
 
 /* Flags and date: only of what we ourselves put there a moment ago. */
-static void check_attributes(struct verifying *v, struct checked *c, const struct remote_row *row)
+static int check_attributes(struct verifying *v, struct checked *c, const struct remote_row *row,
+			    struct err *err)
 {
 	const struct upload *u = c->u;
 
@@ -46,9 +47,8 @@ static void check_attributes(struct verifying *v, struct checked *c, const struc
 
 		verify_finding(c, CHECK_DIFFERS, "%s", s ? s : "the server gives no date");
 		c->date = true;
-	} else if ((row->flags & FLAG_ALL) != u->flags.system) {
-		verify_finding(c, CHECK_DIFFERS, "flags are %#x, should be %#x",
-			       row->flags & FLAG_ALL, u->flags.system);
+	} else if (verify_flags(v, c, row->flags & FLAG_ALL, err) < 0) {
+		return -1;
 	}
 	for (size_t i = 0; i < u->flags.n_keywords; i++) {
 		if (!has_keyword(row->keywords, u->flags.keywords[i])) {
@@ -56,6 +56,7 @@ static void check_attributes(struct verifying *v, struct checked *c, const struc
 			break;
 		}
 	}
+	return 0;
 }
 
 static bool same_keys(const struct match_keys *a, const struct match_keys *b)
@@ -123,20 +124,18 @@ int verify_row(struct verifying *v, struct checked *c, struct err *err)
 	if (got < 0)
 		return -1;
 	if (got == 0) {
-		if (verify_may_be_twin(v, c))
-			verify_finding(
-				c, CHECK_TWIN,
-				"acknowledged, but not there: the server keeps one message of each "
-				"Message-ID");
-		else
-			verify_finding(c, CHECK_MISSING, "not on the server");
+		if (!verify_may_be_twin(v, c) || (c->u->earlier && c->u->uid > 0))
+			return verify_absent(v, c, err);
+		verify_finding(c, CHECK_TWIN,
+			       "acknowledged, but not there: the server keeps one message of each "
+			       "Message-ID");
 		return 0;
 	}
 	c->verdict = CHECK_SAME;
 	c->whole = c->u->ours || (c->u->repairs & NOTE_NO_HEADER);
 	c->mended = c->u->mended;
-	if (!v->present)
-		check_attributes(v, c, &row);
+	if (!v->present && check_attributes(v, c, &row, err) < 0)
+		return -1;
 	if (c->verdict == CHECK_DIFFERS && verify_may_be_twin(v, c)) {
 		v->had_already++; /* with the flags and the date that it has: look at its text */
 		c->verdict = CHECK_LOOK;

@@ -1,8 +1,9 @@
 /*
  * What the steps of verify.c share: a folder's uploads are checked page by page, each
- * message of a page first against the index (verify_rows.c), then, where that leaves a
- * doubt, against what the server sends (verify_look.c); the verdicts go into the
- * journal and into the notices (verify_results.c).
+ * message of a page first against the index (verify_rows.c; whose doing a difference is:
+ * verify_since.c), then, where that leaves a doubt, against what the server sends
+ * (verify_look.c); the verdicts go into the journal and into the notices
+ * (verify_results.c).
  */
 #ifndef MAILHOIST_TRANSFER_VERIFY_WORK_H
 #define MAILHOIST_TRANSFER_VERIFY_WORK_H
@@ -11,6 +12,7 @@
 
 #define VERIFY_PAGE 200
 #define FINDING_MAX 300
+#define SINCE_MAX   160
 
 enum verdict {
 	CHECK_SAME,
@@ -21,6 +23,8 @@ enum verdict {
 			  */
 	CHECK_DIFFERS,
 	CHECK_MISSING,
+	CHECK_GONE,    /* the same; it may have been there */
+	CHECK_MOVED,   /* it lies elsewhere now */
 	CHECK_TWIN,    /* missing on a server that keeps one message of each Message-ID */
 	CHECK_UNKNOWN, /* one of the two cannot be read: nothing is said */
 };
@@ -34,6 +38,7 @@ struct checked {
 	bool date;	 /* its date differs */
 	uint32_t mended; /* enum mend: in which form it is compared */
 	char finding[FINDING_MAX];
+	char since[SINCE_MAX]; /* what somebody has done to its flags; "": nothing */
 };
 
 struct verifying {
@@ -51,6 +56,9 @@ struct verifying {
 	uint64_t in_commit, done;
 	uint64_t keywords_missing, rewritten, had_already, dressed, dates; /* in the folder */
 	uint64_t findings; /* in the folder, told or not */
+	uint64_t changed;  /* there by somebody since */
+	bool has_records;  /* of what has become of flags: */
+	struct flag_record records[FLAG_BITS];
 };
 
 /* What is wrong with it, or else to be told, in words. */
@@ -64,6 +72,14 @@ bool verify_may_be_twin(const struct verifying *v, const struct checked *c);
 
 /* The verdict, or CHECK_LOOK. */
 int verify_row(struct verifying *v, struct checked *c, struct err *err);
+
+/* ---- verify_since.c: whose doing a difference is ---- */
+
+/* It is not there. */
+int verify_absent(struct verifying *v, struct checked *c, struct err *err);
+
+/* It has other flags than it was given: a difference, or c->since. */
+int verify_flags(struct verifying *v, struct checked *c, uint32_t there, struct err *err);
 
 /* ---- verify_look.c: against the message itself ---- */
 
