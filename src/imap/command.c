@@ -25,6 +25,17 @@ int refused(struct session *s, enum verb verb, const struct response *r, enum er
 		       response_words(r, &s->scratch));
 }
 
+int refused_target(struct session *s, enum verb verb, const struct response *r, struct err *err)
+{
+	refused(s, verb, r, SCOPE_FOLDER, err);
+	if (err->code == ERR_REFUSED && refusal_may_pass(r))
+		err->retry = RETRY_LATER;
+	if (verb == VERB_CREATE && refusal_of(r) == REFUSAL_QUOTA)
+		return err_set(err, ERR_QUOTA, SCOPE_ACCOUNT, RETRY_LATER,
+			       "the account is full: %s", response_words(r, &s->scratch));
+	return -1;
+}
+
 void command_answered(struct session *s)
 {
 	if (--s->command.left == 0)

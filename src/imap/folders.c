@@ -293,7 +293,7 @@ int session_list_one(struct session *s, const char *wire_name, struct arena *a,
 
 		if (why != REFUSAL_THROTTLED && why != REFUSAL_SERVER)
 			return 0;
-		return refused(s, VERB_LIST, &r, SCOPE_ACCOUNT, err);
+		return refused_target(s, VERB_LIST, &r, err);
 	}
 	if (got < 0)
 		return -1;
@@ -480,7 +480,7 @@ int session_create(struct session *s, const char *wire_name, enum role role, str
 		return err->code == ERR_REFUSED ? 0 : -1;
 	exists = made == 0 || says_it_exists(&r);
 	if (made == 1)
-		refused(s, VERB_CREATE, &r, SCOPE_FOLDER, &why);
+		refused_target(s, VERB_CREATE, &r, &why);
 	else
 		err_set(&why, ERR_REFUSED, SCOPE_FOLDER, RETRY_NEVER,
 			"the server said OK to CREATE, but lists no such folder");
@@ -488,8 +488,8 @@ int session_create(struct session *s, const char *wire_name, enum role role, str
 	found = find_created(s, wire_name, exists, a, out, err);
 	if (found == 0)
 		*err = why;
-	if (found == 0 && why.code != ERR_REFUSED) /* not the name's fault */
-		return -1;
+	if (found == 0 && why.code != ERR_REFUSED && why.code != ERR_QUOTA)
+		return -1; /* put off: not the name's fault */
 	return found;
 }
 

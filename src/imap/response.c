@@ -305,6 +305,13 @@ enum refusal refusal_of(const struct response *r)
 	return REFUSAL_OTHER;
 }
 
+bool refusal_may_pass(const struct response *r)
+{
+	return response_has_code(r, "UNAVAILABLE") ||
+	       slice_ifind(r->text, SLICE_LIT("temporarily unavailable")) >= 0 ||
+	       slice_ifind(r->text, SLICE_LIT("try again later")) >= 0;
+}
+
 #define WAIT_MOST_MS UINT32_C(7200000) /* 50 minutes have been seen */
 
 uint32_t refusal_wait_ms(const char *words)

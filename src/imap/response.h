@@ -57,6 +57,8 @@ void capabilities_read(struct slice list, struct capabilities *out);
 /* Why a command was refused: by its code first, then by the words that servers use without one
  * (servers.md 3.2). */
 enum refusal refusal_of(const struct response *r);
+/* Says the server that it is in trouble just now? It would say so of any name or message. */
+bool refusal_may_pass(const struct response *r);
 
 /* The words say that there are too many connections: not the password's fault. */
 bool says_too_many_connections(struct slice words);

@@ -232,7 +232,8 @@ int session_quota(struct session *s, const char *wire_name, struct quota *out, s
 
 /* CREATE (with USE where the server can and `role` is a special use), then LIST: *out is what the
  * server made of the name. "Already exists" is no error. 1: there it is; 0: refused, *err tells
- * why (err.text has the server's words) but the session goes on; -1. */
+ * why (err.text has the server's words; ERR_QUOTA: the account is full; RETRY_LATER: it has trouble
+ * just now) but the session goes on; -1. */
 int session_create(struct session *s, const char *wire_name, enum role role, struct arena *a,
 		   struct listed_folder *out, struct err *err);
 

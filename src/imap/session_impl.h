@@ -266,6 +266,9 @@ int command_finish(struct session *s, struct err *err);
 /* "the server refused LIST: words": -1 with ERR_REFUSED. */
 int refused(struct session *s, enum verb verb, const struct response *r, enum err_scope scope,
 	    struct err *err);
+/* The same of a folder that mail is to go to: RETRY_LATER where that may pass by, and ERR_QUOTA of
+ * CREATE. */
+int refused_target(struct session *s, enum verb verb, const struct response *r, struct err *err);
 
 /* ---- several.c ---- */
 

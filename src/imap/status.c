@@ -67,7 +67,7 @@ int session_status(struct session *s, const char *wire_name, struct folder_statu
 	if (got < 0)
 		return -1;
 	if (r.status != STATUS_OK)
-		return refused(s, VERB_STATUS, &r, SCOPE_FOLDER, err);
+		return refused_target(s, VERB_STATUS, &r, err);
 	if (!told || status.uidvalidity == 0)
 		return err_set(err, ERR_PROTOCOL, SCOPE_FOLDER, RETRY_NEVER,
 			       "the server does not tell the folder's status");

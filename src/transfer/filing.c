@@ -137,7 +137,7 @@ static int next_page(struct filing *f, struct page **out, struct err *err)
 	f->page_len = f->page_len * 2 < FILING_PAGE ? f->page_len * 2 : FILING_PAGE;
 	if (page_ready_places(f, p, err) < 0)
 		return -1;
-	if (f->renamed || p->n == 0)
+	if (f->renamed || f->throttled || p->n == 0)
 		put_back(f, p);
 	else
 		*out = p;

@@ -17,7 +17,7 @@ static int ready_alone(struct filing *f, struct page *p, struct place *out, stru
 	if (got <= 0)
 		return got;
 	if (session_status(f->t->session, out->folder.wire_name, &now, err) < 0)
-		return transfer_folder_shut(err) ? 0 : -1;
+		return transfer_folder_shut(err) && !transfer_folder_may_pass(err) ? 0 : -1;
 	out->uidvalidity = now.uidvalidity;
 	out->base = now.uidnext;
 	return 1;
@@ -112,6 +112,14 @@ int page_ready_places(struct filing *f, struct page *p, struct err *err)
 		struct err cause = ERR_INIT;
 		int got = place->uidvalidity ? 1 : ready_alone(f, p, place, &cause);
 
+		if (got < 0 && transfer_folder_may_pass(&cause)) {
+			if (f->pauses < transfer_tries(f->t, &cause)) {
+				f->throttled = true;
+				f->put_off = cause;
+				return 0;
+			}
+			got = 0;
+		}
 		if (got < 0) {
 			*err = cause;
 			return -1;

@@ -38,6 +38,9 @@ bool transfer_line_lost(const struct err *err);
  * what the server says of it cannot be understood. The session is fine. */
 bool transfer_folder_shut(const struct err *err);
 
+/* Among these, of a folder that mail is to go to: the server says that it has trouble just now. */
+bool transfer_folder_may_pass(const struct err *err);
+
 /* A notice of this run; store 0: of none. */
 int transfer_notice(struct transfer *t, int64_t store, const char *kind, uint64_t count,
 		    const char *location, const char *text, struct err *err);

@@ -193,7 +193,10 @@ int lane_open_target(struct lane *l, struct err *err)
 	if (got <= 0)
 		return got;
 	if (session_status(l->t->session, l->target.wire_name, &status, err) < 0)
-		return transfer_folder_shut(err) && !session_is_dead(l->t->session) ? 0 : -1;
+		return transfer_folder_shut(err) && !transfer_folder_may_pass(err) &&
+				       !session_is_dead(l->t->session)
+			       ? 0
+			       : -1;
 	return begin_behind(l, &status, err);
 }
 

@@ -261,6 +261,8 @@ static int no_folder(struct lane *l, struct batch *b, const char *text, struct e
 		return 0;
 	l->creation++;
 	got = lane_open_target(l, &cause);
+	if (got < 0 && transfer_folder_may_pass(&cause) && !session_is_dead(l->t->session))
+		got = 0; /* with mail on its way there is no waiting for it: the next run does */
 	if (got < 0)
 		*err = cause;
 	if (got != 0)

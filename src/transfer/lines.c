@@ -226,6 +226,17 @@ static int ask_ahead(struct lines *ls, struct upload_line *line)
 	return -1;
 }
 
+/* The others go first. */
+static int put_by(struct lines *ls, struct upload_line *line, const struct err *cause)
+{
+	ls->put_by = true;
+	ls->trouble = *cause;
+	err_prefix(&ls->trouble, "'%s'", line->lane.target.name);
+	lane_release(&line->lane);
+	line->busy = false;
+	return 0;
+}
+
 static int begin(struct lines *ls, struct upload_line *line, const struct ready_target *target,
 		 struct err *err)
 {
@@ -245,6 +256,12 @@ static int begin(struct lines *ls, struct upload_line *line, const struct ready_
 		lane_release(&line->lane);
 		line->busy = false;
 		return 0;
+	}
+	if (got < 0 && transfer_folder_may_pass(&cause) && line->session &&
+	    !session_is_dead(line->session)) {
+		if (ls->patient)
+			return put_by(ls, line, &cause);
+		got = 0;
 	}
 	if (got < 0)
 		return break_off(ls, line, &cause, err);

@@ -31,6 +31,7 @@ struct lines {
 	struct gate *gate;
 	int64_t condemned; /* upload on which the server hangs up: left out; 0: none */
 	unsigned most;	   /* connections at most */
+	bool patient;	   /* a folder that the server has trouble with is put by */
 
 	/* out */
 	bool lost;	  /* at least one line, for the reason in `loss` */
@@ -38,8 +39,10 @@ struct lines {
 	struct err loss;
 	int64_t rest_ms; /* stopped because nothing may be sent for so long; 0: not */
 	enum gate_reason rest_reason;
-	bool slow;	 /* stopped in order to go on compressed */
-	bool again;	 /* there may be uploads left: all folders once more */
+	bool slow;   /* stopped in order to go on compressed */
+	bool again;  /* there may be uploads left: all folders once more */
+	bool put_by; /* so there are: the server has trouble with a folder, as `trouble` tells */
+	struct err trouble;
 	int64_t suspect; /* upload that was alone on its way when the line was lost; 0: none */
 
 	struct session_company company;

@@ -77,6 +77,11 @@ static int climb(struct transfer *t, const struct remote_folder *f, size_t keep,
 			*err = cause;
 			return -1;
 		}
+		/* Trouble, or no room: another name would not help. */
+		if (cause.code == ERR_QUOTA || transfer_folder_may_pass(&cause)) {
+			*err = cause;
+			return cause.code == ERR_QUOTA ? err_prefix(err, "'%s'", f->name) : -1;
+		}
 		if (first.code == ERR_NONE)
 			first = cause;
 	}

@@ -120,7 +120,13 @@ bool transfer_line_lost(const struct err *err)
 bool transfer_folder_shut(const struct err *err)
 {
 	return (err->code == ERR_REFUSED || err->code == ERR_PROTOCOL) &&
-	       err->scope <= SCOPE_FOLDER && err->retry == RETRY_NEVER;
+	       err->scope <= SCOPE_FOLDER &&
+	       (err->retry == RETRY_NEVER || transfer_folder_may_pass(err));
+}
+
+bool transfer_folder_may_pass(const struct err *err)
+{
+	return err->code == ERR_REFUSED && err->scope <= SCOPE_FOLDER && err->retry == RETRY_LATER;
 }
 
 int transfer_connect(struct transfer *t, struct err *err)

@@ -23,6 +23,7 @@ struct uploading {
 	uint64_t uploaded_at_loss;
 	int64_t suspect; /* upload that was alone on its way when the line was lost */
 	uint32_t suspicions;
+	uint32_t waits; /* for folders that the server has trouble with */
 };
 
 /* The day's limit may be one that nobody has set. */
@@ -79,6 +80,16 @@ static int rest(struct uploading *up, const struct lines *ls, struct err *err)
 	return wait_until(up->t, ls->rest_ms, until, err) < 0 ? -1 : 2;
 }
 
+/* All others are done. The server says that its trouble with this one is of now: 2, -1. */
+static int wait_for_folder(struct uploading *up, const struct err *trouble, struct err *err)
+{
+	uint32_t ms = transfer_backoff_ms(up->t, up->waits++);
+
+	progress_note(up->t->progress, "%s; trying again in %u s", trouble->text,
+		      (ms + 999) / 1000);
+	return transfer_pause(up->t, ms, err) < 0 ? -1 : 2;
+}
+
 /* What the user has not set, the profile of the provider does. */
 static void mind_profile(struct uploading *up, const struct profile *p)
 {
@@ -97,6 +108,7 @@ static int upload_round(struct uploading *up, struct err *err)
 		.careful = up->losses >= CAREFUL_AFTER,
 		.most = up->limits.connections,
 		.gate = &up->gate,
+		.patient = up->waits < up->limits.retry_max,
 	};
 
 	if (up->suspicions >= CONDEMN_AFTER)
@@ -107,6 +119,8 @@ static int upload_round(struct uploading *up, struct err *err)
 		return rest(up, &ls, err);
 	if (!ls.lost && (ls.slow || ls.again))
 		return 2;
+	if (!ls.lost && ls.put_by)
+		return wait_for_folder(up, &ls.trouble, err);
 	if (!ls.lost)
 		return 1;
 	up->suspicions = ls.suspect != 0 && ls.suspect == up->suspect ? up->suspicions + 1 : 1;
@@ -191,6 +205,8 @@ static int make_empty_folders(struct transfer *t, struct err *err)
 		if (stop_check(err) < 0 || transfer_connect(t, err) < 0)
 			return -1;
 		got = target_ensure(t, &target, &a, &created, &refused);
+		if (got < 0 && (refused.code == ERR_QUOTA || transfer_folder_may_pass(&refused)))
+			got = 0;
 		if (got < 0) {
 			*err = refused;
 			return -1;
