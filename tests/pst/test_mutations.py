@@ -50,3 +50,16 @@ class Mutations(unittest.TestCase):
             def named_too_often(reading):
                 reading.lost = 1
             self.assertTrue(judged(named_too_often))
+
+    def test_the_judge_sees_a_sanitizer(self):
+        """Its exit status, and that nothing was read, are those of a store that is refused."""
+        for said, broke in (("x.pst: no PST file\n", False),
+                            ("src/pst/heap.c:9:3: runtime error: index 4 out of bounds\n", True),
+                            ("===\n==7==ERROR: AddressSanitizer: SEGV on unknown address\n", True)):
+            with self.subTest(said):
+                reading = object.__new__(pst_mutations.Reading)
+                reading.status, reading.error, reading.items = 1, said, {}
+                self.assertTrue(reading.refused)
+                with rig.scratch() as folder:
+                    faults = pst_mutations.Campaign(folder).judge(None, reading, "nothing", False)
+                self.assertEqual(bool(faults), broke)

@@ -63,6 +63,8 @@ class Reading:
 
     @property
     def broke(self):
+        if report := rig.report_of_breaking(self.error):
+            return report[:1500]
         if self.status not in (0, 1):
             return f"status {self.status}: {self.error[-1500:]}"
         return None

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -122,6 +123,13 @@ class Result:
                 f"--- stdout\n{self.out[-6000:]}\n--- stderr\n{self.err[-6000:]}")
 
 
+def report_of_breaking(text):
+    """What a program wrote to stderr, from where a sanitizer or an assertion has its say; else nothing.
+    Exit statuses do not tell: theirs is 1, which others have, and a worker's is seen by its parent only."""
+    found = re.search("ERROR: (Address|Leak)Sanitizer|runtime error:|Assertion `", text)
+    return text[text.rfind("\n", 0, found.start()) + 1:] if found else ""
+
+
 def hoist(*arguments, password=None, env=None, program=PROGRAM, cwd=None, timeout=TIMEOUT, **more):
     """Run the program; its texts are decoded, sanitizer reports fail at once."""
     environment = os.environ | {"LC_ALL": "C.UTF-8"} | (env or {})
@@ -133,10 +141,8 @@ def hoist(*arguments, password=None, env=None, program=PROGRAM, cwd=None, timeou
                           stdin=more.pop("stdin", subprocess.DEVNULL), text=True,
                           errors="surrogateescape", **more)
     result = Result(done, command)
-    for mark in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:",
-                 "Assertion `"):
-        if mark in result.err:
-            raise AssertionError(f"the program broke: {result}")
+    if report_of_breaking(result.err):
+        raise AssertionError(f"the program broke: {result}")
     return result
 
 
