@@ -57,6 +57,9 @@ int plan_clearing(struct planning *p, struct err *err);
 int plan_flag_changes(const struct planning *p, struct err *err);
 int plan_count_flag_changes(const struct planning *p, struct err *err);
 
+/* vanished.c: name what the saved plan wanted to upload or file, and no source has any more. */
+int plan_tell_vanished(const struct planning *p, struct err *err);
+
 /* server_only.c: note what is on the server and nowhere here. */
 int plan_server_only(const struct planning *p, struct err *err);
 

@@ -498,30 +498,6 @@ static int tell_dresses(struct planning *p, struct err *err)
 	return tell_count(p, st, &n, err);
 }
 
-/* What the saved plan wanted to upload or file, and what no source has any more: it cannot go up,
- * and nobody would ever hear of it. */
-static int tell_vanished(struct planning *p, struct err *err)
-{
-	sqlite3_stmt *st =
-		db_stmt(p->db,
-			/* Nothing has, where no store was scanned again. */
-			"SELECT count(*) FROM saved_plan WHERE EXISTS"
-			" (SELECT store FROM run_store WHERE run = ?3"
-			"  EXCEPT SELECT store FROM run_store WHERE run = ?4)"
-			" AND sha256 NOT IN"
-			" (SELECT i.sha256 FROM line l CROSS JOIN item i ON i.id = l.item"
-			"  WHERE l.id BETWEEN ?1 AND ?2 AND i.sha256 IS NOT NULL)",
-			err);
-	struct run_notice n = { NOTICE_KIND_LOST, 0, NULL,
-				"messages of the plan are no longer in their sources" };
-
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 3, p->options->only_run);
-	sqlite3_bind_int64(st, 4, p->run);
-	return tell_count(p, st, &n, err);
-}
-
 /* ---- all of it ---- */
 
 static int read_kind(struct planning *p, struct err *err)
@@ -555,7 +531,7 @@ static int make_lines(struct planning *p, struct err *err)
 	    note_range(p, err) < 0 || tell_keywords(p, err) < 0 || tell_dresses(p, err) < 0 ||
 	    journal_sorting(p->j, false, err) < 0)
 		return -1;
-	if (p->options->only_run != 0 && tell_vanished(p, err) < 0)
+	if (p->options->only_run != 0 && plan_tell_vanished(p, err) < 0)
 		return -1;
 	if (p->kind == RUN_VERIFY ? excuse_gone(p, err) < 0 : plan_server_only(p, err) < 0)
 		return -1;
