@@ -38,6 +38,24 @@ int journal_doubt_target_next(struct journal *j, int64_t after, struct arena *a,
 	return folder_after(j, sql, 0, after, a, out, err);
 }
 
+int journal_doubt_octets(struct journal *j, uint64_t *all, uint64_t *largest, struct err *err)
+{
+	sqlite3_stmt *st;
+
+	if (inflight_all_to_rows(j, err) < 0)
+		return -1;
+	st = db_stmt(&j->db,
+		     "SELECT coalesce(sum(wire_len), 0), coalesce(max(wire_len), 0)"
+		     " FROM upload INDEXED BY upload_inflight WHERE state = 1 AND method = 0",
+		     err);
+	if (!st || one_row(j, st, err) <= 0)
+		return -1;
+	*all = (uint64_t)sqlite3_column_int64(st, 0);
+	*largest = (uint64_t)sqlite3_column_int64(st, 1);
+	sqlite3_reset(st);
+	return 0;
+}
+
 int journal_doubts_next(struct journal *j, int64_t target, size_t max, struct arena *a,
 			struct upload *out, int64_t *cursor_seq, struct err *err)
 {

@@ -471,6 +471,12 @@ int journal_traffic_day(struct journal *j, int64_t now, uint64_t *octets, struct
 int journal_traffic_falls(struct journal *j, int64_t now, uint64_t most, int64_t *utc,
 			  struct err *err);
 
+/* Octets a second that the server took of late; 0: not known. For the next process. */
+int journal_rate(struct journal *j, uint64_t *out, struct err *err);
+int journal_rate_put(struct journal *j, uint64_t rate, struct err *err);
+/* Octets of what was being sent and is in doubt, of all folders; and of the largest of it. */
+int journal_doubt_octets(struct journal *j, uint64_t *all, uint64_t *largest, struct err *err);
+
 /* In-flight rows of any earlier process, by target and seq: what recovery has to resolve.
  * Targets first: 1, 0, -1; then the rows of one, as journal_uploads_next(). */
 int journal_doubt_target_next(struct journal *j, int64_t after, struct arena *a,

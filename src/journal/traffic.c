@@ -1,6 +1,6 @@
 /*
  * How many octets went to the server in which hour: what a daily limit goes by, for
- * runs that last longer than a day or are begun again.
+ * runs that last longer than a day or are begun again. And how fast it took them.
  */
 #include "journal/private.h"
 
@@ -71,4 +71,25 @@ int journal_traffic_falls(struct journal *j, int64_t now, uint64_t most, int64_t
 		return -1;
 	*utc = when;
 	return 0;
+}
+
+int journal_rate(struct journal *j, uint64_t *out, struct err *err)
+{
+	int64_t rate;
+
+	if (db_int(&j->db, "SELECT coalesce((SELECT value FROM meta WHERE name = 'rate'), 0)",
+		   &rate, err) < 0)
+		return -1;
+	*out = rate > 0 ? (uint64_t)rate : 0;
+	return 0;
+}
+
+int journal_rate_put(struct journal *j, uint64_t rate, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(&j->db, "INSERT OR REPLACE INTO meta VALUES ('rate', ?)", err);
+
+	if (!st)
+		return -1;
+	db_bind_u64(st, 1, rate);
+	return db_run(&j->db, st, err);
 }

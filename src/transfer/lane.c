@@ -70,6 +70,7 @@ static int stored(struct lane *l, struct batch *b, const struct append_result *r
 	l->stored += b->n;
 	l->t->tally.uploaded += b->n;
 	l->t->tally.uploaded_octets += b->octets;
+	rate_stored(&l->t->rate, time_monotonic_ms(), b->octets);
 	learn_pace(l, b->octets);
 	l->pauses = 0;
 	l->books->gate->put_off = 0;

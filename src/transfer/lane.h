@@ -43,6 +43,7 @@ struct books {
 	uint32_t proven_flags; /* FLAG_* that the server has taken on an APPEND line */
 	uint64_t taken;	       /* octets of the largest message that it has stored */
 	uint64_t window;       /* what the lanes have found may be on its way; 0: not yet */
+	uint64_t rate;	       /* as the journal has it */
 };
 
 struct lane {

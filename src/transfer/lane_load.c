@@ -46,8 +46,21 @@ int books_begin(struct books *b, struct err *err)
 	return 0;
 }
 
+/* For a process that has to find out what this one has left on its way. */
+static int write_rate(struct books *b, struct err *err)
+{
+	uint64_t rate = rate_best(&b->t->rate);
+
+	if (!b->in_transaction || rate == b->rate)
+		return 0;
+	b->rate = rate;
+	return journal_rate_put(b->t->journal, rate, err);
+}
+
 int books_commit(struct books *b, struct err *err)
 {
+	if (write_rate(b, err) < 0)
+		return -1;
 	if (gate_write(b->gate, b->t->journal, time_now(), err) < 0)
 		return -1;
 	if (!b->in_transaction)

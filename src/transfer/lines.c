@@ -582,6 +582,7 @@ int lines_run(struct lines *ls, struct err *err)
 		ls->most = LINES_MAX;
 	ls->wanted = ls->most < LINES_AT_FIRST ? ls->most : LINES_AT_FIRST;
 	ls->quiet_ms = time_monotonic_ms();
+	rate_begin(&t->rate, ls->quiet_ms);
 	t->session = NULL;
 	int result = loop(ls, err);
 

@@ -3,6 +3,12 @@
  * go on executing what they have received (servers.md 2.8), so first the mailbox
  * must come to rest. Then its index is brought up to date, and each upload looks
  * for its message there (doubts.c).
+ *
+ * At rest is not only a folder that does not change between two looks: of a large message
+ * on a slow line nothing shows until its last octet. Our own computer delivers nothing
+ * any more of what had not gone out, but a relay on the way may have taken it from us
+ * long before. So the octets in doubt are given the time that they take at the rate at
+ * which the server has answered, which says something about the line behind the relay.
  */
 #include "base/stop.h"
 #include "base/fault.h"
@@ -11,11 +17,13 @@
 
 #define LISTED_ARENA_MAX (1u << 20)
 #define NAME_ARENA_MAX	 (1u << 20)
+#define TOLD_FROM_MS	 10000
 
 struct recovery {
 	struct transfer *t;
 	struct arena arena;
 	struct remote_folder folder;
+	int64_t arrived_ms; /* monotonic: nothing that was on its way comes any more */
 };
 
 /* ---- quiet ---- */
@@ -34,7 +42,8 @@ static int wait_until_quiet(struct recovery *r, struct err *err)
 	struct transfer *t = r->t;
 	struct transfer_options o = transfer_limits(t);
 	int64_t lost = t->lost_at_ms ? t->lost_at_ms : time_monotonic_ms();
-	int64_t give_up = time_monotonic_ms() + o.quiet_max_ms;
+	int64_t begun = time_monotonic_ms();
+	int64_t give_up = (begun > r->arrived_ms ? begun : r->arrived_ms) + o.quiet_max_ms;
 	struct folder_status before, now;
 
 	if (session_status(t->session, r->folder.wire_name, &before, err) < 0)
@@ -46,7 +55,8 @@ static int wait_until_quiet(struct recovery *r, struct err *err)
 			return transfer_folder_shut(err) ? 0 : -1;
 		int64_t clock = time_monotonic_ms();
 
-		if (same_status(&before, &now) && clock - lost >= o.quiet_min_ms)
+		if (same_status(&before, &now) && clock - lost >= o.quiet_min_ms &&
+		    clock >= r->arrived_ms)
 			return 1;
 		if (clock >= give_up)
 			return err_set(err, ERR_TEMPFAIL, SCOPE_ACCOUNT, RETRY_LATER,
@@ -97,14 +107,48 @@ static int recover_folder(struct recovery *r, struct err *err)
 	return settle_doubts(r->t, &r->folder, true, NULL, err);
 }
 
+/* Octets that can have been on their way: those in doubt, but never more than a window, or one
+ * message. (A process that was killed has marked more than it had begun with.) */
+static int octets_on_their_way(struct transfer *t, uint64_t *out, struct err *err)
+{
+	uint64_t all, largest, most = transfer_limits(t).window_octets;
+
+	if (journal_doubt_octets(t->journal, &all, &largest, err) < 0)
+		return -1;
+	if (most < largest)
+		most = largest;
+	*out = all < most ? all : most;
+	return 0;
+}
+
+static int reckon_arrival(struct recovery *r, struct err *err)
+{
+	struct transfer *t = r->t;
+	struct transfer_options o = transfer_limits(t);
+	uint64_t octets, rate = rate_best(&t->rate);
+
+	if (octets_on_their_way(t, &octets, err) < 0 ||
+	    (rate == 0 && journal_rate(t->journal, &rate, err) < 0))
+		return -1;
+	uint32_t ms = rate_arrival_ms(octets, rate, o.quiet_min_ms, o.arrival_max_ms);
+	int64_t now = time_monotonic_ms();
+
+	r->arrived_ms = (t->lost_at_ms ? t->lost_at_ms : now) + ms;
+	if (octets > 0 && r->arrived_ms - now > TOLD_FROM_MS)
+		progress_note(t->progress,
+			      "waiting %u s for what may still be on its way to the server",
+			      (unsigned)((r->arrived_ms - now) / 1000));
+	return 0;
+}
+
 static int recover_folders(struct transfer *t, uint64_t *resolved, struct err *err)
 {
 	struct recovery r = { .t = t, .arena = ARENA_INIT(LISTED_ARENA_MAX) };
 	struct arena names = ARENA_INIT(NAME_ARENA_MAX);
 	int64_t after = 0;
-	int got;
+	int got = reckon_arrival(&r, err);
 
-	for (;;) {
+	while (got >= 0) {
 		arena_reset(&names);
 		got = journal_doubt_target_next(t->journal, after, &names, &r.folder, err);
 		if (got <= 0)

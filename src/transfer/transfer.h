@@ -19,6 +19,7 @@
 #include "transfer/gate.h"
 #include "journal/journal.h"
 #include "plan/plan.h"
+#include "transfer/rate.h"
 #include "transfer/source_set.h"
 
 enum verify_level {
@@ -45,6 +46,7 @@ struct transfer_options {
 	uint32_t quiet_poll_ms;	 /* between two looks at a mailbox after a lost line; 2,000 */
 	uint32_t quiet_min_ms;	 /* since the line was lost; 5,000 */
 	uint32_t quiet_max_ms;	 /* then give up until the next run; 60,000 */
+	uint32_t arrival_max_ms; /* so long may take to arrive what was on its way; 180,000 */
 	struct gate_limits gate; /* none */
 	uint32_t connections;	 /* at the same time, at most; 4, or what the profile says */
 	enum compress_mode compress;
@@ -91,6 +93,7 @@ struct transfer {
 	bool no_uidl; /* read INBOX without the help of UIDLs, and what was read by them again */
 	bool whole_bodies; /* resolve(): no sample of the beginning is enough */
 	struct transfer_tally tally;
+	struct rate rate;   /* of uploading */
 	bool slow_line;	    /* measured: uploads wait for the line (compress.h) */
 	int64_t lost_at_ms; /* when the line was last lost (monotonic), 0: not in this process */
 };
