@@ -108,7 +108,7 @@ static int note_in_upload(struct journal *j, int64_t id, struct err *err)
 		"UPDATE upload SET (flags, keywords) = (SELECT r.flags, r.keywords FROM remote r"
 		" WHERE r.id = (upload.folder << 32) + upload.uid) FROM flag_change c"
 		" WHERE c.id = ?1 AND upload.folder = c.remote >> 32"
-		" AND upload.uid = c.remote & 4294967295 AND upload.uid > 0"
+		" AND unlikely(upload.uid = c.remote & 4294967295) AND upload.uid > 0"
 		" AND upload.uidvalidity = c.uidvalidity AND upload.state IN (2, 3)"
 		" AND EXISTS (SELECT 1 FROM remote r WHERE r.id = c.remote)",
 		err);

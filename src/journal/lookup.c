@@ -18,7 +18,7 @@ int journal_remote_get(struct journal *j, int64_t folder, uint32_t uid, struct a
 /* A stored upload has this message already. */
 #define CLAIMED                                                                                    \
 	" EXISTS (SELECT 1 FROM upload u WHERE u.folder = ?1 AND u.uid > 0"                        \
-	" AND u.uid = r.id & 4294967295 AND u.uidvalidity = ?2 AND u.state IN (2, 3))"
+	" AND unlikely(u.uid = r.id & 4294967295) AND u.uidvalidity = ?2 AND u.state IN (2, 3))"
 
 static sqlite3_stmt *unclaimed_query(struct journal *j, const struct remote_wanted *w,
 				     struct err *err)
@@ -84,7 +84,7 @@ int journal_remote_elsewhere(struct journal *j, const struct remote_wanted *want
 		"SELECT f.name FROM remote r CROSS JOIN folder f ON f.id = r.id >> 32 AND f.listed"
 		" WHERE r.key = ?1 AND r.fields = ?2 AND r.size BETWEEN ?3 AND ?4"
 		" AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.folder = f.id AND u.uid > 0"
-		"  AND u.uid = r.id & 4294967295 AND u.uidvalidity = f.uidvalidity"
+		"  AND unlikely(u.uid = r.id & 4294967295) AND u.uidvalidity = f.uidvalidity"
 		"  AND u.state IN (2, 3)) ORDER BY r.id LIMIT 1",
 		err);
 	int got;

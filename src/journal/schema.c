@@ -193,6 +193,8 @@ static const char *const tables[] = {
 	" UNIQUE (folder, sha256, copy))",
 	"CREATE INDEX upload_origin ON upload(origin) WHERE method = 2 AND origin_gone = 0",
 	"CREATE INDEX upload_inflight ON upload(folder, seq) WHERE state = 1",
+	/* To find one UID, say unlikely(uid = ...): SQLite takes `uid > 0`, which must be there,
+	 * for more selective than the equality, and looks through all of the folder. */
 	"CREATE INDEX upload_uid ON upload(folder, uid) WHERE uid > 0",
 	/* stored, UID not known */
 	"CREATE INDEX upload_blind ON upload(folder, id) WHERE uid = 0 AND state IN (2, 3)",

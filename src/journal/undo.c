@@ -158,7 +158,7 @@ int journal_flags_to_undo(struct journal *j, int64_t run, uint64_t *out, struct 
 		" AND (c.added & r.flags <> 0 OR c.removed & ~r.flags <> 0"
 		"  OR c.added_keywords IS NOT NULL OR c.removed_keywords IS NOT NULL)"
 		" AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.folder = c.remote >> 32"
-		"  AND u.uid = c.remote & 4294967295 AND u.uid > 0 AND u.method < 2"
+		"  AND unlikely(u.uid = c.remote & 4294967295) AND u.uid > 0 AND u.method < 2"
 		"  AND u.state IN (2, 3))",
 		run, out, err);
 }
@@ -182,7 +182,7 @@ int journal_flags_undo_prepare(struct journal *j, int64_t run, struct err *err)
 		&j->db,
 		"UPDATE flag_change SET state = 2 WHERE run = ? AND state = 1"
 		" AND EXISTS (SELECT 1 FROM upload u WHERE u.folder = flag_change.remote >> 32"
-		"  AND u.uid = flag_change.remote & 4294967295 AND u.uid > 0"
+		"  AND unlikely(u.uid = flag_change.remote & 4294967295) AND u.uid > 0"
 		"  AND u.method < 2 AND u.state IN (2, 3))",
 		err);
 

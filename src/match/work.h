@@ -61,7 +61,7 @@ _Static_assert(FLAG_DELETED == 8, "as in MATCH_STANDS");
  * UIDVALIDITY is another message.) */
 #define MATCH_OURS(remote_, key_)                                                                  \
 	"(EXISTS (SELECT 1 FROM upload o WHERE o.folder = " remote_ " >> 32 AND o.uid > 0"         \
-	" AND o.uid = " remote_ " & 4294967295 AND o.state IN (2, 3)"                              \
+	" AND unlikely(o.uid = " remote_ " & 4294967295) AND o.state IN (2, 3)"                    \
 	" AND o.uidvalidity = (SELECT uidvalidity FROM folder WHERE id = o.folder))"               \
 	" OR EXISTS (SELECT 1 FROM upload o INDEXED BY upload_blind WHERE o.folder = " remote_     \
 	" >> 32 AND o.uid = 0 AND o.state IN (2, 3) AND o.key = " key_                             \
