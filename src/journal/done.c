@@ -12,7 +12,7 @@
 	" coalesce(l.remote, 0) & 4294967295, i.header_len, i.repairs, i.essence, l.level = 5 "    \
 	"AND (SELECT method FROM upload WHERE id = l.upload) = 0, 0, 0, 0,"                        \
 	" i.state = 1, l.target, 0, 0, i.rebuilt,"                                                 \
-	" coalesce((SELECT mended FROM upload WHERE id = l.upload), 0), NULL, i.checksum, 0, 1"
+	" coalesce((SELECT mended FROM upload WHERE id = l.upload), 0), NULL, i.checksum, 0, 0"
 _Static_assert(MATCH_JOURNAL == 5 && METHOD_APPEND == 0 && METHOD_COPY == 1 && METHOD_MOVE == 2 &&
 		       STATE_PARTIAL == 1 && OUTCOME_PRESENT == 2 && OUTCOME_FILED == 3 &&
 		       OUTCOME_TO_FILE == 8,

@@ -358,10 +358,10 @@ struct upload {
 	struct flag_set origin_flags; /* that it had, and that COPY has brought along */
 	bool origin_gone;	      /* MOVE: it has been taken away there */
 	bool partial;		      /* what is here is only its beginning */
-	bool rebuilt;	 /* composed: the original, if the server has it, has other octets */
-	bool damaged;	 /* verification has found a difference, and it was not the user's doing */
-	bool earlier;	 /* the run found it stored: somebody may have been at it since */
-	bool brief;	 /* only what sending takes is here (journal_uploads_next) */
+	bool rebuilt; /* composed: the original, if the server has it, has other octets */
+	bool damaged; /* verification has found a difference, and it was not the user's doing */
+	bool earlier; /* an upload that the run found stored: somebody may have been at it since */
+	bool brief;   /* only what sending takes is here (journal_uploads_next) */
 	uint32_t mended; /* enum mend: what goes up, or went up, is this message mended so;
 			    wire_len, nul_count and keys are those of the mended one then */
 };

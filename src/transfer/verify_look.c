@@ -216,7 +216,7 @@ int verify_look(struct verifying *v, struct err *err)
 
 		if (!c->asked || c->verdict != CHECK_LOOK || c->whole != v->whole)
 			continue;
-		if (v->present || !c->u->earlier)
+		if (!c->u->earlier)
 			verify_finding(c, CHECK_MISSING, "not on the server any more");
 		else if (verify_absent(v, c, err) < 0)
 			return -1;

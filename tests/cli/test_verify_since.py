@@ -123,6 +123,27 @@ class Since(rig.ProgramTest):
             for _ in range(2):
                 self.command("verify", server, status=rig.DIFFERS)
 
+    def test_gone_while_it_is_verified(self):
+        """That there is another one elsewhere is no excuse."""
+        class Racing(Cut):
+            back, asked = True, None
+
+            def answer(self, line, command):
+                if self.asked is not None and command.name == "STATUS":
+                    self.asked += 1
+                    if self.asked == 3:  # INBOX and Archive have been asked about
+                        self.take(5)
+                super().answer(line, command)
+
+        with Racing() as server:
+            self.command("run", server)
+            server.put("Archive", mail(5))
+            server.asked = 0
+            result = self.command("verify", server, "--format", "json", status=rig.DIFFERS)
+            report = json.loads(result.out)
+            self.assertEqual(len(report["differs"]), 1)
+            self.assertEqual(report["balance"]["verified"], COUNT - 1)
+
     def test_damage_stays_damage(self):
         def shorter(server):
             server.folders["INBOX"].messages[3].data = mail(3)[:-4]
