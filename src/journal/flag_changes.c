@@ -142,6 +142,7 @@ int journal_filed_folder_next(struct journal *j, int64_t run, int64_t after, str
 		db_stmt(&j->db,
 			"SELECT " FOLDER_COLUMNS " FROM folder f WHERE f.id = (SELECT min(u.folder)"
 			" FROM run r JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
+			"  AND l.action <> 0" /* those have been sent */
 			" JOIN upload u ON u.id = l.upload AND u.line = l.id AND u.state = 2"
 			" AND u.method > 0 WHERE r.id = ?1 AND u.folder > ?2)",
 			err);

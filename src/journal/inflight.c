@@ -5,18 +5,20 @@
  * All but few of them are stored a second later. So while a process sends them they are not
  * marked row by row: a range of ids says so in one row of the table `inflight`, on disk, and the
  * rows of those in it that are in flight are UPLOAD_PLANNED still. What is stored or refused has
- * another state, and what is given back is cut out of its range (inflight_drop); a range in which
- * nothing is left goes when the next are marked. What is in flight when the process dies, or loses
- * its line, becomes rows in UPLOAD_INFLIGHT, each with its place in the order (inflight_to_rows):
- * when the journal is opened, and before anybody asks for what is in doubt. Nobody else looks for
- * UPLOAD_PLANNED where a range can be: queues have a cursor, and reports, which read a journal that
- * others are writing, go by the lines.
+ * another state, and what is given back is cut out of its range (inflight_drop); ranges in which
+ * nothing is left mean nothing, and go every now and then. What is in flight when the process dies,
+ * or loses its line, becomes rows in UPLOAD_INFLIGHT, each with its place in the order
+ * (inflight_to_rows): when the journal is opened, and before anybody asks for what is in doubt.
+ * Nobody else looks for UPLOAD_PLANNED where a range can be: queues have a cursor, and reports,
+ * which read a journal that others are writing, go by the lines.
  */
 #include "journal/private.h"
 
 #include <inttypes.h>
 
 #include "base/fault.h"
+
+#define RANGES_MAX 16 /* then those that are finished go: to find them, rows are read */
 
 /* ---- ranges ---- */
 
@@ -86,6 +88,7 @@ static int add_range(struct journal *j, const struct range *r, struct err *err)
 	if (!st)
 		return -1;
 	bind_range(st, r);
+	j->n_ranges++;
 	return db_run(&j->db, st, err);
 }
 
@@ -138,6 +141,7 @@ static int delete_finished(struct journal *j, struct err *err)
 			" WHERE id BETWEEN inflight.first AND inflight.last AND state = 0)",
 			err);
 
+	j->n_ranges = 0;
 	return st ? db_run(&j->db, st, err) : -1;
 }
 
@@ -292,7 +296,7 @@ static int add_group(struct journal *j, const struct inflight_group *g, int64_t 
 static int add_groups(struct journal *j, const struct inflight_group *groups, size_t n, bool rows,
 		      int64_t *seq, struct err *err)
 {
-	if (delete_finished(j, err) < 0)
+	if (j->n_ranges >= RANGES_MAX && delete_finished(j, err) < 0)
 		return -1;
 	for (const struct inflight_group *g = groups; g < groups + n; g++)
 		if (add_group(j, g, seq, err) < 0)

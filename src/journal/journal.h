@@ -396,6 +396,8 @@ int journal_upload_get(struct journal *j, int64_t id, struct arena *a, struct up
  * the other, and in the order of the origins as a rule. */
 int journal_filings_next(struct journal *j, int64_t run, enum filing_method method, size_t max,
 			 struct arena *a, struct upload *out, int64_t *cursor, struct err *err);
+/* Did the run plan any, of whatever method? Without looking at all its lines. */
+int journal_has_filings(struct journal *j, int64_t run, bool *out, struct err *err);
 
 /* The *n planned moves of the run are copies after all: the server cannot take away originals. */
 int journal_filing_as_copy(struct journal *j, int64_t run, uint64_t *n, struct err *err);

@@ -180,39 +180,49 @@ static int count_found(struct journal *j, int64_t run, int64_t store, uint64_t *
 	return 0;
 }
 
-/* From the lines while the run is going on (one by one: sorting them by outcome takes longer),
- * afterwards the sums that its end wrote. */
-static sqlite3_stmt *sums(struct journal *j, bool written, struct err *err)
+/* While the run is going on: from the lines, one by one (sorting them by outcome takes longer). */
+static int add_lines(struct journal *j, int64_t run, int64_t store, struct balance *b,
+		     struct err *err)
 {
-	static const char live[] =
-		"SELECT l.outcome, 1, l.size, l.verified = 1, l.verified = 2,"
-		" l.verified = 3"
-		" FROM run r JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
-		" WHERE r.id = ?1 AND (?2 = 0 OR l.store = ?2)";
-	static const char kept[] =
-		"SELECT outcome, sum(n), sum(bytes), sum(verified), sum(differs), sum(changed)"
-		" FROM run_balance"
-		" WHERE run = ?1 AND (?2 = 0 OR store = ?2) GROUP BY outcome";
+	sqlite3_stmt *st =
+		db_stmt(&j->db,
+			"SELECT l.outcome, l.size, l.verified"
+			" FROM run r JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
+			" WHERE r.id = ?1 AND (?2 = 0 OR l.store = ?2)",
+			err);
+	int got;
 
-	return written ? db_stmt(&j->db, kept, err) : db_stmt(&j->db, live, err);
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, run);
+	sqlite3_bind_int64(st, 2, store);
+	while ((got = db_step(&j->db, st, err)) > 0) {
+		int outcome = sqlite3_column_int(st, 0), verified = sqlite3_column_int(st, 2);
+
+		if (outcome < 0 || outcome >= OUTCOME_COUNT)
+			continue; /* a damaged row: the balance will not add up */
+		b->outcome[outcome]++;
+		b->bytes[outcome] += (uint64_t)sqlite3_column_int64(st, 1);
+		b->verified += verified == 1;
+		b->differs += verified == 2;
+		b->changed += verified == 3;
+	}
+	return got;
 }
 
-int journal_balance(struct journal *j, int64_t run, int64_t store, struct balance *out,
+/* Afterwards: the sums that its end wrote. */
+static int add_sums(struct journal *j, int64_t run, int64_t store, struct balance *b,
 		    struct err *err)
 {
-	struct balance b = { 0 };
-	bool finished;
-	sqlite3_stmt *st;
-	int pruned, got;
+	sqlite3_stmt *st =
+		db_stmt(&j->db,
+			"SELECT outcome, sum(n), sum(bytes), sum(verified), sum(differs),"
+			" sum(changed) FROM run_balance WHERE run = ?1 AND (?2 = 0 OR store = ?2)"
+			" GROUP BY outcome",
+			err);
+	int got;
 
-	if (run_state(j, run, &finished, &pruned, &b.found, err) < 0)
-		return -1;
-	if (pruned < 2 && count_found(j, run, store, &b.found, err) < 0)
-		return -1;
-	bool live = !finished && !pruned;
-
-	st = sums(j, !live, err);
-	if (!st || (live && journal_sorting(j, true, err) < 0))
+	if (!st)
 		return -1;
 	sqlite3_bind_int64(st, 1, run);
 	sqlite3_bind_int64(st, 2, store);
@@ -220,14 +230,30 @@ int journal_balance(struct journal *j, int64_t run, int64_t store, struct balanc
 		int outcome = sqlite3_column_int(st, 0);
 
 		if (outcome < 0 || outcome >= OUTCOME_COUNT)
-			continue; /* a damaged row: the balance will not add up */
-		b.outcome[outcome] += (uint64_t)sqlite3_column_int64(st, 1);
-		b.bytes[outcome] += (uint64_t)sqlite3_column_int64(st, 2);
-		b.verified += (uint64_t)sqlite3_column_int64(st, 3);
-		b.differs += (uint64_t)sqlite3_column_int64(st, 4);
-		b.changed += (uint64_t)sqlite3_column_int64(st, 5);
+			continue;
+		b->outcome[outcome] += (uint64_t)sqlite3_column_int64(st, 1);
+		b->bytes[outcome] += (uint64_t)sqlite3_column_int64(st, 2);
+		b->verified += (uint64_t)sqlite3_column_int64(st, 3);
+		b->differs += (uint64_t)sqlite3_column_int64(st, 4);
+		b->changed += (uint64_t)sqlite3_column_int64(st, 5);
 	}
-	if (got < 0 || (live && journal_sorting(j, false, err) < 0))
+	return got;
+}
+
+int journal_balance(struct journal *j, int64_t run, int64_t store, struct balance *out,
+		    struct err *err)
+{
+	struct balance b = { 0 };
+	bool finished;
+	int pruned, got;
+
+	if (run_state(j, run, &finished, &pruned, &b.found, err) < 0)
+		return -1;
+	if (pruned < 2 && count_found(j, run, store, &b.found, err) < 0)
+		return -1;
+	got = finished || pruned ? add_sums(j, run, store, &b, err)
+				 : add_lines(j, run, store, &b, err);
+	if (got < 0)
 		return -1;
 	*out = b;
 	return 0;

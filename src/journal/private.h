@@ -15,6 +15,7 @@ struct journal {
 	int lock_fd;	   /* -1: read-only */
 	int64_t last_seq;  /* of the uploads submitted so far */
 	bool ranges;	   /* there may be some in `inflight` (inflight.c), */
+	size_t n_ranges;   /* that were added since the finished ones were sought */
 	uint32_t base_max; /* none was begun behind a higher UIDNEXT */
 	struct filling {
 		int64_t store;			      /* that journal_item_add() fills, 0: none */

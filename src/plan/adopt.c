@@ -176,7 +176,7 @@ int plan_is_repeated(const struct planning *p, struct err *err)
 	return got;
 }
 
-static int of_plan(const struct planning *p, const char *sql, struct err *err)
+static int of_plan(const struct planning *p, const char *sql, int64_t shift, struct err *err)
 {
 	sqlite3_stmt *st = db_stmt(p->db, sql, err);
 
@@ -184,35 +184,70 @@ static int of_plan(const struct planning *p, const char *sql, struct err *err)
 		return -1;
 	plan_bind(st, ":plan", p->options->only_run);
 	plan_bind(st, ":run", p->run);
+	plan_bind(st, ":shift", shift);
 	return db_run(p->db, st, err);
+}
+
+/* The id of the first line, the next that AUTOINCREMENT would give, and how far it lies from the
+ * one of the plan. Known beforehand, a line can name its upload, whose id it is. */
+static int next_line(const struct planning *p, int64_t *first, int64_t *shift, struct err *err)
+{
+	sqlite3_stmt *st = db_stmt(p->db,
+				   "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name ="
+				   " 'line'), 0) + 1, first_line FROM run WHERE id = ?",
+				   err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, p->options->only_run);
+	if (db_step(p->db, st, err) <= 0)
+		return -1;
+	*first = sqlite3_column_int64(st, 0);
+	*shift = *first - sqlite3_column_int64(st, 1);
+	sqlite3_reset(st);
+	return 0;
+}
+
+/* A plan names no uploads that are still to be made: those of earlier runs that did not come to be
+ * are made again. */
+static int take_lines(struct planning *p, struct err *err)
+{
+	int64_t first, shift;
+
+	if (next_line(p, &first, &shift, err) < 0 ||
+	    of_plan(p,
+		    "INSERT INTO line(id, run, item, store, target, copy, action, level, outcome,"
+		    " size, upload, remote, twin, reason)"
+		    " SELECT l.id + :shift, :run, l.item, l.store, l.target, l.copy, l.action,"
+		    " l.level, l.outcome, l.size, CASE WHEN l.action NOT IN (0, 6) THEN l.upload"
+		    "  WHEN EXISTS (SELECT 1 FROM upload) THEN coalesce((SELECT u.id FROM item i"
+		    "   CROSS JOIN upload u ON u.folder = l.target AND u.sha256 = i.sha256"
+		    "   AND u.copy = l.copy WHERE i.id = l.item), l.id + :shift)"
+		    "  ELSE l.id + :shift END, l.remote, l.twin, l.reason FROM run r"
+		    " CROSS JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
+		    " WHERE r.id = :plan ORDER BY l.id",
+		    shift, err) < 0)
+		return -1;
+	plan_count_lines(p);
+	if (p->lines > 0 && p->base + 1 != first)
+		return err_set(err, ERR_INTERNAL, SCOPE_RUN, RETRY_NEVER,
+			       "lines of plan %lld are missing in the journal: make a new one",
+			       (long long)p->options->only_run);
+	return 0;
 }
 
 int plan_take_lines(struct planning *p, struct err *err)
 {
-	/* A plan names no uploads that are still to be made: those of earlier runs that did not
-	 * come to be are made again. */
-	if (of_plan(p,
-		    "INSERT INTO line(run, item, store, target, copy, action, level, outcome, size,"
-		    " upload, remote, twin, reason)"
-		    " SELECT :run, l.item, l.store, l.target, l.copy, l.action, l.level, l.outcome,"
-		    " l.size, CASE WHEN l.action NOT IN (0, 6) THEN l.upload"
-		    "  WHEN EXISTS (SELECT 1 FROM upload) THEN (SELECT u.id FROM item i"
-		    "   CROSS JOIN upload u ON u.folder = l.target AND u.sha256 = i.sha256"
-		    "   AND u.copy = l.copy WHERE i.id = l.item) END,"
-		    " l.remote, l.twin, l.reason FROM run r"
-		    " CROSS JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
-		    " WHERE r.id = :plan ORDER BY l.id",
-		    err) < 0)
+	if (take_lines(p, err) < 0)
 		return -1;
-	plan_count_lines(p);
 	/* What planning tells, and what lies on the server alone: that has not changed either. */
 	if (of_plan(p,
 		    "INSERT INTO notice(run, store, kind, count, location, text)"
 		    " SELECT :run, store, kind, count, location, text FROM notice WHERE run = :plan"
 		    " AND kind IN ('uidl-join', 'keywords-dropped', 'maybe-same') ORDER BY id",
-		    err) < 0)
+		    0, err) < 0)
 		return -1;
-	return of_plan(p, "UPDATE server_only SET run = :run WHERE run = :plan", err);
+	return of_plan(p, "UPDATE server_only SET run = :run WHERE run = :plan", 0, err);
 }
 
 int plan_find_twins(const struct planning *p, struct err *err)

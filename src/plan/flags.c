@@ -150,7 +150,7 @@ int plan_filed_flags(struct journal *j, int64_t run, enum flag_policy policy, st
 				    " u.flags & ~r.flags & 23 AS added, keywords_minus(u.keywords, "
 				    "r.keywords) AS"
 				    " added_k FROM run x JOIN line l ON l.id BETWEEN x.first_line "
-				    "AND x.last_line"
+				    "AND x.last_line AND l.action <> 0"
 				    " CROSS JOIN upload u ON u.id = l.upload AND u.line = l.id AND "
 				    "u.state = 2"
 				    "  AND u.method > 0 AND u.uid > 0"

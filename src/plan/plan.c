@@ -385,15 +385,17 @@ static int excuse_gone(struct planning *p, struct err *err)
 		err);
 }
 
+/* A new upload has the id of its line, which no other line or upload ever has. */
+static int name_uploads(struct planning *p, struct err *err)
+{
+	return plan_over_lines(p,
+			       "UPDATE line SET upload = id WHERE id BETWEEN :first AND :last"
+			       " AND action IN (0, 6) AND upload IS NULL",
+			       err);
+}
+
 static int write_uploads(struct planning *p, struct err *err)
 {
-	/* A new upload has the id of its line, which no other line or upload ever has. */
-	if (plan_over_lines(
-		    p,
-		    "UPDATE line SET upload = id WHERE id BETWEEN :first AND :last AND action IN"
-		    " (0, 6) AND upload IS NULL",
-		    err) < 0)
-		return -1;
 	/* What is stored is final, what is in flight is recovery's: neither is touched. */
 	if (plan_over_lines(
 		    p,
@@ -541,7 +543,9 @@ static int make_lines(struct planning *p, struct err *err)
 		return tell_sampled(p, err) < 0 || plan_count_flag_changes(p, err) < 0
 			       ? -1
 			       : plan_note_basis(p, err);
-	return writes(p) ? prepare_changes(p, err) : 0;
+	if (!writes(p))
+		return 0;
+	return name_uploads(p, err) < 0 ? -1 : prepare_changes(p, err);
 }
 
 static int adopt_lines(struct planning *p, struct err *err)

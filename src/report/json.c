@@ -114,7 +114,7 @@ static int put_reasons(struct writer *w, struct err *err)
 	int got;
 
 	json_put_open(&w->json, "reasons", '[');
-	if (reasons_begin(w->journal, w->run, &query, err) != 0)
+	if (reasons_begin(w->journal, w->run, false, &query, err) != 0)
 		return -1;
 	while ((got = reasons_next(w->journal, &query, &w->arena, &row, err)) > 0) {
 		json_open(&w->json, '{');

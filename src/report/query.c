@@ -5,18 +5,21 @@
 
 #include "report/report.h"
 
-int reasons_begin(struct journal *j, int64_t run, struct reason_query *out, struct err *err)
+int reasons_begin(struct journal *j, int64_t run, bool named, struct reason_query *out,
+		  struct err *err)
 {
 	out->statement =
 		db_stmt(journal_db(j),
 			"SELECT outcome, action, reason, level, count(*), sum(size)"
 			" FROM line WHERE id BETWEEN (SELECT first_line FROM run WHERE id = ?1)"
 			" AND (SELECT last_line FROM run WHERE id = ?1) AND run = ?1"
+			" AND (NOT ?2 OR reason <> '')"
 			" GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
 			err);
 	if (!out->statement)
 		return -1;
 	sqlite3_bind_int64(out->statement, 1, run);
+	sqlite3_bind_int(out->statement, 2, named);
 	return 0;
 }
 
@@ -40,12 +43,14 @@ int reasons_next(struct journal *j, struct reason_query *q, struct arena *a,
 int query_fidelity(struct journal *j, int64_t run, struct fidelity_counts *out, struct err *err)
 {
 	struct fidelity_counts counts = { 0 };
+	/* Only what comes out of a PST is composed: other runs need not look at their items. */
 	sqlite3_stmt *st =
 		db_stmt(journal_db(j),
 			"SELECT i.fidelity, count(*) FROM run r"
 			" JOIN line l ON l.id BETWEEN r.first_line AND r.last_line"
 			" JOIN item i ON i.id = l.item WHERE r.id = ?1 AND i.fidelity <> 0"
-			" GROUP BY 1",
+			" AND EXISTS (SELECT 1 FROM run_store x JOIN store s ON s.id = x.store"
+			"  WHERE x.run = ?1 AND s.kind = 'pst') GROUP BY 1",
 			err);
 	int got;
 

@@ -18,7 +18,9 @@ struct reason_count {
 struct reason_query {
 	sqlite3_stmt *statement;
 };
-int reasons_begin(struct journal *j, int64_t run, struct reason_query *out, struct err *err);
+/* `named`: only those that have a reason, which is found out sooner. */
+int reasons_begin(struct journal *j, int64_t run, bool named, struct reason_query *out,
+		  struct err *err);
 int reasons_next(struct journal *j, struct reason_query *q, struct arena *a,
 		 struct reason_count *out, struct err *err); /* 1, 0, -1 */
 

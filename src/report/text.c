@@ -243,13 +243,11 @@ static int put_reasons(struct writer *w, struct err *err)
 	bool any = false;
 	int got;
 
-	if (reasons_begin(w->journal, w->run.id, &query, err) != 0)
+	if (reasons_begin(w->journal, w->run.id, true, &query, err) != 0)
 		return -1;
 	while ((got = reasons_next(w->journal, &query, &w->arena, &row, err)) > 0) {
 		const char *level = row.level ? match_level_name(row.level) : "";
 
-		if (row.reason[0] == '\0')
-			continue;
 		if (!any)
 			buf_adds(&w->out, "\nReasons:\n");
 		any = true;

@@ -362,9 +362,14 @@ int filing(struct transfer *t, enum file_mode mode, bool include_partial, struct
 {
 	struct balance balance;
 	struct filing *f;
+	bool any;
 	int result;
 
 	if (mode < FILE_COPY)
+		return 0;
+	if (journal_has_filings(t->journal, t->run, &any, err) < 0)
+		return -1;
+	if (!any && mode != FILE_MOVE)
 		return 0;
 	if (journal_balance(t->journal, t->run, 0, &balance, err) < 0)
 		return -1;
