@@ -149,13 +149,10 @@ int session_append_bytes(struct session *s, const void *bytes, size_t len, struc
 		return 0;
 	}
 	session_turn(s);
-	if (writer_add(&s->writer, bytes, len, err) < 0)
+	if (session_write_early(s, slice_of(bytes, len), err) < 0)
 		return -1;
 	s->append.left -= len;
-	if (s->append.refused && s->append.left == 0)
-		return give_up(s, err);
-	session_write_early(s);
-	return 0;
+	return s->append.refused && s->append.left == 0 ? give_up(s, err) : 0;
 }
 
 int session_append_end(struct session *s, struct err *err)

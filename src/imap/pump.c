@@ -98,27 +98,33 @@ static void read_some(struct session *s)
 		session_progress(s);
 }
 
-/* Of what is staged, `most` octets. */
-static int write_piece(struct session *s, size_t most, struct err *err)
+/* How much of it the line has taken, or -1. */
+static ssize_t write_octets(struct session *s, struct slice piece, struct err *err)
 {
-	struct slice piece = slice_head(writer_pending(&s->writer), most);
 	ssize_t sent = stream_write(s->stream, piece.ptr, piece.len, err);
 
 	s->full = sent < (ssize_t)piece.len;
-	if (sent < 0)
-		return -1;
-	writer_sent(&s->writer, (size_t)sent);
-	s->flow.octets += (size_t)sent;
-	if (sent > 0)
+	if (sent > 0) {
+		s->flow.octets += (size_t)sent;
 		session_progress(s);
-	return 0;
+	}
+	return sent;
+}
+
+static int write_piece(struct session *s, struct err *err)
+{
+	ssize_t sent = write_octets(s, writer_pending(&s->writer), err);
+
+	if (sent > 0)
+		writer_sent(&s->writer, (size_t)sent);
+	return sent < 0 ? -1 : 0;
 }
 
 static void write_some(struct session *s)
 {
 	struct err err;
 
-	if (s->writer.len == 0 || write_piece(s, s->writer.len, &err) == 0)
+	if (s->writer.len == 0 || write_piece(s, &err) == 0)
 		return;
 	/* The server's last words (a BYE, a refusal) may still lie there to be read. */
 	read_some(s);
@@ -136,16 +142,51 @@ static void push(struct session *s)
 	}
 }
 
-/* In whole records: the rest would make one of its own, here and for the server. */
-void session_write_early(struct session *s)
+/* In whole records: the rest would make one of its own, here and for the server. So what waits is
+ * filled up by the first of these octets; *taken: by how many. */
+static int write_waiting(struct session *s, struct slice bytes, size_t *taken, struct err *err)
 {
-	size_t before = s->writer.len;
+	size_t fill = (RECORD - s->writer.len % RECORD) % RECORD;
 	struct err ignored; /* the next poll meets it again, when it has read the last words */
 
-	if (s->dead || s->full || before < EARLY_OCTETS || s->early >= EARLY_MOST)
-		return;
-	(void)write_piece(s, before - before % RECORD, &ignored);
-	s->early += before - s->writer.len;
+	*taken = 0;
+	if (s->writer.len == 0)
+		return 0;
+	if (fill > bytes.len)
+		fill = bytes.len;
+	if (writer_add(&s->writer, bytes.ptr, fill, err) < 0)
+		return -1;
+	*taken = fill;
+	(void)write_piece(s, &ignored);
+	return 0;
+}
+
+static size_t write_straight(struct session *s, struct slice bytes)
+{
+	size_t whole = bytes.len - bytes.len % RECORD;
+	struct err ignored;
+	ssize_t sent;
+
+	if (s->writer.len > 0 || s->full || whole == 0)
+		return 0;
+	sent = write_octets(s, slice_head(bytes, whole), &ignored);
+	return sent > 0 ? (size_t)sent : 0;
+}
+
+int session_write_early(struct session *s, struct slice bytes, struct err *err)
+{
+	uint64_t before = s->flow.octets;
+	size_t taken;
+
+	if (s->dead || s->full || s->writer.len + bytes.len < EARLY_OCTETS ||
+	    s->early >= EARLY_MOST)
+		return writer_add(&s->writer, bytes.ptr, bytes.len, err);
+	if (write_waiting(s, bytes, &taken, err) < 0)
+		return -1;
+	bytes = slice_from(bytes, taken);
+	bytes = slice_from(bytes, write_straight(s, bytes));
+	s->early += s->flow.octets - before;
+	return writer_add(&s->writer, bytes.ptr, bytes.len, err);
 }
 
 void session_pump(struct session *s, short revents)

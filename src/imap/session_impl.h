@@ -207,9 +207,10 @@ int session_round(struct session *s, struct err *err);
 int session_await(void *session, int fd, short events, int64_t deadline, struct err *err);
 /* Move what can be moved without waiting. */
 void session_pump(struct session *s, short revents);
-/* Octets of an APPEND are staged: where there are enough of them, and the line takes them, they go
- * at once, while the processor still has them in its cache. */
-void session_write_early(struct session *s);
+/* Octets of an APPEND: where there are enough of them, and the line takes them, they go at once,
+ * while the processor still has them in its cache, and from where they are. The others are staged.
+ */
+int session_write_early(struct session *s, struct slice bytes, struct err *err);
 /* Milliseconds until the deadline, from now; -1: there is none. */
 int64_t session_time_left(const struct session *s);
 void session_progress(struct session *s);

@@ -15,7 +15,7 @@
 #include "transfer/mended.h"
 
 #define FIND_ARENA_MAX (1u << 20)
-#define PIECE	       (32u << 10) /* several lines share the processor's cache */
+#define PIECE	       (64u << 10) /* goes out at once; several lines share the cache */
 
 struct outgoing {
 	struct canon *canon;
