@@ -99,7 +99,7 @@ static int verify_folder(struct verifying *v, struct err *err)
 	int got = index_folder(v->t, &v->folder, &cause);
 
 	v->examined = false;
-	v->has_records = false;
+	v->records_new = false;
 	if (got < 0) {
 		*err = cause;
 		return -1;

@@ -45,34 +45,42 @@ int verify_absent(struct verifying *v, struct checked *c, struct err *err)
 
 /* ---- flags ---- */
 
-/* A server that drops a flag does so for all mail, and one that sets it, too. What it has set is no
- * loss: that it is not the user's doing must have been seen right behind the upload. */
-static bool server_drops(const struct flag_record *r, bool damaged)
+/* The flags that are others than they were given, and of which no upload has kept what it was
+ * given: a server that drops a flag does so for all mail, and one that sets it, too. */
+static uint32_t without_witness(const struct verifying *v, uint32_t given, uint32_t there)
 {
-	return r->kept == 0 && (damaged || r->given >= FLAG_WITNESSES);
+	uint32_t changed = given ^ there, flags = 0;
+
+	for (unsigned i = 0; i < FLAG_BITS; i++) {
+		const struct flag_record *r = &v->records[i];
+		uint32_t bit = 1u << i;
+
+		if ((changed & bit) && (given & bit ? r->kept : r->free) == 0)
+			flags |= bit;
+	}
+	return flags;
 }
 
-static bool server_sets(const struct flag_record *r, bool damaged)
-{
-	return r->free == 0 && damaged;
-}
-
+/* What the server has set is no loss: that it is not the user's doing must have been seen right
+ * behind the upload. The records are those of all uploads: a witness is not sought again in each
+ * folder. */
 static int is_server(struct verifying *v, const struct upload *u, uint32_t there, struct err *err)
 {
+	uint32_t given = u->flags.system, open;
+
 	if (!u->earlier)
 		return 1;
-	if (!v->has_records && journal_flag_records(v->t->journal, v->records, err) < 0)
-		return -1;
-	v->has_records = true;
-	for (unsigned i = 0; i < FLAG_BITS; i++) {
-		uint32_t bit = 1u << i, given = u->flags.system & bit;
-
-		if (given == (there & bit))
-			continue;
-		if (given ? server_drops(&v->records[i], u->damaged)
-			  : server_sets(&v->records[i], u->damaged))
-			return 1;
+	if (!v->has_records || (!v->records_new && without_witness(v, given, there))) {
+		if (journal_flag_records(v->t->journal, v->records, err) < 0)
+			return -1;
+		v->has_records = v->records_new = true;
 	}
+	open = without_witness(v, given, there);
+	if (open && u->damaged)
+		return 1;
+	for (unsigned i = 0; i < FLAG_BITS; i++)
+		if ((open & given & 1u << i) && v->records[i].given >= FLAG_WITNESSES)
+			return 1;
 	return 0;
 }
 

@@ -55,10 +55,10 @@ struct verifying {
 	bool whole;	 /* what the FETCH at work asks for */
 	uint64_t in_commit, done;
 	uint64_t keywords_missing, rewritten, had_already, dressed, dates; /* in the folder */
-	uint64_t findings; /* in the folder, told or not */
-	uint64_t changed;  /* there by somebody since */
-	bool has_records;  /* of what has become of flags: */
-	struct flag_record records[FLAG_BITS];
+	uint64_t findings;		       /* in the folder, told or not */
+	uint64_t changed;		       /* there by somebody since */
+	bool has_records, records_new;	       /* at all, since the folder was indexed */
+	struct flag_record records[FLAG_BITS]; /* what has become of flags */
 };
 
 /* What is wrong with it, or else to be told, in words. */
