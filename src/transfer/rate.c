@@ -5,13 +5,15 @@
  */
 #include "transfer/rate.h"
 
-#define SPAN_MS 1000 /* answers come in lumps */
-#define MARGIN	2    /* the line may have become slower, which is why it was lost */
+#define SPAN_MS	    1000 /* answers come in lumps */
+#define SPAN_MIN_MS 100	 /* of the first one, which has only begun */
+#define MARGIN	    2	 /* the line may have become slower, which is why it was lost */
 
 void rate_begin(struct rate *r, int64_t now_ms)
 {
 	r->since_ms = now_ms;
 	r->octets = 0;
+	r->took_ms = 0;
 }
 
 void rate_stored(struct rate *r, int64_t now_ms, uint64_t octets)
@@ -19,6 +21,7 @@ void rate_stored(struct rate *r, int64_t now_ms, uint64_t octets)
 	int64_t took = now_ms - r->since_ms;
 
 	r->octets += octets;
+	r->took_ms = took;
 	if (r->since_ms == 0 || took < SPAN_MS)
 		return;
 	r->spans[r->n++ % RATE_SPANS] = r->octets * 1000 / (uint64_t)took;
@@ -27,11 +30,12 @@ void rate_stored(struct rate *r, int64_t now_ms, uint64_t octets)
 
 uint64_t rate_best(const struct rate *r)
 {
-	uint64_t best = 0, begun = r->octets * 1000 / SPAN_MS; /* at least so fast it was */
+	uint64_t best = 0, begun;
 
 	for (size_t i = 0; i < RATE_SPANS; i++)
 		if (r->spans[i] > best)
 			best = r->spans[i];
+	begun = r->octets * 1000 / (uint64_t)(r->took_ms > SPAN_MIN_MS ? r->took_ms : SPAN_MIN_MS);
 	return best > 0 || begun <= RATE_UNKNOWN ? best : begun;
 }
 

@@ -17,6 +17,7 @@
 struct rate {
 	int64_t since_ms; /* the span at work; 0: none yet */
 	uint64_t octets;
+	int64_t took_ms;	    /* from its beginning to the last answer */
 	uint64_t spans[RATE_SPANS]; /* octets a second of the last ones */
 	size_t n;
 };

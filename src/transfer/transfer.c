@@ -28,7 +28,7 @@ struct transfer_options transfer_limits(const struct transfer *t)
 	DEFAULT(quiet_poll_ms, fault_hurry() ? 150 : 2000);
 	DEFAULT(quiet_min_ms, fault_hurry() ? 400 : 5000);
 	DEFAULT(quiet_max_ms, fault_hurry() ? 5000 : 60000);
-	DEFAULT(arrival_max_ms, fault_hurry() ? 3000 : 180000);
+	DEFAULT(arrival_max_ms, fault_hurry() ? 1500 : 180000);
 	DEFAULT(retry_max, fault_hurry() ? 3 : 8);
 	DEFAULT(retry_first_ms, fault_hurry() ? 20 : 1000);
 	DEFAULT(retry_most_ms, fault_hurry() ? 100 : 60000);

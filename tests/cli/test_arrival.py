@@ -55,12 +55,12 @@ class Arrival(rig.ProgramTest):
         return result
 
     def test_before_anything_was_measured(self):
-        with Relayed(late=4 * HURRY_LEAST) as server:
+        with Relayed(late=2.5 * HURRY_LEAST) as server:
             self.upload(server, mail(1, LARGE))
 
     def test_at_the_pace_that_was_measured(self):
-        """40 kB in 0.4 s: 300 kB may take as long as tests wait at most, 3 s."""
-        with Relayed(late=6 * HURRY_LEAST, pace=0.4) as server:
+        """40 kB in 0.4 s: 300 kB may take as long as tests wait at most, 1.5 s."""
+        with Relayed(late=2.5 * HURRY_LEAST, pace=0.4) as server:
             self.upload(server, *(mail(n, SMALL) for n in range(4)), mail(9, LARGE))
         # ... and the next process knows it
         with contextlib.closing(sqlite3.connect(next(self.state.glob("*/journal.sqlite")))) as db:

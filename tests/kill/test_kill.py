@@ -28,7 +28,7 @@ class Kill(rig.ServerTest):
             accounts += 1
             self.user = self.server.new_user()
             self.state = self.folder / f"state{accounts}"
-            while kills < KILLS and self.killed(source, rnd.uniform(0.02, 1.5)):
+            while kills < KILLS and self.killed(source, rnd.uniform(0.02, 2.5)):
                 kills += 1
                 there.append(self.count_messages())
             self.hoist("run", source, *self.to(), password=self.server.password,

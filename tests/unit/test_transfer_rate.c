@@ -16,7 +16,8 @@ Test(transfer_rate, measured_by_answers)
 	} rows[] = {
 		{ "nothing yet", 0, 100, 0, 0 },
 		{ "less than a span", 1000, 100, 5, 0 },
-		{ "much in less than a span", 100000, 100, 5, 500000 },
+		{ "much in less than a span", 100000, 100, 5, 1000000 },
+		{ "much at once", 1000000, 1, 1, 10000000 },
 		{ "a slow line", 10000, 100, 200, 100000 },
 		{ "one large message in ten seconds", 1000000, 10000, 1, 100000 },
 		{ "a fast line", 8000000, 100, 50, 80000000 },
