@@ -1,7 +1,8 @@
 /*
  * What a saved plan wanted to upload or file, and what no source has any more when it is
- * carried out: it cannot go up. It is in no balance, for the balance is of what is found
- * now; so each is named by a notice, and one tells how many there are and what to do.
+ * carried out, and that has not gone up before: it cannot go up. It is in no balance, for the
+ * balance is of what is found now; so each is named by a notice, and one tells how many there are
+ * and what to do.
  */
 #include "plan/internal.h"
 
@@ -40,13 +41,17 @@ static int name_each(const struct planning *p, uint64_t *n, struct err *err)
 		"  WHERE r.id = :plan AND l.action IN (0, 6) AND o.sha256 NOT IN"
 		"   (SELECT x.sha256 FROM line n CROSS JOIN item x ON x.id = n.item"
 		"    WHERE n.id BETWEEN :first AND :last AND x.sha256 IS NOT NULL)"
+		"   AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.folder = l.target"
+		"    AND u.sha256 = o.sha256 AND u.state IN (2, 3))"
 		"  GROUP BY l.target, o.sha256) v"
 		" CROSS JOIN line l ON l.id = v.id CROSS JOIN item i ON i.id = l.item"
 		" CROSS JOIN store s ON s.id = l.store CROSS JOIN folder t ON t.id = l.target"
 		" ORDER BY l.item",
 		err);
 
-	_Static_assert(ACTION_UPLOAD == 0 && ACTION_FILE == 6, "as in the SQL");
+	_Static_assert(ACTION_UPLOAD == 0 && ACTION_FILE == 6 && UPLOAD_STORED == 2 &&
+			       UPLOAD_VERIFIED == 3,
+		       "as in the SQL");
 	if (!st)
 		return -1;
 	plan_bind(st, ":run", p->run);

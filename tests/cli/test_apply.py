@@ -54,6 +54,15 @@ class Apply(rig.ProgramTest):
             self.write("Zoo", 2, 5)
             self.assertNotIn("no longer in their sources", self.command(server, "apply", "1").out)
 
+    def test_what_has_gone_up_may_go(self):
+        """Carried out in two goes, and what the first has done is tidied away in between."""
+        with MemServer() as server:
+            self.write("Work", 1, 2)
+            self.command(server, "plan", self.source)
+            self.command(server, "apply", "1")
+            self.write("Work", 2)
+            self.assertNotIn("no longer in their sources", self.command(server, "apply", "1").out)
+
     def test_nothing_has_changed(self):
         with MemServer() as server:
             self.write("Work", 1, 2)
