@@ -2,6 +2,7 @@
  * The session against servers that do what a transcript cannot say: they answer
  * without reading, drip, put words behind STARTTLS, watch what a password does.
  */
+#include <poll.h>
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
@@ -303,6 +304,100 @@ Test(imap_session, refused_on_the_way, .timeout = 60)
 	cr_expect(session_list_one(s, "x", &arena, &folder, &err) == 0, "%s", err.text);
 	session_close(s);
 	end_player(&player);
+}
+
+/* ---- octets that go out in part ---- */
+
+static char octet_at(size_t i)
+{
+	return (char)('!' + (i ^ i >> 7 ^ i >> 14) % 90);
+}
+
+/* Takes messages of 300,000 octets, and looks at each. */
+static void serve_careful(int fd, void *context)
+{
+	char line[1024], tag[64], piece[4096];
+	bool equal = true;
+
+	greet(fd, "LITERAL+ MULTIAPPEND");
+	play_read_line(fd, line, sizeof(line));
+	snprintf(tag, sizeof(tag), "%.*s", (int)strcspn(line, " "), line);
+	if (*(const bool *)context)
+		poll(NULL, 0, 300); /* the line fills up */
+	do {
+		for (size_t at = 0; at < 300000;) {
+			size_t left = 300000 - at;
+			ssize_t n = read(fd, piece, left < sizeof(piece) ? left : sizeof(piece));
+
+			if (n <= 0)
+				return;
+			for (ssize_t i = 0; i < n; i++)
+				equal = equal && piece[i] == octet_at(at++);
+		}
+	} while (play_read_line(fd, line, sizeof(line)) && line[0]);
+	play_send(fd, tag);
+	play_send(fd, equal ? " OK stored\r\n" : " NO these are others\r\n");
+	play_read_line(fd, line, sizeof(line)); /* LOGOUT */
+}
+
+Test(imap_session, octets_in_pieces, .timeout = 60)
+{
+	static const struct {
+		const char *name;
+		size_t piece;
+		bool slow;
+		int messages;
+	} rows[] = {
+		{ "small pieces", 1000, false, 4 },
+		{ "whole records", 65536, false, 4 },
+		{ "somewhat more than a record", 16385, false, 4 },
+		{ "long pieces", 65600, false, 4 },
+		{ "more than goes out early", 250001, false, 4 },
+		{ "a line that takes a part", 65600, true, 40 },
+		{ "and odd pieces", 70001, true, 40 },
+	};
+	static char octets[300000];
+	struct append_spec spec = { .internaldate = 1000000000, .size = sizeof(octets) };
+
+	for (size_t i = 0; i < sizeof(octets); i++)
+		octets[i] = octet_at(i);
+	for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+		struct play_options how = { .cut_after = -1,
+					    .receive_buffer = rows[r].slow ? 16384 : 0 };
+		bool slow = rows[r].slow;
+		struct append_result result;
+		struct player player;
+		struct session_options o;
+		struct session *s;
+		struct err err;
+		int got;
+
+		player_start_with(&player, serve_careful, &slow, &how);
+		o = options_for(&player);
+		cr_assert(session_open(&o, &s, &err) == 0, "%s: %s", rows[r].name, err.text);
+		cr_assert(session_append_begin(s, "x", &err) > 0);
+		for (int message = 0; message < rows[r].messages; message++) {
+			cr_assert(session_append_message(s, &spec, &err) == 0, "%s", err.text);
+			for (size_t at = 0, n; at < sizeof(octets); at += n) {
+				n = rows[r].piece;
+				if (n > sizeof(octets) - at)
+					n = sizeof(octets) - at;
+				if (n > session_room(s))
+					n = session_room(s);
+				if (n == 0)
+					turn(s);
+				cr_assert(session_append_bytes(s, octets + at, n, &err) == 0,
+					  "%s: %s", rows[r].name, err.text);
+			}
+		}
+		cr_assert(session_append_end(s, &err) == 0, "%s", err.text);
+		while ((got = session_reap(s, &result, &err)) == 0)
+			cr_assert(session_poll(&s, 1, 1000, &err) == 0);
+		cr_assert(got > 0, "%s: %s", rows[r].name, err.text);
+		cr_expect(result.ok, "%s: %s", rows[r].name, result.text);
+		session_close(s);
+		end_player(&player);
+	}
 }
 
 /* ---- words behind the answer to STARTTLS ---- */
