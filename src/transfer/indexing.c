@@ -381,17 +381,6 @@ int indexing_wait(struct indexing *ix, struct err *err)
 	return session_index_wait(sessions, n, err);
 }
 
-static unsigned most_lines(const struct transfer *t, const struct session *s)
-{
-	unsigned limit = t->options ? t->options->connections : 0;
-
-	if (limit == 0)
-		limit = session_profile(s)->connections;
-	if (limit == 0)
-		limit = CONNECTIONS;
-	return limit < LINES_MAX ? limit : LINES_MAX;
-}
-
 static struct index_line *free_line(struct indexing *ix)
 {
 	for (unsigned i = 0; i < LINES_MAX; i++)
@@ -467,7 +456,7 @@ void indexing_start(struct indexing *ix)
 		ix->line[i].arena = (struct arena)ARENA_INIT(NAME_ARENA_MAX);
 	}
 	if (ix->most == 0) {
-		ix->most = most_lines(t, t->session);
+		ix->most = transfer_connections(t);
 		ix->wanted = ix->most < LINES_AT_FIRST ? ix->most : LINES_AT_FIRST;
 		ix->quiet_ms = time_monotonic_ms();
 	}

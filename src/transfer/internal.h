@@ -17,6 +17,9 @@
 /* The options with their defaults filled in. */
 struct transfer_options transfer_limits(const struct transfer *t);
 
+/* Connections at the same time, at most: what the user or the provider's profile says. */
+unsigned transfer_connections(const struct transfer *t);
+
 /* The pause before attempt number `attempt` (0 first). */
 uint32_t transfer_backoff_ms(const struct transfer *t, uint32_t attempt);
 

@@ -108,7 +108,8 @@ static int recover_folder(struct recovery *r, struct err *err)
 }
 
 /* Octets that can have been on their way: those in doubt, but never more than a window, or one
- * message. (A process that was killed has marked more than it had begun with.) */
+ * message, on each connection: they share the line. (A process that was killed has marked more than
+ * it had begun with.) */
 static int octets_on_their_way(struct transfer *t, uint64_t *out, struct err *err)
 {
 	uint64_t all, largest, most = transfer_limits(t).window_octets;
@@ -117,6 +118,7 @@ static int octets_on_their_way(struct transfer *t, uint64_t *out, struct err *er
 		return -1;
 	if (most < largest)
 		most = largest;
+	most *= transfer_connections(t);
 	*out = all < most ? all : most;
 	return 0;
 }

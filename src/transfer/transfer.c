@@ -41,6 +41,17 @@ struct transfer_options transfer_limits(const struct transfer *t)
 	return o;
 }
 
+unsigned transfer_connections(const struct transfer *t)
+{
+	unsigned limit = t->options ? t->options->connections : 0;
+
+	if (limit == 0)
+		limit = session_profile(t->session)->connections;
+	if (limit == 0)
+		limit = CONNECTIONS;
+	return limit < LINES_MAX ? limit : LINES_MAX;
+}
+
 int transfer_pause(struct transfer *t, uint32_t ms, struct err *err)
 {
 	int64_t until = time_monotonic_ms() + ms;

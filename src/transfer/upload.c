@@ -93,8 +93,7 @@ static int wait_for_folder(struct uploading *up, const struct err *trouble, stru
 /* What the user has not set, the profile of the provider does. */
 static void mind_profile(struct uploading *up, const struct profile *p)
 {
-	if (up->limits.connections == 0)
-		up->limits.connections = p->connections ? p->connections : CONNECTIONS;
+	up->limits.connections = transfer_connections(up->t);
 	up->gate.limits = forecast_limits(&up->limits.gate, p);
 }
 
